@@ -1,0 +1,3 @@
+//! Who proposes, who votes, and what is final.
+
+pub mod poot;

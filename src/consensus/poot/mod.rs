@@ -1,0 +1,1 @@
+//! PoOT: proof of operational tasks.

@@ -1,0 +1,12 @@
+//! The Lucid node as a library: its rooms, bottom to top. `ARCHITECTURE.md` is the map.
+
+pub mod anchoring;
+pub mod chain;
+pub mod cli;
+pub mod config;
+pub mod consensus;
+pub mod evm;
+pub mod keys;
+pub mod mempool;
+pub mod node;
+pub mod state;
