@@ -1,1 +1,33 @@
-//! .
+//! Plain data that every Lucid crate shares, with the pure functions that belong to it: canonical encodings,
+//! hashes, signature checks.
+//!
+//! Nothing here does I/O, reads a clock or is asynchronous, and everything that is hashed or stored has one
+//! fixed encoding that does not depend on the platform.
+
+mod canonical;
+mod certificate;
+mod events;
+mod extra_data;
+mod hash;
+mod ids;
+mod manifest;
+mod params;
+mod proof;
+mod seal;
+mod slot;
+mod spec;
+mod validator;
+
+pub use canonical::{CanonicalError, canonical_json};
+pub use certificate::{Certificate, CertificateError, CommitSignature};
+pub use events::{ChainEvent, CommittedBlock, CommittedTransaction};
+pub use extra_data::{ExtraData, ExtraDataError};
+pub use hash::blake3;
+pub use ids::{AnchoringId, IdError, SessionId};
+pub use manifest::{MAX_CHUNK_BYTES, MAX_CHUNKS, Manifest, ManifestError};
+pub use params::{Bounds, MAX_VALIDATORS, ParamError, Params, Preset};
+pub use proof::{AnchorProof, ChunkPath, PROOF_VERSION, SetChange};
+pub use seal::{Seal, VrfProof};
+pub use slot::SlotGrid;
+pub use spec::{ChainSpec, GenesisValidator, Rules, SpecError};
+pub use validator::{ConsensusKey, ConsensusKeyError, Validator, ValidatorSet, ValidatorSetError, Vote, VoteKind};

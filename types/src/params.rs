@@ -1,0 +1,161 @@
+//! The parameters of a chain. They are fixed at genesis: the chain spec carries them, and its hash is in the
+//! genesis header.
+
+use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+/// Most validators that any chain may have.
+pub const MAX_VALIDATORS: u32 = 100;
+
+/// A parameter lies outside of what the preset allows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is {value}, and must lie between {} and {}", .bounds.start(), .bounds.end())]
+pub struct ParamError {
+    /// The parameter, as the chain spec names it.
+    pub name: &'static str,
+    /// What the chain spec says.
+    pub value: u64,
+    /// What would be accepted.
+    pub bounds: RangeInclusive<u64>,
+}
+
+/// A named set of parameters to begin from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// The production chain: two-minute slots, a week of leader window.
+    Lucid,
+    /// One process, one-second slots, instant sealing.
+    Dev,
+}
+
+/// How strictly [`Params::check`] reads the ranges of timeouts, cooldown and leader window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounds {
+    /// The ranges of the production chain and its test network.
+    Production,
+    /// Only what the arithmetic needs: development and imported chains.
+    Free,
+}
+
+/// What is the same on every node of a chain, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Params {
+    /// Length of a slot, in seconds.
+    pub slot_duration_secs: u64,
+    /// Slots in an epoch.
+    pub epoch_slots: u64,
+    /// How long the leader of a round has to propose, in milliseconds.
+    pub slot_timeout_ms: u64,
+    /// How long a round waits for prevotes, in milliseconds.
+    pub prevote_timeout_ms: u64,
+    /// How long a round waits for precommits, in milliseconds.
+    pub precommit_timeout_ms: u64,
+    /// Slots for which an entity rests after it has led.
+    pub cooldown_slots: u64,
+    /// Slots over which work is summed for the tally.
+    pub leader_window_slots: u64,
+    /// Least uptime of an entity that may lead, in parts per million.
+    pub d_min_ppm: u64,
+    /// Bytes of relayed data that count as one session, in MiB.
+    pub base_mb_per_session: u64,
+    /// Validators below which the set may not fall.
+    pub validators_needed: u32,
+    /// Most transactions in a block.
+    pub block_transactions_max: u64,
+    /// Most bytes in the RLP encoding of a block.
+    pub block_bytes_max: u64,
+    /// Gas limit of every block.
+    pub block_gas_limit: u64,
+    /// Base fee of the first block, in wei (EIP-1559).
+    pub initial_base_fee: u64,
+}
+
+const MIB: u64 = 1 << 20;
+const GWEI: u64 = 1_000_000_000;
+
+impl Preset {
+    /// The parameters of the preset.
+    pub const fn params(self) -> Params {
+        match self {
+            Self::Lucid => Params {
+                slot_duration_secs: 120,
+                epoch_slots: 720,
+                slot_timeout_ms: 5_000,
+                prevote_timeout_ms: 10_000,
+                precommit_timeout_ms: 1_000,
+                cooldown_slots: 16,
+                leader_window_slots: 5_040,
+                d_min_ppm: 200_000,
+                base_mb_per_session: 5,
+                validators_needed: 3,
+                block_transactions_max: 1_000,
+                block_bytes_max: MIB,
+                block_gas_limit: 8_000_000,
+                initial_base_fee: GWEI,
+            },
+            Self::Dev => Params {
+                slot_duration_secs: 1,
+                epoch_slots: 16,
+                slot_timeout_ms: 1_000,
+                prevote_timeout_ms: 2_000,
+                precommit_timeout_ms: 1_000,
+                cooldown_slots: 0,
+                leader_window_slots: 112,
+                validators_needed: 1,
+                block_gas_limit: 30_000_000,
+                ..Self::Lucid.params()
+            },
+        }
+    }
+}
+
+impl Params {
+    /// Checks every parameter against its range.
+    pub fn check(&self, bounds: Bounds) -> Result<(), ParamError> {
+        const DAY_SECS: u64 = 86_400;
+        let production = bounds == Bounds::Production;
+        let timeout = if production { 1_000..=10_000 } else { 1..=60_000 };
+        let cooldown = if production { 8..=64 } else { 0..=10_000 };
+        let slots_a_day = DAY_SECS / self.slot_duration_secs.clamp(1, DAY_SECS);
+        let window = if production { 3 * slots_a_day..=14 * slots_a_day } else { 1..=10_000_000 };
+
+        within("slotDurationSecs", self.slot_duration_secs, 1..=DAY_SECS)?;
+        within("epochSlots", self.epoch_slots, 1..=1_000_000)?;
+        within("slotTimeoutMs", self.slot_timeout_ms, timeout)?;
+        within("prevoteTimeoutMs", self.prevote_timeout_ms, 1..=60_000)?;
+        within("precommitTimeoutMs", self.precommit_timeout_ms, 1..=60_000)?;
+        within("cooldownSlots", self.cooldown_slots, cooldown)?;
+        within("leaderWindowSlots", self.leader_window_slots, window)?;
+        within("dMinPpm", self.d_min_ppm, 0..=1_000_000)?;
+        within("baseMbPerSession", self.base_mb_per_session, 1..=1_024)?;
+        within("validatorsNeeded", self.validators_needed.into(), 1..=MAX_VALIDATORS.into())?;
+        within("blockTransactionsMax", self.block_transactions_max, 1..=100_000)?;
+        within("blockBytesMax", self.block_bytes_max, 64 * 1024..=16 * MIB)?;
+        within("blockGasLimit", self.block_gas_limit, 5_000..=1_000_000_000)?;
+        within("initialBaseFee", self.initial_base_fee, 7..=1_000_000 * GWEI)
+    }
+}
+
+fn within(name: &'static str, value: u64, bounds: RangeInclusive<u64>) -> Result<(), ParamError> {
+    if bounds.contains(&value) { Ok(()) } else { Err(ParamError { name, value, bounds }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_presets_keep_their_own_bounds() {
+        assert_eq!(Preset::Lucid.params().check(Bounds::Production), Ok(()));
+        assert_eq!(Preset::Dev.params().check(Bounds::Free), Ok(()));
+    }
+
+    #[test]
+    fn a_parameter_out_of_range_is_named() {
+        let params = Params { cooldown_slots: 7, ..Preset::Lucid.params() };
+        let error = params.check(Bounds::Production).unwrap_err();
+        assert_eq!(error.to_string(), "cooldownSlots is 7, and must lie between 8 and 64");
+        assert_eq!(params.check(Bounds::Free), Ok(()));
+    }
+}
