@@ -1,1 +1,24 @@
-//! Room `chain`.
+//! What a chain is and what a valid block is: genesis, building, import, fees.
+//!
+//! Building and importing are two separate paths. [`build`] makes a block from what waits; [`import`] takes any block,
+//! runs it anew, and accepts it only if every field of its header follows from its parent and its content. A node
+//! imports its own blocks too, so the two are held against each other in every block.
+//!
+//! The room judges bodies and headers, never seals: who was allowed to make a block is consensus' matter. It is
+//! pure: the time of a block and what is minted in it come as arguments.
+
+mod block;
+mod build;
+mod error;
+mod genesis;
+mod import;
+mod logs;
+mod rules;
+
+pub use block::{Block, RecoveredBlock, decode_header, decode_transaction, read_block, read_head, read_header};
+pub use build::{BlockAttributes, Built, build};
+pub use error::{ChainError, Invalid};
+pub use genesis::{genesis_contract_hashes, write_genesis};
+pub use import::{Imported, import};
+pub use logs::{FoundLog, LogFilter, find_logs};
+pub use rules::next_base_fee;

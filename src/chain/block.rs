@@ -1,0 +1,95 @@
+//! Blocks as they lie in the store: the bytes that Ethereum hashes, inside our own records.
+
+use super::{
+    error::{ChainError, Invalid},
+    rules,
+};
+use crate::evm::Transaction;
+use alloy_consensus::{
+    BlockBody, Header, Sealable, Sealed, Transaction as _, TxEnvelope,
+    transaction::{SignerRecoverable, TxHashRef},
+};
+use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
+use alloy_rlp::Decodable;
+use lucid_storage::{
+    Direction, Reader,
+    collections::{BlockRecord, BlockchainState, Blocks, Transactions},
+};
+use std::ops::Bound;
+
+/// An Ethereum block: header, transactions, no ommers, withdrawals.
+pub type Block = alloy_consensus::Block<TxEnvelope>;
+
+/// A block whose transactions' senders are known.
+#[derive(Debug, Clone)]
+pub struct RecoveredBlock {
+    /// The header.
+    pub header: Header,
+    /// The transactions, each with its sender.
+    pub transactions: Vec<Transaction>,
+    /// What is minted.
+    pub withdrawals: Withdrawals,
+}
+
+impl RecoveredBlock {
+    /// Finds the sender of every transaction. Blob transactions and bad signatures are refused.
+    pub fn recover(block: Block) -> Result<Self, Invalid> {
+        let BlockBody { transactions, ommers, withdrawals } = block.body;
+        rules::equal("ommers", ommers.len(), 0)?;
+        let withdrawals = withdrawals.ok_or_else(|| Invalid::field("withdrawals", "absent", "a list"))?;
+        let recovered = transactions.into_iter().map(|transaction| {
+            let hash = *transaction.tx_hash();
+            if transaction.is_eip4844() {
+                return Err(Invalid::Blobs(hash));
+            }
+            transaction.try_into_recovered().map_err(|_| Invalid::Signature(hash))
+        });
+        Ok(Self { header: block.header, transactions: recovered.collect::<Result<_, _>>()?, withdrawals })
+    }
+
+    /// The block as it travels, without the senders.
+    pub fn into_block(self) -> Block {
+        let transactions = self.transactions.into_iter().map(Transaction::into_inner).collect();
+        let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: Some(self.withdrawals) };
+        Block { header: self.header, body }
+    }
+}
+
+/// Decodes a header record; `None` where it is damaged.
+pub fn decode_header(record: &BlockRecord) -> Option<Sealed<Header>> {
+    let header = Header::decode(&mut record.header.as_slice()).ok()?;
+    Some(header.seal_unchecked(record.hash))
+}
+
+/// Decodes the EIP-2718 bytes of a transaction record; `None` where they are damaged.
+pub fn decode_transaction(raw: &[u8]) -> Option<TxEnvelope> {
+    TxEnvelope::decode_2718_exact(raw).ok()
+}
+
+/// The header at a height.
+pub fn read_header(reader: &impl Reader, height: u64) -> Result<Option<Sealed<Header>>, ChainError> {
+    let Some(record) = reader.get::<Blocks>(&height)? else { return Ok(None) };
+    decode_header(&record).map(Some).ok_or(ChainError::Damaged { height, part: "header" })
+}
+
+/// The header of the last block.
+pub fn read_head(reader: &impl Reader) -> Result<Sealed<Header>, ChainError> {
+    let head = reader.get::<BlockchainState>(&Default::default())?.ok_or(ChainError::NoChain)?;
+    read_header(reader, head.height)?.ok_or(ChainError::Damaged { height: head.height, part: "header" })
+}
+
+/// A whole block.
+pub fn read_block(reader: &impl Reader, height: u64) -> Result<Option<Block>, ChainError> {
+    let Some(record) = reader.get::<Blocks>(&height)? else { return Ok(None) };
+    let damaged = |part| ChainError::Damaged { height, part };
+    let header = decode_header(&record).ok_or(damaged("header"))?;
+    let withdrawals = Withdrawals::decode(&mut record.withdrawals.as_slice()).map_err(|_| damaged("withdrawals"))?;
+    let range = (Bound::Included((height, 0)), Bound::Included((height, u32::MAX)));
+    let mut transactions = Vec::new();
+    for row in reader.range::<Transactions>(range.0.as_ref(), range.1.as_ref(), Direction::Forward)? {
+        let (_, record) = row?;
+        transactions.push(decode_transaction(&record.raw).ok_or(damaged("transaction"))?);
+    }
+    let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: Some(withdrawals) };
+    Ok(Some(Block { header: header.into_inner(), body }))
+}

@@ -1,0 +1,124 @@
+//! Block 0: what a chain spec makes of an empty store.
+
+use super::error::ChainError;
+use crate::state::{self, AccountChange, AccountInfo, StateChanges};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Sealable, Sealed, constants::EMPTY_WITHDRAWALS};
+use alloy_eips::{
+    eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
+    eip4788::{BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE},
+    eip4895::Withdrawals,
+    eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE},
+    eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE},
+    eip7685::EMPTY_REQUESTS_HASH,
+};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use lucid_storage::{
+    Batch,
+    collections::{BlockRecord, BlockchainState, BlockchainStateRecord, Blocks},
+};
+use lucid_types::{
+    ChainSpec,
+    contracts::{GenesisNode, LUCID_NODES, genesis_contracts, lucid_nodes_genesis_storage},
+};
+use std::collections::BTreeMap;
+
+/// The contracts that Osaka's block processing calls. alloy-evm accepts their absence in silence, and then writes
+/// other state roots than every other client, so genesis always holds them.
+fn system_contracts() -> [(Address, Bytes); 4] {
+    [
+        (HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE.clone()),
+        (BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE.clone()),
+        (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone()),
+        (CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE.clone()),
+    ]
+}
+
+/// Code hash of each contract that genesis holds for Lucid, as a chain spec lists them.
+pub fn genesis_contract_hashes() -> BTreeMap<Address, B256> {
+    genesis_contracts().into_iter().map(|contract| (contract.address, keccak256(&contract.code))).collect()
+}
+
+/// Writes block 0 and its state into the first batch of an empty store.
+///
+/// The store then says which program can run the chain: a spec whose contracts are not the ones that this program
+/// holds is refused.
+pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Header>, ChainError> {
+    let changes = genesis_state(spec)?;
+    let state_root = state::apply(batch, 0, &changes)?;
+    let spec_hash = spec.hash();
+    let header = Header {
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        state_root,
+        transactions_root: EMPTY_ROOT_HASH,
+        receipts_root: EMPTY_ROOT_HASH,
+        gas_limit: spec.parameters.block_gas_limit,
+        timestamp: spec.genesis_time,
+        extra_data: Bytes::from(spec_hash),
+        mix_hash: spec_hash,
+        base_fee_per_gas: Some(spec.parameters.initial_base_fee),
+        withdrawals_root: Some(EMPTY_WITHDRAWALS),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        parent_beacon_block_root: Some(B256::ZERO),
+        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        ..Header::default()
+    }
+    .seal_slow();
+
+    let withdrawals = alloy_rlp::encode(Withdrawals::default());
+    let record = BlockRecord {
+        hash: header.hash(),
+        timestamp: header.timestamp,
+        validator: header.beneficiary,
+        size_bytes: alloy_consensus::Block::<alloy_consensus::TxEnvelope>::uncle(header.inner().clone()).length() as u64,
+        transaction_count: 0,
+        header: alloy_rlp::encode(header.inner()),
+        withdrawals,
+    };
+    batch.append::<Blocks>(&0, &record)?;
+    let head = BlockchainStateRecord { height: 0, hash: header.hash(), state_root, ..Default::default() };
+    batch.put::<BlockchainState>(&Default::default(), &head)?;
+    Ok(header)
+}
+
+fn genesis_state(spec: &ChainSpec) -> Result<StateChanges, ChainError> {
+    let ours = genesis_contract_hashes();
+    if spec.contracts != ours {
+        return Err(ChainError::ForeignContracts { spec: spec.contracts.clone(), ours });
+    }
+    let mut changes = StateChanges::default();
+    for (address, balance) in &spec.allocations {
+        let account = AccountInfo { nonce: 0, balance: *balance, code_hash: KECCAK256_EMPTY };
+        changes.insert(*address, AccountChange { account: Some(account), ..AccountChange::default() });
+    }
+    for (address, code) in system_contracts() {
+        put_contract(&mut changes, address, code, BTreeMap::new());
+    }
+    for contract in genesis_contracts() {
+        let storage = if contract.address == LUCID_NODES { registry_storage(spec) } else { BTreeMap::new() };
+        put_contract(&mut changes, contract.address, contract.code, storage);
+    }
+    Ok(changes)
+}
+
+/// A contract of genesis has nonce 1 (EIP-161), and keeps what the spec allots to its address.
+fn put_contract(changes: &mut StateChanges, address: Address, code: Bytes, storage: BTreeMap<U256, U256>) {
+    let balance = changes.get(&address).and_then(|change| change.account).map_or(U256::ZERO, |account| account.balance);
+    let account = AccountInfo { nonce: 1, balance, code_hash: keccak256(&code) };
+    let change = AccountChange { account: Some(account), storage_wiped: false, storage, code: Some(code) };
+    changes.insert(address, change);
+}
+
+/// LucidNodes begins with the chain spec's hash, the number of validators needed and the genesis validators.
+fn registry_storage(spec: &ChainSpec) -> BTreeMap<U256, U256> {
+    let nodes: Vec<_> = spec
+        .by_registration_number()
+        .into_iter()
+        .map(|validator| GenesisNode {
+            node: validator.node,
+            operator: validator.operator,
+            consensus_key: validator.consensus_key.to_uncompressed(),
+        })
+        .collect();
+    lucid_nodes_genesis_storage(spec.hash(), spec.parameters.validators_needed, &nodes).into_iter().collect()
+}

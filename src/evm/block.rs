@@ -1,0 +1,229 @@
+//! Runs a block: all of a given one ([`execute`]), or as much of what waits as fits into a new one ([`fill`]).
+
+use super::{
+    changes,
+    database::{World, WorldError},
+    error::ExecutionError,
+    fork::OsakaFromGenesis,
+};
+use crate::state::StateChanges;
+use alloy_consensus::{
+    Header, ReceiptEnvelope, Transaction as _, TxEnvelope,
+    transaction::{Recovered, TxHashRef},
+};
+use alloy_eips::{
+    eip2718::Encodable2718, eip4895::Withdrawals, eip7685::Requests, eip7840::BlobParams,
+};
+use alloy_evm::{
+    EthEvm, EthEvmFactory, EvmEnv, EvmFactory,
+    block::{BlockExecutionError, BlockExecutionResult, BlockExecutor, BlockValidationError},
+    eth::{EthBlockExecutionCtx, EthBlockExecutor, receipt_builder::AlloyReceiptBuilder},
+    precompiles::PrecompilesMap,
+};
+use alloy_primitives::B256;
+use revm::{
+    context_interface::result::InvalidTransaction,
+    database::{State, states::bundle_state::BundleRetention},
+    inspector::NoOpInspector,
+};
+use std::borrow::Cow;
+
+/// A signed transaction whose sender is known.
+pub type Transaction = Recovered<TxEnvelope>;
+
+/// Least gas of any transaction: below that, a block is full.
+const MIN_TRANSACTION_GAS: u64 = 21_000;
+
+/// Transactions in a row that may fail to fit before a block counts as full.
+const MAX_MISFITS: u32 = 50;
+
+/// The block that transactions run in: its header, as far as it is known before they have run.
+#[derive(Debug, Clone)]
+pub struct BlockContext<'a> {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Number, timestamp, beneficiary, gas limit, base fee, mixHash, parent and its certificate's hash.
+    pub header: &'a Header,
+    /// What is minted.
+    pub withdrawals: &'a Withdrawals,
+}
+
+/// What running a block gave.
+#[derive(Debug)]
+pub struct Executed {
+    /// One per transaction, in order.
+    pub receipts: Vec<ReceiptEnvelope>,
+    /// Gas that all transactions used.
+    pub gas_used: u64,
+    /// EIP-7685 requests; they have no effect beyond their hash in the header.
+    pub requests: Requests,
+    /// What the block changed.
+    pub changes: StateChanges,
+}
+
+impl Executed {
+    fn new(result: BlockExecutionResult<ReceiptEnvelope>, state: &mut BlockState<'_>) -> Self {
+        state.merge_transitions(BundleRetention::PlainState);
+        Self {
+            receipts: result.receipts,
+            gas_used: result.gas_used,
+            requests: result.requests,
+            changes: changes::from_bundle(state.take_bundle()),
+        }
+    }
+}
+
+/// A transaction that no block can take as the state stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The transaction.
+    pub hash: B256,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Where a block is full, beside its gas limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most transactions.
+    pub transactions: u64,
+    /// Most bytes that the transactions may take in the block's RLP.
+    pub bytes: u64,
+}
+
+/// A new block's content.
+#[derive(Debug)]
+pub struct Filled {
+    /// The transactions that were taken, in order.
+    pub transactions: Vec<Transaction>,
+    /// What running them gave.
+    pub executed: Executed,
+    /// Transactions that can be forgotten.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Runs every transaction of a block; the first one that cannot run makes it invalid.
+pub fn execute(
+    context: &BlockContext<'_>,
+    transactions: &[Transaction],
+    world: World<'_>,
+) -> Result<Executed, ExecutionError> {
+    let mut state = new_state(world);
+    let mut executor = executor(context, &mut state, transactions.len());
+    executor.apply_pre_execution_changes().map_err(system_error)?;
+    for transaction in transactions {
+        executor.execute_transaction(transaction).map_err(|error| transaction_error(transaction, &error))?;
+    }
+    let (_, result) = executor.finish().map_err(system_error)?;
+    Ok(Executed::new(result, &mut state))
+}
+
+/// Takes from `candidates`, best first, what fits and runs.
+///
+/// A candidate that cannot run now but may later (its sender's earlier one was passed over) is left where it is;
+/// one that never can is named in [`Filled::rejected`].
+pub fn fill(
+    context: &BlockContext<'_>,
+    limits: Limits,
+    candidates: impl IntoIterator<Item = Transaction>,
+    world: World<'_>,
+) -> Result<Filled, ExecutionError> {
+    let mut state = new_state(world);
+    let mut executor = executor(context, &mut state, 0);
+    executor.apply_pre_execution_changes().map_err(system_error)?;
+    let (mut taken, mut rejected) = (Vec::new(), Vec::new());
+    let (mut gas_left, mut bytes_left, mut misfits) = (context.header.gas_limit, limits.bytes, 0);
+    for candidate in candidates {
+        let full = taken.len() as u64 >= limits.transactions || gas_left < MIN_TRANSACTION_GAS;
+        if full || misfits >= MAX_MISFITS {
+            break;
+        }
+        let bytes = network_bytes(&candidate);
+        if candidate.gas_limit() > gas_left || bytes > bytes_left {
+            misfits += 1;
+            continue;
+        }
+        match executor.execute_transaction(&candidate) {
+            Ok(gas) => {
+                gas_left = gas_left.saturating_sub(gas.tx_gas_used());
+                bytes_left -= bytes;
+                taken.push(candidate);
+            }
+            Err(error) => match rejection(&candidate, &error)? {
+                Some(reason) => rejected.push(Rejected { hash: *candidate.tx_hash(), reason }),
+                None => misfits += 1,
+            },
+        }
+    }
+    let (_, result) = executor.finish().map_err(system_error)?;
+    Ok(Filled { transactions: taken, executed: Executed::new(result, &mut state), rejected })
+}
+
+/// Bytes of a transaction inside a block's RLP: its EIP-2718 form with the longest string header it can have.
+fn network_bytes(transaction: &Transaction) -> u64 {
+    transaction.encode_2718_len() as u64 + 4
+}
+
+type BlockState<'a> = State<World<'a>>;
+type Executor<'a, 'b> = EthBlockExecutor<
+    'a,
+    EthEvm<&'b mut BlockState<'a>, NoOpInspector, PrecompilesMap>,
+    OsakaFromGenesis,
+    AlloyReceiptBuilder,
+>;
+
+fn new_state(world: World<'_>) -> BlockState<'_> {
+    State::builder().with_database(world).with_bundle_update().build()
+}
+
+fn executor<'a, 'b>(context: &BlockContext<'a>, state: &'b mut BlockState<'a>, count: usize) -> Executor<'a, 'b> {
+    let header = context.header;
+    let env = env(context.chain_id, header);
+    let block = EthBlockExecutionCtx {
+        parent_hash: header.parent_hash,
+        parent_beacon_block_root: header.parent_beacon_block_root,
+        ommers: &[],
+        withdrawals: Some(Cow::Borrowed(context.withdrawals.as_slice())),
+        extra_data: header.extra_data.clone(),
+        tx_count_hint: Some(count),
+        slot_number: None,
+    };
+    let evm = EthEvmFactory::default().create_evm(state, env);
+    EthBlockExecutor::new(evm, block, OsakaFromGenesis, AlloyReceiptBuilder::default())
+}
+
+/// The environment that a block's transactions see.
+pub(super) fn env(chain_id: u64, header: &Header) -> EvmEnv {
+    EvmEnv::for_eth_block(header, OsakaFromGenesis, chain_id, Some(BlobParams::osaka()))
+}
+
+/// A failure outside of any transaction.
+fn system_error(error: BlockExecutionError) -> ExecutionError {
+    match WorldError::behind(&error) {
+        Some(state) => ExecutionError::State(state),
+        None => ExecutionError::SystemCall(error.to_string()),
+    }
+}
+
+/// A failure of a transaction.
+fn transaction_error(transaction: &Transaction, error: &BlockExecutionError) -> ExecutionError {
+    match WorldError::behind(error) {
+        Some(state) => ExecutionError::State(state),
+        None => ExecutionError::InvalidTransaction { hash: *transaction.tx_hash(), reason: error.to_string() },
+    }
+}
+
+/// Why a candidate never can run, or `None` where it may later.
+fn rejection(candidate: &Transaction, error: &BlockExecutionError) -> Result<Option<String>, ExecutionError> {
+    if let BlockExecutionError::Validation(BlockValidationError::InvalidTx { error, .. }) = error {
+        return Ok(match error.as_invalid_tx_err() {
+            // Its sender's earlier transaction was passed over, or the base fee may fall again.
+            Some(InvalidTransaction::NonceTooHigh { .. } | InvalidTransaction::GasPriceLessThanBasefee) => None,
+            _ => Some(error.to_string()),
+        });
+    }
+    match transaction_error(candidate, error) {
+        ExecutionError::InvalidTransaction { reason, .. } => Ok(Some(reason)),
+        other => Err(other),
+    }
+}
