@@ -3,7 +3,7 @@
 
 use alloy_primitives::{Address, B256, address, b256};
 
-use super::{InvalidSecret, SecretKey};
+use super::SecretKey;
 
 /// The phrase (BIP-39, no passphrase) that the accounts are derived from, at BIP-44 paths m/44'/60'/0'/0/0 to 9.
 pub const DEV_MNEMONIC: &str = "test test test test test test test test test test test junk";
@@ -11,19 +11,25 @@ pub const DEV_MNEMONIC: &str = "test test test test test test test test test tes
 /// A development account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DevAccount {
-    /// Its address.
-    pub address: Address,
-    /// Its secret key, known to everybody.
-    pub secret: B256,
+    address: Address,
+    secret: B256,
 }
 
 impl DevAccount {
+    /// Its address.
+    pub const fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Its secret key as 32 bytes big-endian, known to everybody.
+    pub const fn secret(&self) -> B256 {
+        self.secret
+    }
+
     /// The key that signs for the account.
-    ///
-    /// # Errors
-    /// None for the accounts in [`DEV_ACCOUNTS`].
-    pub fn secret_key(&self) -> Result<SecretKey, InvalidSecret> {
-        SecretKey::from_bytes(&self.secret)
+    #[expect(clippy::expect_used, reason = "only the accounts below exist, and a test makes the key of each")]
+    pub fn secret_key(&self) -> SecretKey {
+        SecretKey::from_bytes(&self.secret).expect("a well-known key is in range")
     }
 }
 
@@ -79,7 +85,7 @@ mod tests {
     #[test]
     fn each_key_gives_its_well_known_address() {
         for account in DEV_ACCOUNTS {
-            assert_eq!(account.secret_key().unwrap().address(), account.address);
+            assert_eq!(account.secret_key().address(), account.address);
         }
     }
 }

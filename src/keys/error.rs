@@ -21,10 +21,10 @@ pub enum InvalidSecret {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There is no file at this path.
-    #[error("no key file at {}", .path.display())]
+    /// There is no key file, or no folder for keys, at this path.
+    #[error("no keys: {} does not exist", .path.display())]
     NotFound {
-        /// The file looked for.
+        /// The file or folder looked for.
         path: PathBuf,
     },
     /// A file is already at this path; key files are never overwritten.

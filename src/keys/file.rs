@@ -76,6 +76,14 @@ pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
     move |source| KeyError::Io { action, path: path.to_owned(), source }
 }
 
+/// Tells a file or folder that is not there from one that cannot be looked at.
+pub(super) fn look_error(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound => KeyError::NotFound { path: path.to_owned() },
+        _ => io_error("look at", path)(error),
+    }
+}
+
 /// The folder that a file lies in; a bare name lies in the working folder.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -85,16 +93,13 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 /// choose the key; the look before the open keeps a named pipe from hanging the node, and the comparison after it
 /// tells that nothing was put in the file's place between the two.
 fn open_own_file(path: &Path) -> Result<File, KeyError> {
-    let named = fs::symlink_metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => KeyError::NotFound { path: path.to_owned() },
-        _ => io_error("look at", path)(error),
-    })?;
+    let named = fs::symlink_metadata(path).map_err(look_error(path))?;
     let not_regular = || KeyError::NotRegularFile { path: path.to_owned() };
     if !named.is_file() {
         return Err(not_regular());
     }
     let file = File::open(path).map_err(io_error("open", path))?;
-    let opened = file.metadata().map_err(io_error("look at", path))?;
+    let opened = file.metadata().map_err(look_error(path))?;
     if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
         return Err(not_regular());
     }

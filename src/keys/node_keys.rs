@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
 use super::{
     KeyError, SecretKey, create_key_file,
-    file::{check_private, folder_of, io_error, sync_folder},
+    file::{check_private, folder_of, io_error, look_error, sync_folder},
     read_key_file,
 };
 
@@ -72,7 +72,7 @@ impl NodeKeys {
 
 /// Refuses a folder in which others could see or swap keys. The folder may be a link: what it leads to counts.
 fn check_folder(folder: &Path) -> Result<(), KeyError> {
-    let metadata = fs::metadata(folder).map_err(io_error("look at", folder))?;
+    let metadata = fs::metadata(folder).map_err(look_error(folder))?;
     check_private(folder, &metadata, KEY_FOLDER_MODE)
 }
 
@@ -108,6 +108,14 @@ mod tests {
         assert!(same(&made, &NodeKeys::load_or_create(&folder).unwrap()));
         assert!(same(&made, &NodeKeys::load(&folder).unwrap()));
         assert_ne!(made.account(), made.consensus());
+    }
+
+    #[test]
+    fn loading_makes_nothing() {
+        let data = TempDir::new().unwrap();
+        let folder = data.path().join("keys");
+        assert!(matches!(NodeKeys::load(&folder), Err(KeyError::NotFound { path }) if path == folder));
+        assert!(!folder.exists());
     }
 
     #[test]

@@ -12,7 +12,6 @@ use k256::{
     elliptic_curve::{
         Curve, CurveArithmetic, FieldBytes, FieldBytesEncoding, Group, NonZeroScalar, PrimeField,
         consts::U32,
-        group::Curve as _,
         ops::{LinearCombination, MulByGenerator, Reduce},
         point::DecompressPoint,
         sec1::{EncodedPoint, ToEncodedPoint},
@@ -107,7 +106,9 @@ impl Suite for Secp256k1 {
     const SUITE: u8 = 0xfe;
 }
 
-/// A point of the suite's curve.
+/// A point of the suite's curve, as x and y.
+type Affine<C> = <C as CurveArithmetic>::AffinePoint;
+/// A point of the suite's curve, in the form to calculate with: going back to x and y costs an inversion.
 type Point<C> = <C as CurveArithmetic>::ProjectivePoint;
 /// A number modulo the order of the suite's curve.
 type Scalar<C> = <C as CurveArithmetic>::Scalar;
@@ -115,8 +116,8 @@ type Scalar<C> = <C as CurveArithmetic>::Scalar;
 /// Section 5.1. Steps 2 to 8 in the RFC's order; its letters are kept.
 fn prove<C: Suite>(x: &NonZeroScalar<C>, alpha: &[u8]) -> ([u8; PROOF_BYTES], B256) {
     let y = encode::<C>(Point::<C>::mul_by_generator(x));
-    let h = hash_to_curve::<C>(y.as_bytes(), alpha);
-    let h_string = encode::<C>(h);
+    let h_affine = hash_to_curve::<C>(y.as_bytes(), alpha);
+    let (h, h_string) = (Point::<C>::from(h_affine), encode::<C>(h_affine));
     let gamma = encode::<C>(h * **x);
     let k = nonce::<C>(x, h_string.as_bytes());
     let u = encode::<C>(Point::<C>::mul_by_generator(&k));
@@ -133,7 +134,7 @@ fn prove<C: Suite>(x: &NonZeroScalar<C>, alpha: &[u8]) -> ([u8; PROOF_BYTES], B2
     (proof, output::<C>(gamma.as_bytes()))
 }
 
-/// Section 5.3. With the key's holder k is unknown to us, but U = s·B - c·Y and V = s·H - c·Γ must be k·B and k·H.
+/// Section 5.3. Only the prover knows k, but for an honest proof U = s·B - c·Y is k·B, and V = s·H - c·Γ is k·H.
 fn verify<C: Suite>(public_key: &[u8; POINT_BYTES], proof: &[u8; PROOF_BYTES], alpha: &[u8]) -> Result<B256, VrfError> {
     let gamma_string = part::<POINT_BYTES>(proof, 0);
     let c = u128::from_be_bytes(part(proof, POINT_BYTES));
@@ -145,9 +146,10 @@ fn verify<C: Suite>(public_key: &[u8; POINT_BYTES], proof: &[u8; PROOF_BYTES], a
 
     let h = hash_to_curve::<C>(public_key, alpha);
     let minus_c = -Scalar::<C>::from_u128(c);
-    let u = Point::<C>::lincomb(&Point::<C>::generator(), &s, &y, &minus_c);
-    let v = Point::<C>::lincomb(&h, &s, &gamma, &minus_c);
-    let expected = challenge::<C>([y, h, gamma, u, v].map(encode::<C>).each_ref());
+    let u = Point::<C>::lincomb(&Point::<C>::generator(), &s, &y.into(), &minus_c);
+    let v = Point::<C>::lincomb(&h.into(), &s, &gamma.into(), &minus_c);
+    let [y, h, gamma] = [y, h, gamma].map(encode::<C>);
+    let expected = challenge::<C>([&y, &h, &gamma, &encode::<C>(u), &encode::<C>(v)]);
     if expected == c { Ok(output::<C>(&gamma_string)) } else { Err(VrfError::Mismatch) }
 }
 
@@ -159,7 +161,7 @@ fn hash<C: Suite>(domain: u8, parts: &[&[u8]]) -> [u8; 32] {
 
 /// `ECVRF_encode_to_curve_try_and_increment`, section 5.4.1.1, salted with the public key.
 #[expect(clippy::expect_used, reason = "nobody can find an input that fails 256 times, each with probability 1/2")]
-fn hash_to_curve<C: Suite>(public_key: &[u8], alpha: &[u8]) -> Point<C> {
+fn hash_to_curve<C: Suite>(public_key: &[u8], alpha: &[u8]) -> Affine<C> {
     (0..=u8::MAX)
         .find_map(|counter| {
             let x = hash::<C>(ENCODE_TO_CURVE, &[public_key, alpha, &[counter]]);
@@ -192,12 +194,12 @@ fn nonce<C: Suite>(x: &NonZeroScalar<C>, h_string: &[u8]) -> Zeroizing<Scalar<C>
 }
 
 /// `point_to_string`: SEC 1, compressed. Only U and V can be the point at infinity, whose encoding is one 0x00.
-fn encode<C: Suite>(point: Point<C>) -> EncodedPoint<C> {
-    point.to_affine().to_encoded_point(true)
+fn encode<C: Suite>(point: impl Into<Affine<C>>) -> EncodedPoint<C> {
+    point.into().to_encoded_point(true)
 }
 
 /// `string_to_point`. Accepts only tags 2 and 3: no infinity, no hybrid, no compact form, so a point has one encoding.
-fn decode<C: Suite>(string: &[u8; POINT_BYTES]) -> Option<Point<C>> {
+fn decode<C: Suite>(string: &[u8; POINT_BYTES]) -> Option<Affine<C>> {
     let (tag @ (2 | 3), x) = (string[0], part::<SCALAR_BYTES>(string, 1)) else {
         return None;
     };
@@ -205,8 +207,8 @@ fn decode<C: Suite>(string: &[u8; POINT_BYTES]) -> Option<Point<C>> {
 }
 
 /// The point with this x and this parity of y, if the curve has one.
-fn decompress<C: Suite>(x: &[u8; 32], y_is_odd: u8) -> Option<Point<C>> {
-    Option::from(C::AffinePoint::decompress(x.into(), Choice::from(y_is_odd))).map(|point: C::AffinePoint| point.into())
+fn decompress<C: Suite>(x: &[u8; 32], y_is_odd: u8) -> Option<Affine<C>> {
+    Affine::<C>::decompress(x.into(), Choice::from(y_is_odd)).into()
 }
 
 /// `N` bytes of `bytes` from `start`; the callers' constants keep it inside.
