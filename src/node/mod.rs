@@ -1,1 +1,21 @@
-//! Room `node`.
+//! The one room that knows all the others: opens the store, makes and commits blocks, answers the RPC server, runs the
+//! anchorings, and stops in order.
+//!
+//! Only this room owns tasks, timers and the wall clock. Everything that writes goes through [`Node::write`], one
+//! batch at a time; a block is committed by one function, [`Node::commit_block`], with all that belongs to it or not at all.
+
+mod anchorings;
+mod backend;
+mod blocks;
+mod clock;
+mod datadir;
+mod dev;
+mod error;
+mod launch;
+mod state;
+
+pub use datadir::DataDir;
+pub use dev::dev_chain_spec;
+pub use error::NodeError;
+pub use launch::{LaunchOptions, RunningNode, Sealing, launch};
+pub use state::Node;

@@ -1,5 +1,5 @@
-//! PoOT: proof of operational tasks.
+//! PoOT, proof of operational tasks: work decides who leads.
 
 mod vrf;
 
-pub use vrf::{VrfError, VrfOutput, VrfProof, vrf_alpha, vrf_prove, vrf_verify};
+pub use vrf::{VrfError, VrfOutput, vrf_alpha, vrf_prove, vrf_verify};

@@ -4,9 +4,7 @@
 //! suite; everything else is as it has it for P-256, so the same code runs the RFC's own P-256 examples in the tests.
 //! Earlier drafts left the public key out of the challenge and the last 0x00 out of each hash: their proofs fail here.
 
-use std::fmt;
-
-use alloy_primitives::{B256, hex};
+use alloy_primitives::B256;
 use k256::{
     Secp256k1,
     elliptic_curve::{
@@ -23,6 +21,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::keys::SecretKey;
+use lucid_types::VrfProof;
 
 /// Bytes of a compressed point (SEC 1, section 2.3.3): a tag for the parity of y, then x.
 const POINT_BYTES: usize = 33;
@@ -40,17 +39,6 @@ const PROOF_TO_HASH: u8 = 3;
 
 /// What a VRF proof proves: 32 bytes that nobody could choose or foresee, and that only the key's holder could draw.
 pub type VrfOutput = B256;
-
-/// A VRF proof as it travels: Γ (33 bytes, compressed), c (16, big-endian), s (32, big-endian). Any 81 bytes can
-/// stand here; [`vrf_verify`] says whether they prove anything.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct VrfProof(pub [u8; PROOF_BYTES]);
-
-impl fmt::Debug for VrfProof {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VrfProof({})", hex::encode(self.0))
-    }
-}
 
 /// Why a VRF proof was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -82,7 +70,7 @@ pub fn vrf_alpha(parent_mix_hash: B256, height: u64) -> [u8; 40] {
 /// same bytes on every machine.
 pub fn vrf_prove(secret: &SecretKey, alpha: &[u8]) -> (VrfProof, VrfOutput) {
     let (proof, output) = prove::<Secp256k1>(secret.scalar(), alpha);
-    (VrfProof(proof), output)
+    (VrfProof::new(proof), output)
 }
 
 /// Checks that the holder of `public_key` (compressed) made `proof` for `alpha`, and returns the output that it proves

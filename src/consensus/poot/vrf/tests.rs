@@ -75,7 +75,7 @@ fn proofs_of_draft_05_are_refused() {
         let draft_output = Sha256::new_with_prefix([0xfe, 3]).chain_update(&vector.proof[..33]).finalize();
         assert_eq!(vector.output[..], draft_output[..]);
 
-        let refused = vrf_verify(&vector.public_key, &VrfProof(vector.proof), &vector.alpha);
+        let refused = vrf_verify(&vector.public_key, &VrfProof::new(vector.proof), &vector.alpha);
         assert_eq!(refused, Err(VrfError::Mismatch));
     }
 }
@@ -86,7 +86,7 @@ fn every_flipped_bit_of_a_proof_is_refused() {
     for bit in 0..PROOF_BYTES * 8 {
         let mut flipped = proof;
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert!(vrf_verify(&public_key, &VrfProof(flipped), &alpha).is_err(), "bit {bit}");
+        assert!(vrf_verify(&public_key, &VrfProof::new(flipped), &alpha).is_err(), "bit {bit}");
     }
 }
 
@@ -94,9 +94,9 @@ fn every_flipped_bit_of_a_proof_is_refused() {
 fn another_key_and_another_input_are_refused() {
     let (_, public_key, mut alpha, proof) = sample();
     let stranger = SecretKey::from_bytes(&[9; 32]).unwrap().public_key_compressed();
-    assert_eq!(vrf_verify(&stranger, &VrfProof(proof), &alpha), Err(VrfError::Mismatch));
+    assert_eq!(vrf_verify(&stranger, &VrfProof::new(proof), &alpha), Err(VrfError::Mismatch));
     alpha.push(0);
-    assert_eq!(vrf_verify(&public_key, &VrfProof(proof), &alpha), Err(VrfError::Mismatch));
+    assert_eq!(vrf_verify(&public_key, &VrfProof::new(proof), &alpha), Err(VrfError::Mismatch));
 }
 
 /// k256 reads the compact form (tag 5) and 33 zero bytes as points too; one proof must have one encoding.
@@ -106,18 +106,18 @@ fn a_point_with_any_other_tag_is_refused() {
     for tag in (0..=u8::MAX).filter(|tag| ![2, 3].contains(tag)) {
         let (mut bad_key, mut bad_proof) = (public_key, proof);
         (bad_key[0], bad_proof[0]) = (tag, tag);
-        assert_eq!(vrf_verify(&bad_key, &VrfProof(proof), &alpha), Err(VrfError::PublicKey));
-        assert_eq!(vrf_verify(&public_key, &VrfProof(bad_proof), &alpha), Err(VrfError::Point));
+        assert_eq!(vrf_verify(&bad_key, &VrfProof::new(proof), &alpha), Err(VrfError::PublicKey));
+        assert_eq!(vrf_verify(&public_key, &VrfProof::new(bad_proof), &alpha), Err(VrfError::Point));
     }
 }
 
 #[test]
 fn the_point_at_infinity_is_refused_as_key_and_as_point() {
     let (_, public_key, alpha, mut proof) = sample();
-    assert_eq!(vrf_verify(&[0; 33], &VrfProof(proof), &alpha), Err(VrfError::PublicKey));
+    assert_eq!(vrf_verify(&[0; 33], &VrfProof::new(proof), &alpha), Err(VrfError::PublicKey));
     proof[..33].fill(0);
-    assert_eq!(vrf_verify(&public_key, &VrfProof(proof), &alpha), Err(VrfError::Point));
-    assert!(vrf_verify(&[0; 33], &VrfProof([0; 81]), &alpha).is_err());
+    assert_eq!(vrf_verify(&public_key, &VrfProof::new(proof), &alpha), Err(VrfError::Point));
+    assert!(vrf_verify(&[0; 33], &VrfProof::new([0; 81]), &alpha).is_err());
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn an_x_that_is_no_point_or_not_below_the_prime_is_refused() {
     // No point of secp256k1 has x = 5. One has x = 1, and the prime + 1 would be a second writing of it.
     let mut no_point = [0; 33];
     (no_point[0], no_point[32]) = (2, 5);
-    assert_eq!(vrf_verify(&no_point, &VrfProof(proof), &alpha), Err(VrfError::PublicKey));
+    assert_eq!(vrf_verify(&no_point, &VrfProof::new(proof), &alpha), Err(VrfError::PublicKey));
     proof[1..33].copy_from_slice(b256!("fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc30").as_slice());
-    assert_eq!(vrf_verify(&public_key, &VrfProof(proof), &alpha), Err(VrfError::Point));
+    assert_eq!(vrf_verify(&public_key, &VrfProof::new(proof), &alpha), Err(VrfError::Point));
 }
 
 /// s and s + order are one number: accepting both would let anyone rewrite a proof. With the key 1 and the nonce 1,
@@ -146,7 +146,7 @@ fn a_scalar_not_below_the_order_is_refused() {
 
     let proof_with = |s: U256| {
         let bytes = [h.as_bytes(), &c.to_be_bytes(), &s.to_be_bytes()].concat();
-        VrfProof(bytes.try_into().unwrap())
+        VrfProof::new(bytes.try_into().unwrap())
     };
     assert!(vrf_verify(&public_key, &proof_with(s), alpha).is_ok());
     assert_eq!(vrf_verify(&public_key, &proof_with(same_s), alpha), Err(VrfError::Scalar));
@@ -189,6 +189,6 @@ proptest! {
         proof[1..33].copy_from_slice(&halves.0);
         proof[33..65].copy_from_slice(&halves.1);
         proof[65..].copy_from_slice(&halves.2);
-        prop_assert!(vrf_verify(&key, &VrfProof(proof), &alpha).is_err());
+        prop_assert!(vrf_verify(&key, &VrfProof::new(proof), &alpha).is_err());
     }
 }
