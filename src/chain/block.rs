@@ -11,11 +11,7 @@ use alloy_consensus::{
 };
 use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
 use alloy_rlp::Decodable;
-use lucid_storage::{
-    Direction, Reader,
-    collections::{BlockRecord, BlockchainState, Blocks, Transactions},
-};
-use std::ops::Bound;
+use lucid_storage::{BlockRecord, BlockchainState, Blocks, Current, Direction, Reader, Transactions};
 
 /// An Ethereum block: header, transactions, no ommers, withdrawals.
 pub type Block = alloy_consensus::Block<TxEnvelope>;
@@ -74,7 +70,7 @@ pub fn read_header(reader: &impl Reader, height: u64) -> Result<Option<Sealed<He
 
 /// The header of the last block.
 pub fn read_head(reader: &impl Reader) -> Result<Sealed<Header>, ChainError> {
-    let head = reader.get::<BlockchainState>(&Default::default())?.ok_or(ChainError::NoChain)?;
+    let head = reader.get::<BlockchainState>(&Current)?.ok_or(ChainError::NoChain)?;
     read_header(reader, head.height)?.ok_or(ChainError::Damaged { height: head.height, part: "header" })
 }
 
@@ -84,9 +80,8 @@ pub fn read_block(reader: &impl Reader, height: u64) -> Result<Option<Block>, Ch
     let damaged = |part| ChainError::Damaged { height, part };
     let header = decode_header(&record).ok_or(damaged("header"))?;
     let withdrawals = Withdrawals::decode(&mut record.withdrawals.as_slice()).map_err(|_| damaged("withdrawals"))?;
-    let range = (Bound::Included((height, 0)), Bound::Included((height, u32::MAX)));
     let mut transactions = Vec::new();
-    for row in reader.range::<Transactions>(range.0.as_ref(), range.1.as_ref(), Direction::Forward)? {
+    for row in reader.range_prefix::<Transactions>(&height, Direction::Forward)? {
         let (_, record) = row?;
         transactions.push(decode_transaction(&record.raw).ok_or(damaged("transaction"))?);
     }

@@ -1,6 +1,6 @@
 //! Block 0: what a chain spec makes of an empty store.
 
-use super::error::ChainError;
+use super::{error::ChainError, rules};
 use crate::state::{self, AccountChange, AccountInfo, StateChanges};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Sealable, Sealed, constants::EMPTY_WITHDRAWALS};
 use alloy_eips::{
@@ -12,13 +12,14 @@ use alloy_eips::{
     eip7685::EMPTY_REQUESTS_HASH,
 };
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
-use lucid_storage::{
-    Batch,
-    collections::{BlockRecord, BlockchainState, BlockchainStateRecord, Blocks},
+use alloy_trie::{
+    TrieAccount,
+    root::{state_root_unhashed, storage_root_unhashed},
 };
+use lucid_storage::{Batch, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current};
 use lucid_types::{
     ChainSpec,
-    contracts::{GenesisNode, LUCID_NODES, genesis_contracts, lucid_nodes_genesis_storage},
+    contracts::{GenesisNode, LUCID_NODES_ADDRESS, genesis_contracts, lucid_nodes_genesis_storage},
 };
 use std::collections::BTreeMap;
 
@@ -38,17 +39,20 @@ pub fn genesis_contract_hashes() -> BTreeMap<Address, B256> {
     genesis_contracts().into_iter().map(|contract| (contract.address, keccak256(&contract.code))).collect()
 }
 
-/// Writes block 0 and its state into the first batch of an empty store.
+/// The header of block 0. Its state root is computed in memory, without a store.
 ///
-/// The store then says which program can run the chain: a spec whose contracts are not the ones that this program
-/// holds is refused.
-pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Header>, ChainError> {
-    let changes = genesis_state(spec)?;
-    let state_root = state::apply(batch, 0, &changes)?;
+/// A spec whose contracts are not the ones that this program holds is refused.
+pub fn genesis_header(spec: &ChainSpec) -> Result<Sealed<Header>, ChainError> {
+    let accounts = genesis_state(spec)?.into_iter().filter_map(|(address, change)| {
+        let slots = change.storage.iter().map(|(slot, value)| (B256::from(*slot), *value));
+        let storage_root = storage_root_unhashed(slots);
+        let AccountInfo { nonce, balance, code_hash } = change.account?;
+        Some((address, TrieAccount { nonce, balance, storage_root, code_hash }))
+    });
     let spec_hash = spec.hash();
     let header = Header {
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
-        state_root,
+        state_root: state_root_unhashed(accounts),
         transactions_root: EMPTY_ROOT_HASH,
         receipts_root: EMPTY_ROOT_HASH,
         gas_limit: spec.parameters.block_gas_limit,
@@ -62,9 +66,15 @@ pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Heade
         parent_beacon_block_root: Some(B256::ZERO),
         requests_hash: Some(EMPTY_REQUESTS_HASH),
         ..Header::default()
-    }
-    .seal_slow();
+    };
+    Ok(header.seal_slow())
+}
 
+/// Writes block 0, its state and the chain's parameters into the first batch of an empty store.
+pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Header>, ChainError> {
+    let header = genesis_header(spec)?;
+    let state_root = state::apply(batch, 0, &genesis_state(spec)?)?;
+    rules::equal("stateRoot", header.state_root, state_root)?;
     let withdrawals = alloy_rlp::encode(Withdrawals::default());
     let record = BlockRecord {
         hash: header.hash(),
@@ -76,8 +86,16 @@ pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Heade
         withdrawals,
     };
     batch.append::<Blocks>(&0, &record)?;
-    let head = BlockchainStateRecord { height: 0, hash: header.hash(), state_root, ..Default::default() };
-    batch.put::<BlockchainState>(&Default::default(), &head)?;
+    let head = BlockchainStateRecord {
+        height: 0,
+        hash: header.hash(),
+        state_root,
+        timestamp: header.timestamp,
+        minted: U256::ZERO,
+        withdrawal_count: 0,
+        transaction_count: 0,
+    };
+    batch.put::<BlockchainState>(&Current, &head)?;
     Ok(header)
 }
 
@@ -95,7 +113,7 @@ fn genesis_state(spec: &ChainSpec) -> Result<StateChanges, ChainError> {
         put_contract(&mut changes, address, code, BTreeMap::new());
     }
     for contract in genesis_contracts() {
-        let storage = if contract.address == LUCID_NODES { registry_storage(spec) } else { BTreeMap::new() };
+        let storage = if contract.address == LUCID_NODES_ADDRESS { registry_storage(spec) } else { BTreeMap::new() };
         put_contract(&mut changes, contract.address, contract.code, storage);
     }
     Ok(changes)

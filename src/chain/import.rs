@@ -14,11 +14,8 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Bloom, TxKind};
 use alloy_rlp::Encodable;
 use lucid_storage::{
-    Batch, Reader,
-    collections::{
-        BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, ReceiptRecord, Receipts, TransactionRecord,
-        Transactions,
-    },
+    Batch, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Reader, ReceiptRecord, Receipts,
+    TransactionKey, TransactionRecord, Transactions,
 };
 use lucid_types::{ChainSpec, CommittedBlock, CommittedTransaction, Rules};
 
@@ -55,7 +52,7 @@ pub fn import(
     let header = block.header.clone().seal_slow();
     write_block(batch, &header, block, size_bytes)?;
     let transactions = write_transactions(batch, &header, block, &executed)?;
-    logs::write_index(batch, header.number, &executed.receipts)?;
+    logs::write_index(batch, header.number, &executed.receipts);
     let event = CommittedBlock { hash: header.hash(), header: block.header.clone(), transactions };
     Ok(Imported { header, event })
 }
@@ -108,15 +105,17 @@ fn write_block(
         withdrawals: alloy_rlp::encode(&block.withdrawals),
     };
     batch.append::<Blocks>(&header.number, &record)?;
-    let before = batch.get::<BlockchainState>(&Default::default())?.ok_or(ChainError::NoChain)?;
+    let before = batch.get::<BlockchainState>(&Current)?.ok_or(ChainError::NoChain)?;
     let head = BlockchainStateRecord {
         height: header.number,
         hash: header.hash(),
         state_root: header.state_root,
+        timestamp: header.timestamp,
         withdrawal_count: before.withdrawal_count + block.withdrawals.len() as u64,
+        transaction_count: before.transaction_count + block.transactions.len() as u64,
         ..before
     };
-    batch.put::<BlockchainState>(&Default::default(), &head)?;
+    batch.put::<BlockchainState>(&Current, &head)?;
     Ok(())
 }
 
@@ -129,7 +128,7 @@ fn write_transactions(
     let mut committed = Vec::with_capacity(block.transactions.len());
     let (mut gas_before, mut logs_before) = (0, 0);
     for (index, (transaction, receipt)) in (0u32..).zip(block.transactions.iter().zip(&executed.receipts)) {
-        let key = (header.number, index);
+        let key = TransactionKey { block: header.number, index };
         let (hash, sender, nonce) = (*transaction.tx_hash(), transaction.signer(), transaction.nonce());
         batch.append::<Transactions>(&key, &TransactionRecord { hash, sender, nonce, raw: transaction.encoded_2718() })?;
         let cumulative = receipt.cumulative_gas_used();
@@ -141,10 +140,11 @@ fn write_transactions(
             contract_address,
         };
         batch.append::<Receipts>(&key, &record)?;
+        let gas_used = record.gas_used;
         gas_before = cumulative;
         logs_before += receipt.logs().len() as u64;
         let (success, logs) = (receipt.status(), receipt.logs().to_vec());
-        committed.push(CommittedTransaction { hash, sender, nonce, success, logs });
+        committed.push(CommittedTransaction { hash, sender, nonce, gas_used, success, logs });
     }
     Ok(committed)
 }

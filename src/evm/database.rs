@@ -2,7 +2,7 @@
 
 use crate::state::{StateError, StateReader};
 use alloy_primitives::{Address, B256, U256};
-use lucid_storage::{Reader, collections::Blocks};
+use lucid_storage::{Blocks, Reader};
 use std::sync::Arc;
 use revm::{
     Database, DatabaseRef,

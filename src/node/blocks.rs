@@ -13,7 +13,7 @@ use crate::{
     state::{self, LatestState},
 };
 use alloy_consensus::{Header, Sealed};
-use lucid_storage::{Batch, collections::Seals};
+use lucid_storage::{Batch, Seals};
 use lucid_types::{ChainEvent, CommittedBlock, Seal, VrfProof};
 use std::{
     sync::Arc,

@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_consensus::{Header, Sealed};
 use alloy_primitives::B256;
-use lucid_storage::{Batch, Meta, Options, Reader, Snapshot, Store, collections::Seals};
+use lucid_storage::{Batch, Meta, Options, Reader, Seals, Snapshot, Store, StoreError};
 use lucid_types::{Certificate, ChainEvent, ChainSpec};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::{Notify, broadcast};
@@ -119,7 +119,7 @@ impl Node {
     }
 
     /// Runs `change` on a new batch and commits it. There is no other way to write.
-    pub(super) fn write<T, E: From<lucid_storage::StoreError>>(
+    pub(super) fn write<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut Batch) -> Result<T, E>,
     ) -> Result<T, E> {

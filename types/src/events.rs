@@ -30,6 +30,8 @@ pub struct CommittedTransaction {
     pub sender: Address,
     /// Its nonce.
     pub nonce: u64,
+    /// Gas that it used.
+    pub gas_used: u64,
     /// Whether it succeeded.
     pub success: bool,
     /// What it logged.
