@@ -6,11 +6,11 @@ use super::{
 };
 use crate::evm::Transaction;
 use alloy_consensus::{
-    BlockBody, Header, Sealable, Sealed, Transaction as _, TxEnvelope,
+    BlockBody, Header, Sealable, Sealed, TxEnvelope,
     transaction::{SignerRecoverable, TxHashRef},
 };
 use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
-use alloy_rlp::Decodable;
+use alloy_rlp::{Decodable, Encodable, length_of_length};
 use lucid_storage::{BlockRecord, BlockchainState, Blocks, Current, Direction, Reader, Transactions};
 
 /// An Ethereum block: header, transactions, no ommers, withdrawals.
@@ -41,6 +41,14 @@ impl RecoveredBlock {
             transaction.try_into_recovered().map_err(|_| Invalid::Signature(hash))
         });
         Ok(Self { header: block.header, transactions: recovered.collect::<Result<_, _>>()?, withdrawals })
+    }
+
+    /// Bytes of the block's RLP.
+    pub fn size_bytes(&self) -> u64 {
+        let list = |payload: usize| payload + length_of_length(payload);
+        let transactions = self.transactions.iter().map(|transaction| transaction.inner().length()).sum();
+        let payload = self.header.length() + list(transactions) + list(0) + self.withdrawals.length();
+        list(payload) as u64
     }
 
     /// The block as it travels, without the senders.

@@ -1,8 +1,8 @@
 //! Block 0: what a chain spec makes of an empty store.
 
-use super::{error::ChainError, rules};
-use crate::state::{self, AccountChange, AccountInfo, StateChanges};
-use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Sealable, Sealed, constants::EMPTY_WITHDRAWALS};
+use super::{block::Block, error::ChainError, rules};
+use crate::state::{self, AccountChange, Account, StateChanges};
+use alloy_consensus::{BlockBody, EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Sealable, Sealed, constants::EMPTY_WITHDRAWALS};
 use alloy_eips::{
     eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
     eip4788::{BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE},
@@ -46,7 +46,7 @@ pub fn genesis_header(spec: &ChainSpec) -> Result<Sealed<Header>, ChainError> {
     let accounts = genesis_state(spec)?.into_iter().filter_map(|(address, change)| {
         let slots = change.storage.iter().map(|(slot, value)| (B256::from(*slot), *value));
         let storage_root = storage_root_unhashed(slots);
-        let AccountInfo { nonce, balance, code_hash } = change.account?;
+        let Account { nonce, balance, code_hash } = change.account?;
         Some((address, TrieAccount { nonce, balance, storage_root, code_hash }))
     });
     let spec_hash = spec.hash();
@@ -80,7 +80,7 @@ pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Heade
         hash: header.hash(),
         timestamp: header.timestamp,
         validator: header.beneficiary,
-        size_bytes: alloy_consensus::Block::<alloy_consensus::TxEnvelope>::uncle(header.inner().clone()).length() as u64,
+        size_bytes: empty_block_bytes(&header),
         transaction_count: 0,
         header: alloy_rlp::encode(header.inner()),
         withdrawals,
@@ -99,6 +99,12 @@ pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Heade
     Ok(header)
 }
 
+/// RLP size of a block with this header and nothing in it.
+fn empty_block_bytes(header: &Header) -> u64 {
+    let body = BlockBody { withdrawals: Some(Withdrawals::default()), ..BlockBody::default() };
+    Block::rlp_length_for(header, &body) as u64
+}
+
 fn genesis_state(spec: &ChainSpec) -> Result<StateChanges, ChainError> {
     let ours = genesis_contract_hashes();
     if spec.contracts != ours {
@@ -106,7 +112,7 @@ fn genesis_state(spec: &ChainSpec) -> Result<StateChanges, ChainError> {
     }
     let mut changes = StateChanges::default();
     for (address, balance) in &spec.allocations {
-        let account = AccountInfo { nonce: 0, balance: *balance, code_hash: KECCAK256_EMPTY };
+        let account = Account { nonce: 0, balance: *balance, code_hash: KECCAK256_EMPTY };
         changes.insert(*address, AccountChange { account: Some(account), ..AccountChange::default() });
     }
     for (address, code) in system_contracts() {
@@ -122,7 +128,7 @@ fn genesis_state(spec: &ChainSpec) -> Result<StateChanges, ChainError> {
 /// A contract of genesis has nonce 1 (EIP-161), and keeps what the spec allots to its address.
 fn put_contract(changes: &mut StateChanges, address: Address, code: Bytes, storage: BTreeMap<U256, U256>) {
     let balance = changes.get(&address).and_then(|change| change.account).map_or(U256::ZERO, |account| account.balance);
-    let account = AccountInfo { nonce: 1, balance, code_hash: keccak256(&code) };
+    let account = Account { nonce: 1, balance, code_hash: keccak256(&code) };
     let change = AccountChange { account: Some(account), storage_wiped: false, storage, code: Some(code) };
     changes.insert(address, change);
 }

@@ -6,13 +6,12 @@ use super::{
     logs, rules,
 };
 use crate::{
-    evm::{self, BlockContext, Executed, Transaction, World},
+    evm::{self, BlockContext, Executed, World},
     state::{self, LatestState},
 };
 use alloy_consensus::{Header, Sealable, Sealed, Transaction as _, TxReceipt, proofs, transaction::TxHashRef};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Bloom, TxKind};
-use alloy_rlp::Encodable;
 use lucid_storage::{
     Batch, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Reader, ReceiptRecord, Receipts,
     TransactionKey, TransactionRecord, Transactions,
@@ -67,8 +66,7 @@ fn check_body(spec: &ChainSpec, block: &RecoveredBlock) -> Result<u64, Invalid> 
     if found > most {
         return Err(Invalid::TooManyTransactions { found, most });
     }
-    let transactions: Vec<_> = block.transactions.iter().map(|transaction| transaction.inner()).collect();
-    let size_bytes = alloy_consensus::Block::rlp_length_for(header, &transactions, &block.withdrawals);
+    let size_bytes = block.size_bytes();
     if size_bytes > spec.parameters.block_bytes_max {
         return Err(Invalid::TooLarge { found: size_bytes, most: spec.parameters.block_bytes_max });
     }

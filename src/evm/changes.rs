@@ -1,5 +1,5 @@
-use crate::state::{AccountChange, AccountInfo, StateChanges};
-use alloy_primitives::{B256, Bytes, KECCAK256_EMPTY, map::HashMap};
+use crate::state::{Account, AccountChange, StateChanges};
+use alloy_primitives::{B256, Bytes, KECCAK256_EMPTY, map::B256Map};
 use revm::{
     bytecode::Bytecode,
     database::{BundleAccount, BundleState},
@@ -15,7 +15,7 @@ pub(super) fn from_bundle(bundle: BundleState) -> StateChanges {
     StateChanges::from_iter(changes)
 }
 
-fn account_change(account: &BundleAccount, contracts: &HashMap<B256, Bytecode>) -> Option<AccountChange> {
+fn account_change(account: &BundleAccount, contracts: &B256Map<Bytecode>) -> Option<AccountChange> {
     let storage_wiped = account.was_destroyed();
     let storage: std::collections::BTreeMap<_, _> = account
         .storage
@@ -26,7 +26,7 @@ fn account_change(account: &BundleAccount, contracts: &HashMap<B256, Bytecode>) 
     if !account.is_info_changed() && storage.is_empty() && !storage_wiped {
         return None;
     }
-    let info = account.info.as_ref().map(|info| AccountInfo {
+    let info = account.info.as_ref().map(|info| Account {
         nonce: info.nonce,
         balance: info.balance,
         code_hash: info.code_hash,
@@ -36,7 +36,7 @@ fn account_change(account: &BundleAccount, contracts: &HashMap<B256, Bytecode>) 
 }
 
 /// The code that this account has now and had not before the block.
-fn new_code(account: &BundleAccount, code_hash: B256, contracts: &HashMap<B256, Bytecode>) -> Option<Bytes> {
+fn new_code(account: &BundleAccount, code_hash: B256, contracts: &B256Map<Bytecode>) -> Option<Bytes> {
     let before = account.original_info.as_ref().map_or(KECCAK256_EMPTY, |info| info.code_hash);
     if code_hash == before || code_hash == KECCAK256_EMPTY {
         return None;

@@ -74,7 +74,7 @@ impl DatabaseRef for World<'_> {
     type Error = WorldError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, WorldError> {
-        let account = self.state.account(&address)?;
+        let account = self.state.account(address)?;
         Ok(account.map(|account| AccountInfo {
             balance: account.balance,
             nonce: account.nonce,
@@ -86,11 +86,11 @@ impl DatabaseRef for World<'_> {
     }
 
     fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, WorldError> {
-        Ok(Bytecode::new_raw(self.state.code(&code_hash)?))
+        Ok(Bytecode::new_raw(self.state.code(code_hash)?))
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, WorldError> {
-        Ok(self.state.storage(&address, slot)?)
+        Ok(self.state.storage(address, slot)?)
     }
 
     fn block_hash_ref(&self, height: u64) -> Result<B256, WorldError> {

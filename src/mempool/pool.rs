@@ -151,7 +151,7 @@ impl Mempool {
     pub fn update(&mut self, state: &impl StateReader) -> Result<(), StateError> {
         let addresses: Vec<Address> = self.senders.keys().copied().collect();
         for address in addresses {
-            let next = state.account(&address)?.map_or(0, |account| account.nonce);
+            let next = state.account(address)?.map_or(0, |account| account.nonce);
             let Some(sender) = self.senders.get_mut(&address) else { continue };
             sender.next = next;
             let used: Vec<u64> = sender.waiting.range(..next).map(|(nonce, _)| *nonce).collect();

@@ -46,7 +46,7 @@ pub(super) fn check(
 ) -> Result<u64, SubmitError> {
     check_fees(transaction, base_fee)?;
     check_gas(transaction, spec)?;
-    let account = state.account(transaction.signer_ref())?;
+    let account = state.account(transaction.signer())?;
     let (next, balance) = account.as_ref().map_or((0, U256::ZERO), |account| (account.nonce, account.balance));
     let found = transaction.nonce();
     if found == u64::MAX {
@@ -56,7 +56,7 @@ pub(super) fn check(
         return Err(SubmitError::NonceTooLow { next, found });
     }
     if let Some(account) = account.filter(|account| account.code_hash != KECCAK256_EMPTY)
-        && !state.code(&account.code_hash)?.starts_with(&EIP7702_DELEGATION_DESIGNATOR)
+        && !state.code(account.code_hash)?.starts_with(&EIP7702_DELEGATION_DESIGNATOR)
     {
         return Err(SubmitError::SenderNotEoa);
     }
