@@ -113,6 +113,20 @@ fn a_run_that_meets_a_written_chunk_names_the_first() {
 }
 
 #[test]
+fn writes_to_one_word_do_not_undo_each_other() {
+    let mut chain = Chain::new();
+    chain.register_session(ALICE, 1, 256);
+    chain.send(ALICE, STORE, &one(chunk(1, 200)));
+    chain.send(ALICE, STORE, &run(1, 10, 20));
+    chain.send(ALICE, STORE, &run(1, 30, 5));
+    chain.send(ALICE, STORE, &one(chunk(1, 0)));
+    for index in 0..256 {
+        let expected = index == 0 || (10..35).contains(&index) || index == 200;
+        assert_eq!(is_stored(&mut chain, ALICE, 1, index), expected, "index {index}");
+    }
+}
+
+#[test]
 fn a_run_has_a_size_for_each_hash() {
     let mut chain = Chain::new();
     chain.register_session(ALICE, 1, 10);
