@@ -1,1 +1,5 @@
 //! Room `state`.
+
+mod trie;
+
+pub use trie::{NodeStore, TrieError, proof, root, update};
