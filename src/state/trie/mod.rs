@@ -17,6 +17,8 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-pub use proof::proof;
-pub use store::{NodeStore, TrieError};
-pub use update::{root, update};
+pub use store::TrieError;
+
+pub(super) use proof::proof;
+pub(super) use store::{NodeReader, NodeStore};
+pub(super) use update::{root, update};

@@ -7,20 +7,20 @@ use alloy_trie::{
     nodes::{RlpNode, TrieNode},
 };
 
-use super::{NodeStore, TrieError};
+use super::{NodeReader, TrieError};
 
 /// Length of every key: the nibbles of a 32-byte hash.
 pub(super) const KEY_NIBBLES: usize = 64;
 
 /// The root node, or nothing where the trie is empty.
-pub(super) fn root<S: NodeStore>(store: &S) -> Result<Option<TrieNode>, TrieError<S::Error>> {
+pub(super) fn root<S: NodeReader>(store: &S) -> Result<Option<TrieNode>, TrieError<S::Error>> {
     let top = Nibbles::new();
     let Some(rlp) = store.get(&top)? else { return Ok(None) };
     decode(store, &top, &rlp).map(Some)
 }
 
 /// The child at `path` that its parent names as `reference`: from its row where that is a hash, else from within it.
-pub(super) fn resolve<S: NodeStore>(
+pub(super) fn resolve<S: NodeReader>(
     store: &S,
     path: &Nibbles,
     reference: &RlpNode,
@@ -33,7 +33,11 @@ pub(super) fn resolve<S: NodeStore>(
 }
 
 /// Decodes the node at `path` and checks that it can stand there.
-pub(super) fn decode<S: NodeStore>(store: &S, path: &Nibbles, mut rlp: &[u8]) -> Result<TrieNode, TrieError<S::Error>> {
+pub(super) fn decode<S: NodeReader>(
+    store: &S,
+    path: &Nibbles,
+    mut rlp: &[u8],
+) -> Result<TrieNode, TrieError<S::Error>> {
     let decoded = TrieNode::decode(&mut rlp).and_then(|node| match misplaced(path, &node) {
         _ if !rlp.is_empty() => Err(alloy_rlp::Error::UnexpectedLength),
         Some(reason) => Err(alloy_rlp::Error::Custom(reason)),

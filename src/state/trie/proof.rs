@@ -6,12 +6,12 @@ use alloy_trie::{
     nodes::{RlpNode, TrieNode},
 };
 
-use super::{NodeStore, TrieError, node};
+use super::{NodeReader, TrieError, node};
 
 /// The RLP of the nodes from the root towards `key`, as far as the trie goes: they end at its leaf where it is
 /// present and else at the node that shows there is none. Nodes that are embedded in their parent are not
 /// repeated; of an empty trie there is nothing to show.
-pub fn proof<S: NodeStore>(store: &S, key: B256) -> Result<Vec<Bytes>, TrieError<S::Error>> {
+pub(in crate::state) fn proof<S: NodeReader>(store: &S, key: B256) -> Result<Vec<Bytes>, TrieError<S::Error>> {
     let key = Nibbles::unpack_array(&key.0);
     let mut path = Nibbles::new();
     let mut nodes = Vec::new();

@@ -1,21 +1,29 @@
 //! What the trie asks of whoever keeps its nodes, and what it says when that goes wrong.
 
-use std::borrow::Cow;
+use std::ops::Deref;
 
 use alloy_primitives::B256;
 use alloy_trie::Nibbles;
 
-/// The nodes of one trie, each under its path from the root.
-pub trait NodeStore {
+/// The nodes of one trie to read, each under its path from the root.
+pub(in crate::state) trait NodeReader {
     /// What reading or writing a row can fail with.
     type Error;
+
+    /// The RLP of a node where it lies: nothing is copied to read it.
+    type Rlp<'a>: Deref<Target = [u8]>
+    where
+        Self: 'a;
 
     /// Whose trie this is, for error messages: nothing for the account trie, keccak256(address) for a storage trie.
     fn owner(&self) -> Option<B256>;
 
     /// The RLP of the node at `path`, if there is a row.
-    fn get(&self, path: &Nibbles) -> Result<Option<Cow<'_, [u8]>>, Self::Error>;
+    fn get(&self, path: &Nibbles) -> Result<Option<Self::Rlp<'_>>, Self::Error>;
+}
 
+/// The nodes of one trie to change.
+pub(in crate::state) trait NodeStore: NodeReader {
     /// Writes the RLP of the node at `path`, over what was there.
     fn put(&mut self, path: &Nibbles, rlp: &[u8]) -> Result<(), Self::Error>;
 

@@ -1,6 +1,6 @@
 //! The trie against alloy-trie's `HashBuilder` and proof checker, and against damage.
 
-use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
+use std::{collections::BTreeMap, convert::Infallible};
 
 use alloy_primitives::B256;
 use alloy_trie::{
@@ -9,22 +9,28 @@ use alloy_trie::{
 };
 use proptest::{collection::vec, prelude::*};
 
-use super::{NodeStore, TrieError, proof, root, update};
+use super::{NodeReader, NodeStore, TrieError, proof, root, update};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Memory(BTreeMap<Nibbles, Vec<u8>>);
 
-impl NodeStore for Memory {
+impl NodeReader for Memory {
     type Error = Infallible;
+    type Rlp<'a>
+        = &'a [u8]
+    where
+        Self: 'a;
 
     fn owner(&self) -> Option<B256> {
         None
     }
 
-    fn get(&self, path: &Nibbles) -> Result<Option<Cow<'_, [u8]>>, Infallible> {
-        Ok(self.0.get(path).map(Cow::from))
+    fn get(&self, path: &Nibbles) -> Result<Option<&[u8]>, Infallible> {
+        Ok(self.0.get(path).map(Vec::as_slice))
     }
+}
 
+impl NodeStore for Memory {
     fn put(&mut self, path: &Nibbles, rlp: &[u8]) -> Result<(), Infallible> {
         self.0.insert(*path, rlp.to_vec());
         Ok(())
@@ -177,17 +183,23 @@ proptest! {
 /// A damaged trie may ask to remove what is not there.
 struct Forgiving<'a>(&'a mut Memory);
 
-impl NodeStore for Forgiving<'_> {
+impl NodeReader for Forgiving<'_> {
     type Error = Infallible;
+    type Rlp<'a>
+        = &'a [u8]
+    where
+        Self: 'a;
 
     fn owner(&self) -> Option<B256> {
         None
     }
 
-    fn get(&self, path: &Nibbles) -> Result<Option<Cow<'_, [u8]>>, Infallible> {
+    fn get(&self, path: &Nibbles) -> Result<Option<&[u8]>, Infallible> {
         self.0.get(path)
     }
+}
 
+impl NodeStore for Forgiving<'_> {
     fn put(&mut self, path: &Nibbles, rlp: &[u8]) -> Result<(), Infallible> {
         self.0.put(path, rlp)
     }

@@ -12,21 +12,21 @@ use alloy_trie::{
     nodes::{ExtensionNode, LeafNode, RlpNode, TrieNode},
 };
 
-use super::{NodeStore, TrieError, fork::Children, node};
+use super::{NodeReader, NodeStore, TrieError, fork::Children, node};
 
 /// RLP of a full branch: the longest node but for a leaf with a long value. Sizes the one encoding buffer.
 const BRANCH_RLP_BYTES: usize = 532;
 
 /// The root hash of the stored trie.
-pub fn root<S: NodeStore>(store: &S) -> Result<B256, TrieError<S::Error>> {
-    Ok(store.get(&Nibbles::new())?.map_or(EMPTY_ROOT_HASH, keccak256))
+pub(in crate::state) fn root<S: NodeReader>(store: &S) -> Result<B256, TrieError<S::Error>> {
+    Ok(store.get(&Nibbles::new())?.map_or(EMPTY_ROOT_HASH, |rlp| keccak256(&*rlp)))
 }
 
 /// Sets each key to its value's RLP, or deletes it where there is none, and returns the new root hash.
 ///
 /// Deleting an absent key changes nothing. The order of the map is what lets a node be visited once for all
 /// the changes below it.
-pub fn update<S: NodeStore>(
+pub(in crate::state) fn update<S: NodeStore>(
     store: &mut S,
     changes: BTreeMap<B256, Option<Vec<u8>>>,
 ) -> Result<B256, TrieError<S::Error>> {
