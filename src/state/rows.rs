@@ -127,3 +127,29 @@ impl NodeStore for TrieRows<&mut Batch> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_stored_in_these_bytes() {
+        let path = Nibbles::from_nibbles([0xa, 0xb, 0xc]);
+        assert_eq!(NodeKey::new(None, &path).as_slice(), [0xab, 0xc0, 3]);
+        assert_eq!(NodeKey::new(None, &Nibbles::new()).as_slice(), [0]);
+        let owner = B256::repeat_byte(7);
+        assert_eq!(NodeKey::new(Some(owner), &path).as_slice(), [owner.as_slice(), &[0xab, 0xc0, 3]].concat());
+        assert_eq!(NodeKey::new(Some(owner), &Nibbles::unpack(owner)).as_slice().len(), MAX_NODE_KEY_BYTES);
+        let (address, slot) = (Address::repeat_byte(1), U256::from(0x0203));
+        let key = [address.as_slice(), &[0; 30], &[2, 3]].concat();
+        assert_eq!(slot_key(address, slot).as_slice(), key);
+        assert_eq!(slot_of_key(&key).unwrap(), slot);
+        assert!(slot_of_key(&key[1..]).is_err());
+    }
+
+    #[test]
+    fn a_slot_value_of_more_than_32_bytes_is_an_error() {
+        assert_eq!(decode_value("t", &[1, 0]).unwrap(), U256::from(256));
+        assert!(matches!(decode_value("t", &[1; 33]), Err(StateError::BadRow { table: "t", .. })));
+    }
+}

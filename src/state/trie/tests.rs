@@ -107,7 +107,7 @@ fn batches() -> impl Strategy<Value = Vec<Changes>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn every_batch_gives_the_root_and_the_proofs_of_the_reference(batches in batches(), absent in key()) {
@@ -245,4 +245,21 @@ fn a_branch_that_loses_its_second_child_becomes_the_other() {
     let delete = values(&["2f"]).into_keys().map(|key| (key, None)).collect();
     assert_eq!(update(&mut store, delete).unwrap(), before);
     assert_eq!(root(&store).unwrap(), before);
+}
+
+/// The deepest trie that there can be, built, changed and taken down, on a stack of the size that threads get.
+#[test]
+fn a_fork_at_every_nibble_does_not_exhaust_the_stack() {
+    let keys = (0..64).map(|i| format!("{}1", "0".repeat(i))).chain(["0".to_owned()]);
+    let changes: Changes = keys.flat_map(|key| values(&[key.as_str()])).collect();
+    let mut all = Values::new();
+    apply(&mut all, &changes);
+    let mut store = Memory::default();
+    assert_eq!(update(&mut store, changes.clone()).unwrap(), reference(&all, B256::ZERO).0);
+    assert_eq!(proof(&store, B256::ZERO).unwrap().len(), 65);
+    let other = changes.keys().map(|key| (*key, Some(vec![0xbb; 40]))).collect();
+    update(&mut store, other).unwrap();
+    let none = changes.into_keys().map(|key| (key, None)).collect();
+    assert_eq!(update(&mut store, none).unwrap(), EMPTY_ROOT_HASH);
+    assert!(store.0.is_empty());
 }
