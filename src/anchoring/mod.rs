@@ -1,1 +1,11 @@
-//! Room `anchoring`.
+//! Room `anchoring`: a finished session becomes a root on chain, and a proof of it that needs no chain.
+//!
+//! Everything here but [`ChunkFolder`] and [`digest_file`] is pure: no files, no clock, no node.
+
+mod merkle;
+mod meta;
+mod reader;
+
+pub use merkle::{MAX_LEAVES, MAX_TREE_HEIGHT, MerkleError, MerkleTree, tree_height, verify_path};
+pub use meta::{ChunkFacts, MAX_META_BYTES, MetaError, SessionMeta};
+pub use reader::{ChunkFolder, FileDigest, Progress, ReadChunk, ReadError, digest_file};
