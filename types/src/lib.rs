@@ -6,6 +6,7 @@
 
 mod canonical;
 mod certificate;
+pub mod contracts;
 mod events;
 mod extra_data;
 mod hash;
