@@ -128,7 +128,8 @@ fn a_file_that_grows_shrinks_or_is_rewritten_is_noticed() {
     let shrink = |path: &Path| OpenOptions::new().write(true).open(path).unwrap().set_len(1).unwrap();
     let grow = |path: &Path| OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap();
     let remove = |path: &Path| fs::remove_file(path).unwrap();
-    let changes: [(&dyn Fn(&Path), bool); 4] = [(&rewrite, true), (&shrink, true), (&grow, true), (&remove, false)];
+    type Change<'a> = &'a dyn Fn(&Path);
+    let changes: [(Change<'_>, bool); 4] = [(&rewrite, true), (&shrink, true), (&grow, true), (&remove, false)];
     for (change, is_change) in changes {
         let folder = folder(&["chunk", "z"]);
         let path = folder.path().join("chunk");
