@@ -2,11 +2,13 @@
 //!
 //! Everything here but [`ChunkFolder`] and [`digest_file`] is pure: no files, no clock, no node.
 
+mod calls;
 mod checker;
 mod merkle;
 mod meta;
 mod reader;
 
+pub use calls::{AnchorCall, CallsError, ChunkMetadata, MAX_RUN_CHUNKS, Registration, anchor_calls};
 pub use checker::{
     Checked, MAX_HEADER_BYTES, MAX_PROOF_BYTES, MAX_RECEIPT_NODE_BYTES, MAX_RECEIPT_PATH_NODES, MAX_SET_CHANGES,
     ProofError, ProofPart, ReceiptPathError, check, parse_proof,
