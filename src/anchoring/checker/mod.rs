@@ -19,7 +19,7 @@ use lucid_types::{AnchorProof, PROOF_VERSION, SessionId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Most bytes of a proof file: the paths of as many chunks as a session may have are a third of it, in JSON.
+/// Most bytes of a proof file: the paths of as many chunks as a session may have take a quarter of it.
 pub const MAX_PROOF_BYTES: usize = 64 << 20;
 
 /// Most changes of the validator set in one proof: eleven years in which it changed every day.

@@ -117,6 +117,25 @@ fn another_spec_than_that_of_genesis_is_refused() {
 }
 
 #[test]
+fn no_number_of_the_spec_can_pass_what_json_carries() {
+    let proof = serde_json::to_value(Draft::default().proof()).unwrap();
+    let parameters = proof["chainSpec"]["parameters"].as_object().unwrap().clone();
+    assert!(parameters.len() > 10, "{parameters:?}");
+    for (rules, name) in ["poot", "dev"].into_iter().flat_map(|rules| parameters.keys().map(move |name| (rules, name)))
+    {
+        for value in [1 << 53, u64::MAX] {
+            let mut altered = proof.clone();
+            altered["chainSpec"]["rules"] = rules.into();
+            altered["chainSpec"]["parameters"][name] = value.into();
+            // The one parameter of 32 bits is refused when the file is read.
+            let Ok(altered) = serde_json::from_value::<AnchorProof>(altered) else { continue };
+            let error = check(&altered, genesis_hash()).unwrap_err();
+            assert!(matches!(error, ProofError::Spec(_)), "{rules} {name} {value}: {error}");
+        }
+    }
+}
+
+#[test]
 fn an_altered_header_or_certificate_is_refused() {
     const BLOCK: ProofPart = ProofPart::AnchorBlock;
     refused!(altered(|p| p.header = flip(&p.header, 100)), ProofError::HeaderHash { part: BLOCK, .. });
