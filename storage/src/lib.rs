@@ -1,1 +1,37 @@
-//! .
+//! Collections over one redb file.
+//!
+//! Every collection, index and internal table is declared on one page, `tables`. A [`Snapshot`] is the store at
+//! one moment; a [`Batch`] is an ordered set of writes over one, which [`Store::commit`] makes durable whole.
+//! Both are read through [`Reader`]. The format of the file is written down in docs/storage-format.md.
+//!
+//! No other crate names the database engine, and nothing here knows what a valid block is.
+
+mod backend;
+mod batch;
+mod codec;
+mod collection;
+mod declare;
+mod error;
+mod key;
+mod meta;
+mod range;
+mod reader;
+mod records;
+#[cfg(test)]
+mod samples;
+mod snapshot;
+mod store;
+mod tables;
+
+pub use batch::Batch;
+pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
+pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder};
+pub use error::StoreError;
+pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};
+pub use meta::{FORMAT_VERSION, Meta};
+pub use range::{Direction, RawRange, View};
+pub use reader::{IndexKeys, IndexRows, Reader, Row, Rows};
+pub use records::*;
+pub use snapshot::Snapshot;
+pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, Stats, Store};
+pub use tables::*;

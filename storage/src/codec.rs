@@ -1,0 +1,220 @@
+//! The one place where records become bytes: bincode behind an envelope that says which version of the record
+//! it is, where the row comes from, and which batch wrote it.
+//!
+//! Envelope: version (1 byte), origin (1 byte), sequence (8 bytes, big-endian), then the bincode body.
+
+use alloy_primitives::U256;
+use bincode::{
+    config::{self, Configuration, Limit, LittleEndian, Varint},
+    enc::write::Writer,
+    error::EncodeError,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Most bytes of one record's body. The largest are an anchoring with its signed transactions (16,384 chunks at
+/// 80 bytes) and a transaction at the size of a block (1 MiB).
+pub const MAX_RECORD_BYTES: usize = 8 << 20;
+
+/// Bound on what a decoder claims: it reserves the full width of an integer before it reads a short one, so this
+/// is eight times the bytes that a record may have.
+const DECODE_LIMIT_BYTES: usize = 8 * MAX_RECORD_BYTES;
+
+/// Bytes before the body.
+pub(crate) const ENVELOPE_BYTES: usize = 10;
+
+type CodecConfig = Configuration<LittleEndian, Varint, Limit<DECODE_LIMIT_BYTES>>;
+
+const CONFIG: CodecConfig = config::standard().with_limit::<DECODE_LIMIT_BYTES>();
+
+/// A record that lies in a collection.
+pub trait Record: Serialize + DeserializeOwned {
+    /// Version of the record's body. It rises with every change of the encoding, however small.
+    const VERSION: u8;
+}
+
+/// Where a row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Origin {
+    /// From final blocks: the same on every node, and made again from them.
+    Chain = 1,
+    /// Chain fields that are the same everywhere, beside fields that exist only here.
+    Mixed = 2,
+    /// Exists only here; what a backup saves.
+    Local = 3,
+    /// Taken over from another database. It lies apart and never meets a chain row.
+    Import = 4,
+}
+
+impl Origin {
+    fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Chain, Self::Mixed, Self::Local, Self::Import].into_iter().find(|origin| *origin as u8 == byte)
+    }
+}
+
+/// Why bytes are not a record, or a record does not become bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The value is shorter than an envelope.
+    #[error("{0} bytes are no envelope")]
+    TooShort(usize),
+    /// Another version of this program wrote the record.
+    #[error("version {found} of the record is unknown; this program knows version {known}")]
+    UnknownVersion {
+        /// Version in the envelope.
+        found: u8,
+        /// Version that this program writes.
+        known: u8,
+    },
+    /// The envelope's origin stands for nothing.
+    #[error("origin {0} is unknown")]
+    UnknownOrigin(u8),
+    /// The record is too large to be stored.
+    #[error("{bytes} bytes are more than the {MAX_RECORD_BYTES} that a record may have")]
+    TooLarge {
+        /// Bytes of its body.
+        bytes: usize,
+    },
+    /// The record does not encode.
+    #[error("the record does not encode: {0}")]
+    Encode(String),
+    /// The body is not this record.
+    #[error("the body does not decode: {0}")]
+    Decode(String),
+    /// Bytes follow the record.
+    #[error("{0} bytes follow the record")]
+    Trailing(usize),
+}
+
+/// A record with what its envelope says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<R> {
+    /// The record.
+    pub record: R,
+    /// Where the row comes from.
+    pub origin: Origin,
+    /// Sequence of the batch that last wrote it.
+    pub sequence: u64,
+}
+
+struct Body(Vec<u8>);
+
+impl Writer for Body {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Envelope and body of a record.
+pub(crate) fn encode<R: Record>(record: &R, origin: Origin, sequence: u64) -> Result<Vec<u8>, RecordError> {
+    let mut out = Vec::with_capacity(192);
+    out.push(R::VERSION);
+    out.push(origin as u8);
+    out.extend_from_slice(&sequence.to_be_bytes());
+    let mut writer = Body(out);
+    bincode::serde::encode_into_writer(record, &mut writer, CONFIG)
+        .map_err(|error| RecordError::Encode(error.to_string()))?;
+    let bytes = writer.0.len() - ENVELOPE_BYTES;
+    if bytes > MAX_RECORD_BYTES { Err(RecordError::TooLarge { bytes }) } else { Ok(writer.0) }
+}
+
+/// What the envelope says, and the body.
+fn open(value: &[u8]) -> Result<(u8, Origin, u64, &[u8]), RecordError> {
+    let (&[version, origin, ref sequence @ ..], body) =
+        value.split_first_chunk::<ENVELOPE_BYTES>().ok_or(RecordError::TooShort(value.len()))?;
+    let origin = Origin::from_byte(origin).ok_or(RecordError::UnknownOrigin(origin))?;
+    Ok((version, origin, u64::from_be_bytes(*sequence), body))
+}
+
+/// The record behind a stored value.
+pub(crate) fn decode<R: Record>(value: &[u8]) -> Result<Stored<R>, RecordError> {
+    let (version, origin, sequence, body) = open(value)?;
+    if version != R::VERSION {
+        return Err(RecordError::UnknownVersion { found: version, known: R::VERSION });
+    }
+    let (record, read) = bincode::serde::borrow_decode_from_slice(body, CONFIG)
+        .map_err(|error| RecordError::Decode(error.to_string()))?;
+    if read != body.len() {
+        return Err(RecordError::Trailing(body.len() - read));
+    }
+    Ok(Stored { record, origin, sequence })
+}
+
+/// Sequence of the batch that wrote a stored value.
+pub(crate) fn sequence_of(value: &[u8]) -> Result<u64, RecordError> {
+    open(value).map(|(_, _, sequence, _)| sequence)
+}
+
+/// Whether two stored values differ at most in the batch that wrote them.
+pub(crate) fn same_row(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.get(..2) == b.get(..2) && a.get(ENVELOPE_BYTES..) == b.get(ENVELOPE_BYTES..)
+}
+
+/// `#[serde(with = "bytes")]`: a byte string as its length and its bytes, where serde would go byte by byte.
+pub(crate) mod bytes {
+    use serde::{Deserializer, Serializer, de};
+    use std::fmt;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+
+            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+
+        deserializer.deserialize_byte_buf(Visitor)
+    }
+}
+
+/// `#[serde(with = "session_id")]`: the UUID's 16 bytes, where its own serde form is text.
+pub(crate) mod session_id {
+    use lucid_types::SessionId;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(id: &SessionId, serializer: S) -> Result<S::Ok, S::Error> {
+        id.as_bytes().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionId, D::Error> {
+        SessionId::from_bytes(<[u8; 16]>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// `#[serde(with = "amount")]`: a 256-bit number as its big-endian bytes without leading zeros.
+pub(crate) mod amount {
+    use super::U256;
+    use serde::{Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(amount: &U256, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes = amount.to_be_bytes::<32>();
+        serializer.serialize_bytes(&bytes[amount.leading_zeros() / 8..])
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<U256, D::Error> {
+        let bytes = super::bytes::deserialize(deserializer)?;
+        // One number has one encoding, so that equal records are equal bytes.
+        if bytes.len() > 32 || bytes.first() == Some(&0) {
+            return Err(D::Error::custom("not a 256-bit number without leading zeros"));
+        }
+        Ok(U256::from_be_slice(&bytes))
+    }
+}

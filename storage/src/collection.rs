@@ -1,0 +1,159 @@
+//! What a collection, an index and a table are. Which ones there are is said on the page `tables.rs`.
+
+use crate::{
+    codec::{Origin, Record},
+    key::StoreKey,
+    tables::TableId,
+};
+
+/// First byte of the keys of all rows that are this chain's or this node's own. Rows imported from elsewhere get
+/// another one, so they lie apart in tables and indexes and never meet a row of the chain.
+pub(crate) const OWN_ROWS: u8 = 0x01;
+
+/// First byte of the keys of imported rows. After it comes the source's id as a text key, then the row's key.
+#[cfg(test)]
+pub(crate) const IMPORTED_ROWS: u8 = 0x02;
+
+/// Where the rows of a collection lie in a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Each node has all of them.
+    Replicated,
+    /// They are divided by these leading fields of the key.
+    Sharded(&'static [&'static str]),
+}
+
+/// How long rows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// For ever.
+    Forever,
+    /// As long as the leader window, which is the last use that the chain has for them.
+    LeaderWindow,
+    /// So many of the newest.
+    Newest(u64),
+}
+
+/// In which order rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteOrder {
+    /// Each new row's key is above all others and no row changes, so new rows are a range of keys.
+    Appended,
+    /// In any order: a table leads from each batch's sequence to the keys that it wrote.
+    Any,
+    /// There is one row, and its envelope has its sequence.
+    SingleRow,
+}
+
+/// What there is to know of a collection without its types.
+#[derive(Debug, Clone, Copy)]
+pub struct CollectionDef {
+    /// Its name.
+    pub name: &'static str,
+    /// Table of its rows.
+    pub table: TableId,
+    /// Fields of its key, in order.
+    pub key_fields: &'static [&'static str],
+    /// Table from sequence to key, if it has one.
+    pub by_sequence: Option<TableId>,
+    /// Its other indexes: table and fields.
+    pub indexes: &'static [(TableId, &'static str)],
+    /// Where its rows lie.
+    pub placement: Placement,
+    /// Where its rows come from.
+    pub origin: Origin,
+    /// How long rows are kept.
+    pub retention: Retention,
+    /// In which order they are written.
+    pub order: WriteOrder,
+    /// The one room that writes them.
+    pub writer: &'static str,
+    /// Version of its record.
+    pub version: u8,
+}
+
+/// Rows of one kind under one kind of key.
+pub trait Collection: Sized + 'static {
+    /// Key of a row.
+    type Key: StoreKey;
+    /// What a row holds.
+    type Record: Record;
+    /// All else that there is to know.
+    const DEF: CollectionDef;
+    /// Its indexes; their order is that of [`CollectionDef::indexes`].
+    const INDEXES: &'static [IndexEntry<Self>];
+}
+
+/// A way to find rows of a collection other than by their key.
+///
+/// A row has one entry in the index, or none where what is indexed is absent. An entry's key is the index key
+/// followed by the row's own key, so many rows may have one index key.
+pub trait Index: 'static {
+    /// The collection.
+    type Collection: Collection;
+    /// What the rows are found by.
+    type Key: StoreKey;
+    /// Table of the entries.
+    const TABLE: TableId;
+
+    /// What a row is found by.
+    fn key(
+        key: &<Self::Collection as Collection>::Key,
+        record: &<Self::Collection as Collection>::Record,
+    ) -> Option<Self::Key>;
+}
+
+/// An index without its type: its table, and the function that appends a row's index key and says whether the row
+/// has one.
+pub struct IndexEntry<C: Collection> {
+    pub(crate) table: TableId,
+    pub(crate) append: fn(&C::Key, &C::Record, &mut Vec<u8>) -> bool,
+}
+
+impl<C: Collection> IndexEntry<C> {
+    pub(crate) const fn of<I: Index<Collection = C>>() -> Self {
+        Self {
+            table: I::TABLE,
+            append: |key, record, out| match I::key(key, record) {
+                Some(index_key) => {
+                    index_key.encode_into(out);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// Key of the row's entry in the index, if it has one. `row_key` is the row's own key as it lies in its table.
+    pub(crate) fn entry_key(&self, key: &C::Key, record: &C::Record, row_key: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(row_key.len() + 34);
+        out.push(row_key[0]);
+        (self.append)(key, record, &mut out).then(|| {
+            out.extend_from_slice(&row_key[1..]);
+            out
+        })
+    }
+}
+
+/// A row's key as it lies in its table.
+pub(crate) fn row_key<K: StoreKey>(key: &K) -> Vec<u8> {
+    let mut out = Vec::with_capacity(48);
+    out.push(OWN_ROWS);
+    key.encode_into(&mut out);
+    out
+}
+
+/// A table that rooms read and write as bytes: not queryable, not exported.
+#[derive(Debug, Clone, Copy)]
+pub struct InternalDef {
+    /// Its name.
+    pub name: &'static str,
+    /// Its id.
+    pub table: TableId,
+    /// Layout of its keys.
+    pub key: &'static str,
+    /// Layout of its values.
+    pub value: &'static str,
+    /// The one room that writes it.
+    pub writer: &'static str,
+}

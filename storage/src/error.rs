@@ -1,0 +1,83 @@
+//! What can go wrong in the store, a variant for each case that a caller or an operator treats differently.
+
+use crate::{codec::RecordError, key::KeyError};
+use std::{io, path::PathBuf};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no file to open.
+    #[error("there is no store at {}", .0.display())]
+    Missing(PathBuf),
+    /// A store is not made over an existing file.
+    #[error("{} exists already", .0.display())]
+    AlreadyExists(PathBuf),
+    /// Another process has the file open.
+    #[error("{} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// The file is no redb database at all.
+    #[error("{} is not a store", .0.display())]
+    NotAStore(PathBuf),
+    /// The file is a redb database that somebody else made.
+    #[error("{} is a database of another program", .0.display())]
+    ForeignFile(PathBuf),
+    /// A later version of this program wrote the file.
+    #[error("the store has format {found}; this program knows formats up to {known}")]
+    NewerFormat {
+        /// Format of the file.
+        found: u32,
+        /// Newest format that this program reads.
+        known: u32,
+    },
+    /// The batch began before another one was committed, so what it read may no longer hold.
+    #[error("the batch began at sequence {began}, and the store stands at {current}")]
+    StaleBatch {
+        /// Sequence that the batch began from.
+        began: u64,
+        /// Sequence of the store.
+        current: u64,
+    },
+    /// A stored value is not a record that this program can read, or a record does not fit a value.
+    #[error("a record of {collection}: {source}")]
+    Record {
+        /// Collection of the record.
+        collection: &'static str,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+    /// A stored key does not decode.
+    #[error("a key of {table}: {source}")]
+    Key {
+        /// Table of the key.
+        table: &'static str,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// An index leads to a row that is not there.
+    #[error("an entry of {index} leads to no row")]
+    DanglingEntry {
+        /// Table of the index.
+        index: &'static str,
+    },
+    /// A required entry of the `meta` table is absent or malformed.
+    #[error("the store's entry `{0}` is absent or malformed")]
+    Meta(&'static str),
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database engine failed: a corrupt page, a full disk, a failed write.
+    #[error("the database failed: {0}")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    pub(crate) fn engine(error: impl Into<redb::Error>) -> Self {
+        Self::Engine(Box::new(error.into()))
+    }
+}

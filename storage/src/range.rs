@@ -1,0 +1,181 @@
+//! A walk over one table: what is stored, with what a batch has pending laid over it. Nothing is loaded ahead.
+
+use crate::{error::StoreError, tables::TableId};
+use redb::AccessGuard;
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, btree_map},
+    ops::{Bound, Deref},
+};
+
+/// Which way a walk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the lowest key up.
+    Forward,
+    /// From the highest key down.
+    Reverse,
+}
+
+pub(crate) type Guard = AccessGuard<'static, &'static [u8]>;
+pub(crate) type StoredRange = redb::Range<'static, &'static [u8], &'static [u8]>;
+/// What a batch would change in one table: new values, and `None` for what it removes.
+pub(crate) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Bytes of the store, where they lie: in a page of the file or in a batch.
+pub struct View<'a>(ViewBytes<'a>);
+
+enum ViewBytes<'a> {
+    Stored(Guard),
+    Pending(&'a [u8]),
+}
+
+impl View<'_> {
+    pub(crate) fn stored(guard: Guard) -> Self {
+        Self(ViewBytes::Stored(guard))
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn pending(bytes: &'a [u8]) -> Self {
+        Self(ViewBytes::Pending(bytes))
+    }
+}
+
+impl Deref for View<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            ViewBytes::Stored(guard) => guard.value(),
+            ViewBytes::Pending(bytes) => bytes,
+        }
+    }
+}
+
+/// Whether no key lies within the bounds. Both kinds of map panic when asked for some such ranges.
+pub(crate) fn is_empty_range(lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
+    match (lower, upper) {
+        (Bound::Included(a), Bound::Included(b)) => a > b,
+        (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => a >= b,
+        _ => false,
+    }
+}
+
+/// Entries of one table within bounds, in key order or against it. The iterator copies each entry.
+pub struct RawRange<'a> {
+    direction: Direction,
+    stored: Option<StoredRange>,
+    stored_head: Option<(Guard, Guard)>,
+    pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
+    pending_head: Option<(&'a [u8], Option<&'a [u8]>)>,
+}
+
+impl<'a> RawRange<'a> {
+    pub(crate) fn new(
+        direction: Direction,
+        stored: Option<StoredRange>,
+        pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
+    ) -> Self {
+        Self { direction, stored, stored_head: None, pending, pending_head: None }
+    }
+
+    /// The next entry, where it lies.
+    pub(crate) fn next_view(&mut self) -> Result<Option<(View<'a>, View<'a>)>, StoreError> {
+        loop {
+            self.fill_heads()?;
+            match self.first_head() {
+                None => return Ok(None),
+                Some(Ordering::Less) => {
+                    let entry = self.stored_head.take();
+                    return Ok(entry.map(|(key, value)| (View::stored(key), View::stored(value))));
+                }
+                Some(pending_first) => {
+                    // The pending entry replaces the stored one of the same key.
+                    if pending_first == Ordering::Equal {
+                        self.stored_head = None;
+                    }
+                    if let Some((key, Some(value))) = self.pending_head.take() {
+                        return Ok(Some((View::pending(key), View::pending(value))));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Which head comes first: less is the stored one, greater the pending one, equal both.
+    fn first_head(&self) -> Option<Ordering> {
+        match (&self.stored_head, &self.pending_head) {
+            (None, None) => None,
+            (Some(_), None) => Some(Ordering::Less),
+            (None, Some(_)) => Some(Ordering::Greater),
+            (Some((stored, _)), Some((pending, _))) => Some(match self.direction {
+                Direction::Forward => stored.value().cmp(pending),
+                Direction::Reverse => stored.value().cmp(pending).reverse(),
+            }),
+        }
+    }
+
+    fn fill_heads(&mut self) -> Result<(), StoreError> {
+        if self.stored_head.is_none()
+            && let Some(range) = &mut self.stored
+        {
+            let next = match self.direction {
+                Direction::Forward => range.next(),
+                Direction::Reverse => range.next_back(),
+            };
+            // At the end, and after an error, the range is let go so that it is not asked again.
+            match next {
+                Some(Ok(entry)) => self.stored_head = Some(entry),
+                Some(Err(error)) => {
+                    (self.stored, self.pending) = (None, None);
+                    return Err(StoreError::engine(error));
+                }
+                None => self.stored = None,
+            }
+        }
+        if self.pending_head.is_none()
+            && let Some(range) = &mut self.pending
+        {
+            let next = match self.direction {
+                Direction::Forward => range.next(),
+                Direction::Reverse => range.next_back(),
+            };
+            self.pending_head = next.map(|(key, value)| (key.as_slice(), value.as_deref()));
+            if self.pending_head.is_none() {
+                self.pending = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for RawRange<'_> {
+    type Item = Result<(Vec<u8>, Vec<u8>), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_view().map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec()))).transpose()
+    }
+}
+
+/// What a batch would change, by table.
+#[derive(Default)]
+pub(crate) struct PendingTables(Vec<Pending>);
+
+impl PendingTables {
+    pub(crate) fn get(&self, table: TableId) -> Option<&Pending> {
+        self.0.get(table as usize)
+    }
+
+    pub(crate) fn get_mut(&mut self, table: TableId) -> &mut Pending {
+        if self.0.is_empty() {
+            self.0.resize_with(TableId::COUNT, Pending::new);
+        }
+        &mut self.0[table as usize]
+    }
+
+    /// Tables that would change.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (TableId, &Pending)> {
+        TableId::ALL.into_iter().zip(&self.0).filter(|(_, pending)| !pending.is_empty())
+    }
+}

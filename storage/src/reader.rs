@@ -1,0 +1,253 @@
+//! How the store is read: the same from a snapshot and from an open batch, which sees its own writes.
+
+use crate::{
+    codec::{self, Stored},
+    collection::{Collection, Index, OWN_ROWS, row_key},
+    error::StoreError,
+    key::{KeyPrefix, StoreKey, successor},
+    range::{Direction, RawRange, View},
+    tables::TableId,
+};
+use std::{marker::PhantomData, ops::Bound};
+
+/// Reads of collections and tables.
+///
+/// `&dyn Reader` is a `Reader` too: `(&reader).get::<C>(key)` reads typed rows through one.
+pub trait Reader {
+    /// The value under `key` in `table`, where it lies.
+    fn view(&self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError>;
+
+    /// Entries of `table` within the bounds; none where the lower bound is above the upper one.
+    fn raw_range(
+        &self,
+        table: TableId,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<RawRange<'_>, StoreError>;
+
+    /// A copy of the value under `key` in `table`.
+    fn raw_get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.view(table, key)?.map(|value| value.to_vec()))
+    }
+
+    /// Entries of `table` whose keys begin with `prefix`.
+    fn raw_prefix(&self, table: TableId, prefix: &[u8], direction: Direction) -> Result<RawRange<'_>, StoreError> {
+        let end = successor(prefix);
+        let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.raw_range(table, Bound::Included(prefix), upper, direction)
+    }
+
+    /// The row under `key`, with what its envelope says.
+    fn get_stored<C: Collection>(&self, key: &C::Key) -> Result<Option<Stored<C::Record>>, StoreError>
+    where
+        Self: Sized,
+    {
+        self.view(C::DEF.table, &row_key(key))?.map(|value| decode_row::<C>(&value)).transpose()
+    }
+
+    /// The row under `key`.
+    fn get<C: Collection>(&self, key: &C::Key) -> Result<Option<C::Record>, StoreError>
+    where
+        Self: Sized,
+    {
+        Ok(self.get_stored::<C>(key)?.map(|stored| stored.record))
+    }
+
+    /// Whether there is a row under `key`.
+    fn contains<C: Collection>(&self, key: &C::Key) -> Result<bool, StoreError>
+    where
+        Self: Sized,
+    {
+        Ok(self.view(C::DEF.table, &row_key(key))?.is_some())
+    }
+
+    /// Rows with keys within the bounds.
+    fn range<C: Collection>(
+        &self,
+        from: Bound<&C::Key>,
+        to: Bound<&C::Key>,
+        direction: Direction,
+    ) -> Result<Rows<'_, C>, StoreError>
+    where
+        Self: Sized,
+    {
+        let (lower, upper) = own_bounds(from, to);
+        let entries = self.raw_range(C::DEF.table, as_slice(&lower), as_slice(&upper), direction)?;
+        Ok(Rows { entries, collection: PhantomData })
+    }
+
+    /// Rows whose keys begin with `prefix`: one scan.
+    fn range_prefix<C: Collection>(
+        &self,
+        prefix: &impl KeyPrefix<C::Key>,
+        direction: Direction,
+    ) -> Result<Rows<'_, C>, StoreError>
+    where
+        Self: Sized,
+    {
+        let entries = self.raw_prefix(C::DEF.table, &row_key(prefix), direction)?;
+        Ok(Rows { entries, collection: PhantomData })
+    }
+
+    /// Keys of the rows that the index `I` has under `prefix`, which is an index key or its first part. They come
+    /// in order of index key and then of row key.
+    fn keys_by_index<I: Index>(
+        &self,
+        prefix: &impl KeyPrefix<I::Key>,
+        direction: Direction,
+    ) -> Result<IndexKeys<'_, I>, StoreError>
+    where
+        Self: Sized,
+    {
+        let entries = self.raw_prefix(I::TABLE, &row_key(prefix), direction)?;
+        Ok(IndexKeys { entries, index: PhantomData })
+    }
+
+    /// Keys of the rows that the index `I` has under keys within the bounds.
+    fn keys_by_index_range<I: Index>(
+        &self,
+        from: Bound<&I::Key>,
+        to: Bound<&I::Key>,
+        direction: Direction,
+    ) -> Result<IndexKeys<'_, I>, StoreError>
+    where
+        Self: Sized,
+    {
+        let (lower, upper) = own_bounds(from, to);
+        let entries = self.raw_range(I::TABLE, as_slice(&lower), as_slice(&upper), direction)?;
+        Ok(IndexKeys { entries, index: PhantomData })
+    }
+
+    /// Rows that the index `I` has under `prefix`, as [`Reader::keys_by_index`].
+    fn by_index<I: Index>(
+        &self,
+        prefix: &impl KeyPrefix<I::Key>,
+        direction: Direction,
+    ) -> Result<IndexRows<'_, Self, I>, StoreError>
+    where
+        Self: Sized,
+    {
+        Ok(IndexRows { keys: self.keys_by_index::<I>(prefix, direction)?, reader: self })
+    }
+
+    /// Rows that the index `I` has under keys within the bounds.
+    fn by_index_range<I: Index>(
+        &self,
+        from: Bound<&I::Key>,
+        to: Bound<&I::Key>,
+        direction: Direction,
+    ) -> Result<IndexRows<'_, Self, I>, StoreError>
+    where
+        Self: Sized,
+    {
+        Ok(IndexRows { keys: self.keys_by_index_range::<I>(from, to, direction)?, reader: self })
+    }
+
+    /// The first row that the index `I` has under `key`: the row, where the index key is unique.
+    fn first_by_index<I: Index>(&self, key: &I::Key) -> Result<Option<Row<I::Collection>>, StoreError>
+    where
+        Self: Sized,
+    {
+        self.by_index::<I>(key, Direction::Forward)?.next().transpose()
+    }
+}
+
+impl<R: Reader + ?Sized> Reader for &R {
+    fn view(&self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError> {
+        (**self).view(table, key)
+    }
+
+    fn raw_range(
+        &self,
+        table: TableId,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<RawRange<'_>, StoreError> {
+        (**self).raw_range(table, lower, upper, direction)
+    }
+}
+
+/// A row: key and record.
+pub type Row<C> = (<C as Collection>::Key, <C as Collection>::Record);
+
+/// Rows of a collection, read as they are asked for.
+pub struct Rows<'a, C> {
+    entries: RawRange<'a>,
+    collection: PhantomData<C>,
+}
+
+impl<C: Collection> Iterator for Rows<'_, C> {
+    type Item = Result<Row<C>, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.entries.next_view().transpose()?;
+        Some(next.and_then(|(key, value)| Ok((decode_key::<C>(&key)?, decode_row::<C>(&value)?.record))))
+    }
+}
+
+/// Index keys with the keys of their rows, read as they are asked for.
+pub struct IndexKeys<'a, I> {
+    entries: RawRange<'a>,
+    index: PhantomData<I>,
+}
+
+impl<I: Index> Iterator for IndexKeys<'_, I> {
+    type Item = Result<(I::Key, <I::Collection as Collection>::Key), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.entries.next_view().transpose()?;
+        Some(next.and_then(|(entry, _)| {
+            <(I::Key, <I::Collection as Collection>::Key)>::from_key_bytes(&entry[1..])
+                .map_err(|source| StoreError::Key { table: I::TABLE.name(), source })
+        }))
+    }
+}
+
+/// Rows found through an index, read as they are asked for.
+pub struct IndexRows<'a, R, I> {
+    keys: IndexKeys<'a, I>,
+    reader: &'a R,
+}
+
+impl<R: Reader, I: Index> Iterator for IndexRows<'_, R, I> {
+    type Item = Result<Row<I::Collection>, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.keys.next()?;
+        Some(next.and_then(|(_, key)| match self.reader.get::<I::Collection>(&key)? {
+            Some(record) => Ok((key, record)),
+            None => Err(StoreError::DanglingEntry { index: I::TABLE.name() }),
+        }))
+    }
+}
+
+pub(crate) fn decode_row<C: Collection>(value: &[u8]) -> Result<Stored<C::Record>, StoreError> {
+    codec::decode(value).map_err(|source| StoreError::Record { collection: C::DEF.name, source })
+}
+
+pub(crate) fn decode_key<C: Collection>(key: &[u8]) -> Result<C::Key, StoreError> {
+    C::Key::from_key_bytes(&key[1..]).map_err(|source| StoreError::Key { table: C::DEF.name, source })
+}
+
+/// Byte bounds of the own rows with keys, or first key parts, within the bounds. As no key begins another, all
+/// keys that begin with a part lie between its bytes and their successor.
+fn own_bounds<K: StoreKey>(from: Bound<&K>, to: Bound<&K>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let above = |key: &K| successor(&row_key(key)).unwrap_or_else(|| vec![OWN_ROWS + 1]);
+    let lower = match from {
+        Bound::Included(key) => row_key(key),
+        Bound::Excluded(key) => above(key),
+        Bound::Unbounded => vec![OWN_ROWS],
+    };
+    let upper = match to {
+        Bound::Included(key) => above(key),
+        Bound::Excluded(key) => row_key(key),
+        Bound::Unbounded => vec![OWN_ROWS + 1],
+    };
+    (Bound::Included(lower), Bound::Excluded(upper))
+}
+
+fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    bound.as_ref().map(Vec::as_slice)
+}

@@ -1,0 +1,103 @@
+//! One moment of the store.
+
+use crate::{
+    error::StoreError,
+    meta,
+    range::{Direction, RawRange, View, is_empty_range},
+    reader::Reader,
+    store::Inner,
+    tables::TableId,
+};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
+use std::{
+    ops::Bound,
+    sync::{Arc, OnceLock},
+};
+
+pub(crate) type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+pub(crate) const fn definition(table: TableId) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+    TableDefinition::new(table.name())
+}
+
+/// The store as it was at one commit, whatever is committed after. Cheap to clone and to share.
+///
+/// It pins the pages that it reads from, so long ones make the file grow: take one per request.
+#[derive(Clone)]
+pub struct Snapshot {
+    inner: Arc<SnapshotInner>,
+}
+
+struct SnapshotInner {
+    /// Opened when they are first asked for; `None` where the file has no such table yet.
+    tables: [OnceLock<Option<Table>>; TableId::COUNT],
+    transaction: ReadTransaction,
+    sequence: OnceLock<u64>,
+    /// The database stays open for as long as someone reads from it.
+    _store: Arc<Inner>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(store: &Arc<Inner>) -> Result<Self, StoreError> {
+        let transaction = store.database.begin_read().map_err(StoreError::engine)?;
+        Ok(Self {
+            inner: Arc::new(SnapshotInner {
+                tables: [const { OnceLock::new() }; TableId::COUNT],
+                transaction,
+                sequence: OnceLock::new(),
+                _store: store.clone(),
+            }),
+        })
+    }
+
+    /// Sequence of the last batch that this snapshot has.
+    pub fn sequence(&self) -> Result<u64, StoreError> {
+        if let Some(sequence) = self.inner.sequence.get() {
+            return Ok(*sequence);
+        }
+        let sequence = meta::read_sequence(self)?;
+        Ok(*self.inner.sequence.get_or_init(|| sequence))
+    }
+
+    fn table(&self, table: TableId) -> Result<Option<&Table>, StoreError> {
+        let slot = &self.inner.tables[table as usize];
+        if let Some(open) = slot.get() {
+            return Ok(open.as_ref());
+        }
+        let open = match self.inner.transaction.open_table(definition(table)) {
+            Ok(open) => Some(open),
+            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(StoreError::engine(error)),
+        };
+        Ok(slot.get_or_init(|| open).as_ref())
+    }
+
+    pub(crate) fn stored_range(
+        &self,
+        table: TableId,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+    ) -> Result<Option<crate::range::StoredRange>, StoreError> {
+        if is_empty_range(lower, upper) {
+            return Ok(None);
+        }
+        self.table(table)?.map(|table| table.range::<&[u8]>((lower, upper)).map_err(StoreError::engine)).transpose()
+    }
+}
+
+impl Reader for Snapshot {
+    fn view(&self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError> {
+        let Some(table) = self.table(table)? else { return Ok(None) };
+        Ok(table.get(key).map_err(StoreError::engine)?.map(View::stored))
+    }
+
+    fn raw_range(
+        &self,
+        table: TableId,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<RawRange<'_>, StoreError> {
+        Ok(RawRange::new(direction, self.stored_range(table, lower, upper)?, None))
+    }
+}

@@ -1,0 +1,425 @@
+//! The one file: making it, opening it, committing to it.
+
+use crate::{
+    backend::{CountingBackend, IoCounters},
+    batch::Batch,
+    error::StoreError,
+    meta::{self, FORMAT_VERSION, Meta},
+    range::Pending,
+    snapshot::{Snapshot, definition},
+    tables::TableId,
+};
+use redb::{Database, DatabaseError, Durability, StorageError, WriteTransaction, backends::FileBackend};
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// Memory that the database may use for pages, unless told otherwise: the hot part of a chain of a year fits,
+/// and so does the node in a small machine. (The engine's own default is 1 GiB.)
+pub const DEFAULT_CACHE_BYTES: usize = 16 << 20;
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Memory for pages of the file.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: DEFAULT_CACHE_BYTES }
+    }
+}
+
+/// A batch is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// Sequence of the store now.
+    pub sequence: u64,
+}
+
+/// What a store did since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Batches committed.
+    pub commits: u64,
+    /// Bytes written to the file.
+    pub bytes_written: u64,
+    /// Times that the file was synced.
+    pub syncs: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+}
+
+/// A store: one file, open in one process. Cheap to clone; all clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) database: Database,
+    path: PathBuf,
+    meta: Meta,
+    /// Sequence of the last batch. Held for the length of a commit.
+    sequence: Mutex<u64>,
+    commits: AtomicU64,
+    io: Arc<IoCounters>,
+}
+
+impl Store {
+    /// Makes a store at `path`, where there must be nothing. The file appears there whole or not at all.
+    pub fn create(path: impl AsRef<Path>, meta: &Meta, options: &Options) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if path.try_exists().map_err(|source| io_error(path, source))? {
+            return Err(StoreError::AlreadyExists(path.to_owned()));
+        }
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".new");
+        let unfinished = PathBuf::from(unfinished);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished);
+        let (database, io) = open_database(&unfinished, file, options)?;
+        write_meta(&database, meta)?;
+        // A hard link refuses to replace a file that has appeared there since.
+        fs::hard_link(&unfinished, path).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::AlreadyExists(path.to_owned()),
+            _ => io_error(path, source),
+        })?;
+        fs::remove_file(&unfinished).map_err(|source| io_error(&unfinished, source))?;
+        sync_folder_of(path)?;
+        Ok(Self::assemble(path, database, meta.clone(), 0, io))
+    }
+
+    /// Opens the store at `path`. After a crash this repairs the file first, which reads all of it.
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        if let Ok(file) = &file
+            && file.metadata().map_err(|source| io_error(path, source))?.len() == 0
+        {
+            // The engine would make a database of an empty file.
+            return Err(StoreError::NotAStore(path.to_owned()));
+        }
+        let (database, io) = open_database(path, file, options)?;
+        let unread = Meta::new(Vec::new(), Default::default());
+        let mut store = Self::assemble(path, database, unread, 0, io.clone());
+        let (meta, sequence) = {
+            let snapshot = store.snapshot()?;
+            let foreign = || StoreError::ForeignFile(path.to_owned());
+            let meta = meta::read(&snapshot).map_err(|error| match error {
+                // A table of the same name with other types.
+                StoreError::Engine(_) => foreign(),
+                other => other,
+            })?;
+            (meta.ok_or_else(foreign)?, snapshot.sequence()?)
+        };
+        let inner = Arc::get_mut(&mut store.inner).ok_or(StoreError::Meta(meta::FORMAT))?;
+        inner.meta = meta;
+        inner.sequence = Mutex::new(sequence);
+        Ok(store)
+    }
+
+    fn assemble(path: &Path, database: Database, meta: Meta, sequence: u64, io: Arc<IoCounters>) -> Self {
+        let inner = Inner {
+            database,
+            path: path.to_owned(),
+            meta,
+            sequence: Mutex::new(sequence),
+            commits: AtomicU64::new(0),
+            io,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Which store this is.
+    pub fn meta(&self) -> &Meta {
+        &self.inner.meta
+    }
+
+    /// Where its file is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The store as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::new(&self.inner)
+    }
+
+    /// An open batch over the store as it is now. It blocks nobody.
+    pub fn begin(&self) -> Result<Batch, StoreError> {
+        Batch::new(self.snapshot()?)
+    }
+
+    /// Puts the batch on disk: when this returns it survives a power cut. An empty batch writes nothing.
+    ///
+    /// Refused with [`StoreError::StaleBatch`] when another batch was committed since this one began.
+    pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        // A commit that panicked has not set the sequence, so what a poisoned lock guards is whole.
+        let mut current = self.inner.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        if batch.began() != *current {
+            return Err(StoreError::StaleBatch { began: batch.began(), current: *current });
+        }
+        if batch.is_empty() {
+            return Ok(Committed { sequence: *current });
+        }
+        let sequence = batch.sequence();
+        let mut transaction = self.inner.database.begin_write().map_err(StoreError::engine)?;
+        transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
+        for (table, pending) in batch.pending().changed() {
+            write_table(&transaction, table, pending)?;
+        }
+        write_table(&transaction, TableId::Meta, &entry(meta::SEQUENCE, &sequence.to_be_bytes()))?;
+        transaction.commit().map_err(StoreError::engine)?;
+        *current = sequence;
+        self.inner.commits.fetch_add(1, Relaxed);
+        Ok(Committed { sequence })
+    }
+
+    /// What the store did since it was opened.
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        let file = fs::metadata(&self.inner.path).map_err(|source| io_error(&self.inner.path, source))?;
+        Ok(Stats {
+            commits: self.inner.commits.load(Relaxed),
+            bytes_written: self.inner.io.bytes_written.load(Relaxed),
+            syncs: self.inner.io.syncs.load(Relaxed),
+            file_bytes: file.len(),
+        })
+    }
+}
+
+/// Applies changes in key order, so that neighbours go into the same pages one after the other.
+fn write_table(transaction: &WriteTransaction, table: TableId, pending: &Pending) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(definition(table)).map_err(StoreError::engine)?;
+    for (key, value) in pending {
+        match value {
+            Some(value) => table.insert(key.as_slice(), value.as_slice()).map_err(StoreError::engine)?,
+            None => table.remove(key.as_slice()).map_err(StoreError::engine)?,
+        };
+    }
+    Ok(())
+}
+
+fn entry(name: &str, value: &[u8]) -> Pending {
+    Pending::from([(name.as_bytes().to_vec(), Some(value.to_vec()))])
+}
+
+fn write_meta(database: &Database, meta: &Meta) -> Result<(), StoreError> {
+    debug_assert!(meta.format_version <= FORMAT_VERSION);
+    let mut entries = entry(meta::FORMAT, &meta.format_version.to_be_bytes());
+    entries.append(&mut entry(meta::CHAIN_SPEC, &meta.chain_spec));
+    entries.append(&mut entry(meta::GENESIS_HASH, meta.genesis_hash.as_slice()));
+    entries.append(&mut entry(meta::SEQUENCE, &0u64.to_be_bytes()));
+    let transaction = database.begin_write().map_err(StoreError::engine)?;
+    write_table(&transaction, TableId::Meta, &entries)?;
+    transaction.commit().map_err(StoreError::engine)
+}
+
+fn open_database(
+    path: &Path,
+    file: io::Result<File>,
+    options: &Options,
+) -> Result<(Database, Arc<IoCounters>), StoreError> {
+    let file = file.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
+        _ => io_error(path, source),
+    })?;
+    let counters = Arc::new(IoCounters::default());
+    let database = FileBackend::new(file).and_then(|file| {
+        let backend = CountingBackend { file, counters: counters.clone() };
+        Database::builder().set_cache_size(options.cache_bytes).create_with_backend(backend)
+    });
+    match database {
+        Ok(database) => Ok((database, counters)),
+        Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::Locked(path.to_owned())),
+        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(StoreError::NotAStore(path.to_owned()))
+        }
+        Err(error) => Err(StoreError::engine(error)),
+    }
+}
+
+/// Makes the file's name as durable as its contents.
+fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io_error(folder, source))
+}
+
+fn io_error(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        AccountRecord, Accounts, BlockRecord, Blocks, BlocksByHash, Direction, Reader, Seals,
+        samples::{Sample, address, hash},
+    };
+    use lucid_types::Seal;
+    use redb::TableDefinition;
+    use std::ops::Bound;
+
+    fn meta() -> Meta {
+        Meta::new(br#"{"chainId":31337}"#.to_vec(), hash(0xaa))
+    }
+
+    fn new_store() -> (tempfile::TempDir, PathBuf, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.redb");
+        let store = Store::create(&path, &meta(), &Options::default()).unwrap();
+        (folder, path, store)
+    }
+
+    fn block(byte: u8) -> BlockRecord {
+        BlockRecord { hash: hash(byte), ..Sample::sample() }
+    }
+
+    #[test]
+    fn what_was_committed_is_there_after_a_reopen() {
+        let (_folder, path, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.append::<Blocks>(&1, &block(1)).unwrap();
+        batch.append::<Seals>(&1, &Seal::sample()).unwrap();
+        batch.put::<Accounts>(&address(5), &AccountRecord::sample()).unwrap();
+        batch.raw_put(TableId::Code, *hash(9), b"code".to_vec());
+        assert_eq!(store.commit(batch).unwrap(), Committed { sequence: 1 });
+        drop(store);
+
+        let store = Store::open(&path, &Options::default()).unwrap();
+        assert_eq!(*store.meta(), meta());
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(snapshot.sequence().unwrap(), 1);
+        assert_eq!(snapshot.get::<Blocks>(&1).unwrap(), Some(block(1)));
+        assert_eq!(snapshot.first_by_index::<BlocksByHash>(&hash(1)).unwrap(), Some((1, block(1))));
+        assert_eq!(snapshot.get::<Seals>(&1).unwrap(), Some(Seal::sample()));
+        assert_eq!(snapshot.get_stored::<Accounts>(&address(5)).unwrap().unwrap().sequence, 1);
+        assert_eq!(snapshot.raw_get(TableId::Code, hash(9).as_slice()).unwrap(), Some(b"code".to_vec()));
+    }
+
+    #[test]
+    fn a_batch_sees_its_own_writes_and_nobody_else_does_before_the_commit() {
+        let (_folder, _, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.append::<Blocks>(&1, &block(1)).unwrap();
+        assert_eq!(batch.get::<Blocks>(&1).unwrap(), Some(block(1)));
+        assert_eq!(batch.first_by_index::<BlocksByHash>(&hash(1)).unwrap(), Some((1, block(1))));
+        let before = store.snapshot().unwrap();
+        assert_eq!(before.get::<Blocks>(&1).unwrap(), None);
+        store.commit(batch).unwrap();
+        assert_eq!(before.get::<Blocks>(&1).unwrap(), None);
+        assert!(store.snapshot().unwrap().contains::<Blocks>(&1).unwrap());
+    }
+
+    #[test]
+    fn a_dropped_batch_leaves_nothing_and_an_empty_one_writes_nothing() {
+        let (_folder, _, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.append::<Blocks>(&1, &block(1)).unwrap();
+        drop(batch);
+        let written = store.stats().unwrap();
+        assert_eq!(store.commit(store.begin().unwrap()).unwrap().sequence, 0);
+        assert_eq!(store.stats().unwrap(), written);
+        assert!(!store.snapshot().unwrap().contains::<Blocks>(&1).unwrap());
+    }
+
+    #[test]
+    fn of_two_batches_begun_together_only_the_first_commits() {
+        let (_folder, _, store) = new_store();
+        let (mut first, mut second) = (store.begin().unwrap(), store.begin().unwrap());
+        first.append::<Blocks>(&1, &block(1)).unwrap();
+        second.append::<Blocks>(&1, &block(2)).unwrap();
+        store.commit(first).unwrap();
+        assert!(matches!(store.commit(second), Err(StoreError::StaleBatch { began: 0, current: 1 })));
+        assert_eq!(store.snapshot().unwrap().get::<Blocks>(&1).unwrap(), Some(block(1)));
+    }
+
+    #[test]
+    fn commits_bytes_and_syncs_are_counted() {
+        let (_folder, _, store) = new_store();
+        let before = store.stats().unwrap();
+        let mut batch = store.begin().unwrap();
+        batch.append::<Blocks>(&1, &block(1)).unwrap();
+        store.commit(batch).unwrap();
+        let after = store.stats().unwrap();
+        assert_eq!(after.commits, before.commits + 1);
+        assert!(after.bytes_written >= before.bytes_written + 1000);
+        assert!(after.syncs > before.syncs);
+    }
+
+    #[test]
+    fn a_row_of_a_dyn_reader_is_read_through_a_reference() {
+        let (_folder, _, store) = new_store();
+        let snapshot = store.snapshot().unwrap();
+        let reader: &dyn Reader = &snapshot;
+        assert_eq!((&reader).get::<Blocks>(&1).unwrap(), None);
+        let all = (&reader).range::<Blocks>(Bound::Unbounded, Bound::Unbounded, Direction::Forward).unwrap().count();
+        assert_eq!(all, 0);
+    }
+
+    #[test]
+    fn a_file_that_is_no_store_is_refused_by_name_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let open = || Store::open(&path, &Options::default()).map(drop);
+        assert!(matches!(open(), Err(StoreError::Missing(_))));
+        for contents in [&b""[..], b"short", &[7; 5000]] {
+            fs::write(&path, contents).unwrap();
+            assert!(matches!(open(), Err(StoreError::NotAStore(_))), "{} bytes", contents.len());
+            assert_eq!(fs::read(&path).unwrap(), contents);
+        }
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.redb");
+        for other in ["other", "meta"] {
+            let database = Database::create(&path).unwrap();
+            let transaction = database.begin_write().unwrap();
+            transaction.open_table(TableDefinition::<u64, &str>::new(other)).unwrap().insert(1, "x").unwrap();
+            transaction.commit().unwrap();
+            drop(database);
+            assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::ForeignFile(_))), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_store_of_a_newer_format_is_refused_with_both_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.redb");
+        let (database, _) = open_database(
+            &path,
+            File::create_new(&path).and_then(|_| OpenOptions::new().read(true).write(true).open(&path)),
+            &Options::default(),
+        )
+        .unwrap();
+        let transaction = database.begin_write().unwrap();
+        let newer = entry(meta::FORMAT, &(FORMAT_VERSION + 1).to_be_bytes());
+        write_table(&transaction, TableId::Meta, &newer).unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+        let refused = Store::open(&path, &Options::default()).map(drop);
+        assert!(matches!(refused, Err(StoreError::NewerFormat { found: 2, known: 1 })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_store_is_open_once_and_made_once() {
+        let (_folder, path, store) = new_store();
+        assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::Locked(_))));
+        let again = Store::create(&path, &meta(), &Options::default());
+        assert!(matches!(again, Err(StoreError::AlreadyExists(_))));
+        // A snapshot keeps the file open, so that its reads never fail under it.
+        let snapshot = store.snapshot().unwrap();
+        drop(store);
+        assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::Locked(_))));
+        drop(snapshot);
+        Store::open(&path, &Options::default()).unwrap();
+    }
+}

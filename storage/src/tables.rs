@@ -1,0 +1,221 @@
+//! Every collection and every internal table of the store. Names, statistics, golden bytes and the table list of
+//! docs/storage-format.md come from this page; nothing else names a table.
+//!
+//! An index is written `Type "fields": key type = what a row is found by`. Times are Unix seconds.
+
+use crate::{
+    codec::{Origin, Record as _},
+    collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder},
+    declare::{by_sequence, store_tables},
+    key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
+    records::*,
+};
+use Placement::{Replicated, Sharded};
+use Retention::{Forever, LeaderWindow, Newest};
+use WriteOrder::{Any, Appended, SingleRow};
+use alloy_primitives::{Address, B256};
+use lucid_types::{AnchoringId, Seal, SessionId};
+
+/// Rounds of consensus that a node remembers: about a month of slots, in under 20 MB.
+pub const MAX_CONSENSUS_EVENTS: u64 = 20_000;
+
+store_tables! {
+    collections {
+        /// Recorded sessions, as accounts registered them.
+        Sessions "sessions" (session_id, account): SessionKey => SessionRecord {
+            placement: Replicated, origin: Mixed, retention: Forever, writer: "anchoring",
+            order: Any SessionsBySequence,
+            indexes: [
+                SessionsByOwnerAddr "owner_addr": Address = |_, r| Some(r.owner_addr);
+                SessionsByStatus "status": AnchoringStatus = |_, r| Some(r.status);
+                SessionsByMerkleRoot "merkle_root": B256 = |_, r| Some(r.merkle_root);
+                SessionsByAnchorTxid "anchor_txid": B256 = |_, r| r.anchor_txid;
+            ]
+        }
+
+        /// Encrypted chunks of sessions.
+        Chunks "chunks" (session_id, idx, account): ChunkKey => ChunkRecord {
+            placement: Sharded(&["session_id", "idx"]), origin: Mixed, retention: Forever, writer: "anchoring",
+            order: Any ChunksBySequence,
+            indexes: [
+                ChunksByCiphertextSha256 "ciphertext_sha256": B256 = |_, r| Some(r.ciphertext_sha256);
+            ]
+        }
+
+        /// Task proofs that count.
+        TaskProofs "task_proofs" (slot, nodeId, type): TaskProofKey => TaskProofRecord {
+            placement: Sharded(&["slot", "nodeId"]), origin: Chain, retention: LeaderWindow, writer: "consensus",
+            order: Any TaskProofsBySequence,
+            indexes: [
+                TaskProofsByNode "nodeId+slot": (Address, u64) = |k, _| Some((k.node_id, k.slot));
+                TaskProofsByType "type": TaskProofType = |k, _| Some(k.kind);
+            ]
+        }
+
+        /// What each epoch's window earned each entity.
+        WorkTally "work_tally" (epoch, entityId): TallyKey => WorkTallyRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "consensus",
+            order: Appended,
+            indexes: [
+                WorkTallyByRank "epoch+rank": (u64, u32) = |k, r| Some((k.epoch, r.rank));
+            ]
+        }
+
+        /// The order of each slot that has a block, and who made it.
+        LeaderSchedule "leader_schedule" (slot): u64 => LeaderScheduleRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "consensus",
+            order: Appended,
+            indexes: [
+                LeaderScheduleByPrimary "primary": Address = |_, r| Some(r.primary);
+                LeaderScheduleByWinner "result.winner": Address = |_, r| Some(r.result.winner);
+            ]
+        }
+
+        /// Payouts that were asked for and made.
+        Payouts "payouts" (id): String => PayoutRecord {
+            placement: Replicated, origin: Local, retention: Forever, writer: "node",
+            order: Any PayoutsBySequence,
+            indexes: [
+                PayoutsBySession "session_id": SessionId = |_, r| Some(r.session_id);
+                PayoutsByToAddr "to_addr": String = |_, r| Some(r.to_addr.clone());
+                PayoutsByRouter "router": String = |_, r| Some(r.router.clone());
+                PayoutsByStatus "status": String = |_, r| Some(r.status.clone());
+                PayoutsByCreatedAt "created_at": u64 = |_, r| Some(r.created_at);
+            ]
+        }
+
+        /// Blocks.
+        Blocks "blocks" (height): u64 => BlockRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "chain",
+            order: Appended,
+            indexes: [
+                BlocksByHash "hash": B256 = |_, r| Some(r.hash);
+                BlocksByTimestamp "timestamp": u64 = |_, r| Some(r.timestamp);
+                BlocksByValidator "validator": Address = |_, r| Some(r.validator);
+            ]
+        }
+
+        /// Transactions of blocks.
+        Transactions "transactions" (block, index): TransactionKey => TransactionRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "chain",
+            order: Appended,
+            indexes: [
+                TransactionsByHash "hash": B256 = |_, r| Some(r.hash);
+                TransactionsBySender "sender+nonce": (Address, u64) = |_, r| Some((r.sender, r.nonce));
+            ]
+        }
+
+        /// Receipts of transactions.
+        Receipts "receipts" (block, index): TransactionKey => ReceiptRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "chain",
+            order: Appended,
+            indexes: []
+        }
+
+        /// Sessions that this node was asked to anchor.
+        SessionAnchorings "session_anchorings" (anchoring_id): AnchoringId => SessionAnchoringRecord {
+            placement: Replicated, origin: Local, retention: Forever, writer: "anchoring",
+            order: Any SessionAnchoringsBySequence,
+            indexes: [
+                SessionAnchoringsBySession "session_id": SessionId = |_, r| Some(r.session_id);
+                SessionAnchoringsByStatus "status": AnchoringStatus = |_, r| Some(r.status);
+                SessionAnchoringsByUser "user_id+status": (String, AnchoringStatus)
+                    = |_, r| r.user_id.clone().map(|user_id| (user_id, r.status));
+                SessionAnchoringsByTransaction "transaction_id": B256 = |_, r| r.transaction_id;
+            ]
+        }
+
+        /// What this node saw of consensus.
+        ConsensusEvents "consensus_events" (event_id): u64 => ConsensusEventRecord {
+            placement: Replicated, origin: Local, retention: Newest(MAX_CONSENSUS_EVENTS), writer: "consensus",
+            order: Any ConsensusEventsBySequence,
+            indexes: [
+                ConsensusEventsByType "event_type": String = |_, r| Some(r.event_type.clone());
+                ConsensusEventsByTarget "target_id": String = |_, r| Some(r.target_id.clone());
+                ConsensusEventsByRound "round_number": u32 = |_, r| Some(r.round_number);
+                ConsensusEventsByStartedAt "started_at": u64 = |_, r| Some(r.started_at);
+            ]
+        }
+
+        /// Merkle trees over the chunks of sessions.
+        MerkleTrees "merkle_trees" (tree_id): B256 => MerkleTreeRecord {
+            placement: Replicated, origin: Local, retention: Forever, writer: "anchoring",
+            order: Any MerkleTreesBySequence,
+            indexes: [
+                MerkleTreesBySession "session_id": SessionId = |_, r| Some(r.session_id);
+                MerkleTreesByRootHash "root_hash": B256 = |_, r| Some(r.root_hash);
+            ]
+        }
+
+        /// Head of the chain.
+        BlockchainState "blockchain_state" (id): Current => BlockchainStateRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "chain",
+            order: SingleRow,
+            indexes: []
+        }
+
+        /// Accounts of the state at the head.
+        Accounts "accounts" (address): Address => AccountRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "state",
+            order: Any AccountsBySequence,
+            indexes: []
+        }
+
+        /// Nodes that this one has talked to.
+        Peers "peers" (peer_id): String => PeerRecord {
+            placement: Replicated, origin: Local, retention: Forever, writer: "network",
+            order: Any PeersBySequence,
+            indexes: [
+                PeersByLastSeen "last_seen": u64 = |_, r| Some(r.last_seen);
+            ]
+        }
+
+        /// Parameters of the chain.
+        ChainParams "params" (key): String => ParamRecord {
+            placement: Replicated, origin: Chain, retention: Forever, writer: "chain",
+            order: Any ChainParamsBySequence,
+            indexes: []
+        }
+    }
+
+    // Integers in keys are big-endian. A table with a record type is read and written like a collection.
+    internal {
+        StorageSlots "storage_slots", writer: "state",
+            "address (20), slot (32)" => "value, big-endian without leading zeros; zero has no entry";
+        Code "code", writer: "state",
+            "keccak256 of the code (32)" => "the code";
+        AccountTrie "account_trie", writer: "state",
+            "path of the node, a nibble to a byte" => "RLP of the node";
+        StorageTrie "storage_trie", writer: "state",
+            "keccak256 of the address (32), path of the node, a nibble to a byte" => "RLP of the node";
+        UndoLog "undo_log", writer: "state",
+            "height (8)" => "what accounts and slots held before the block";
+        LogIndex "log_index", writer: "chain",
+            "kind (1), address or topic, height (8), log index (4)" => "place of the transaction in the block (4)";
+        Seals "seals" (height): u64 => Seal, writer: "consensus",
+            "height" => "the block's seal";
+        ValidatorSets "validator_sets", writer: "consensus",
+            "first height of the set (8)" => "the canonical set";
+        ConsensusLog "consensus_log", writer: "consensus",
+            "height (8), place in the log (8)" => "what consensus was told or decided";
+        PendingBodies "pending_bodies", writer: "consensus",
+            "height (8), block hash (32)" => "a proposed block's body";
+        Evidence "evidence", writer: "consensus",
+            "height (8), address (20)" => "two messages that one voter signed";
+        Mempool "mempool", writer: "mempool",
+            "transaction hash (32)" => "the signed transaction (EIP-2718)";
+        ShardRanges "shard_ranges", writer: "storage",
+            "name of the collection, start of the range" => "documents and bytes in the range";
+        ExportState "export_state", writer: "export",
+            "name of the target" => "sequence up to which it has everything";
+        Meta "meta", writer: "storage",
+            "name of the entry" => "format_version (4), chain_spec (JSON), genesis_hash (32), sequence (8)";
+    }
+}
+
+impl TableId {
+    /// Name of the table in the file.
+    pub const fn name(self) -> &'static str {
+        TABLE_NAMES[self as usize]
+    }
+}
