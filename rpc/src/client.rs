@@ -1,9 +1,7 @@
 //! The client that the command line and the tests use: one node, over HTTP, without TLS.
 
 use crate::{
-    limits::{
-        CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES,
-    },
+    limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, MerkleDocument,
         SessionDocument, SessionPage, SessionQuery,
@@ -11,13 +9,11 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
-use jsonrpsee::{
-    core::{
-        client::{ClientT, Error as TransportError},
-        traits::ToRpcParams,
-    },
-    http_client::{HttpClient, HttpClientBuilder},
+use jsonrpsee::core::{
+    client::{ClientT, Error as TransportError},
+    traits::ToRpcParams,
 };
+use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
 use lucid_types::{AnchorProof, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};

@@ -23,7 +23,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
-use tower::{Service, layer::util::{Identity, Stack}};
+use tower::{
+    Service,
+    layer::util::{Identity, Stack},
+};
 
 type HostFilter = Stack<HostFilterLayer, Identity>;
 type Connector = TowerServiceBuilder<Identity, HostFilter>;

@@ -9,8 +9,9 @@ use crate::{
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::B256;
 use lucid_storage::{
-    BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, BlocksByHash, Current, Reader, ReceiptRecord,
-    Receipts, Snapshot, StoreError, TransactionKey, TransactionRecord, Transactions, TransactionsByHash,
+    BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, BlocksByHash, Collection, Current, Direction, Index,
+    Reader, ReceiptRecord, Receipts, Snapshot, StoreError, TransactionKey, TransactionRecord, Transactions,
+    TransactionsByHash,
 };
 
 /// The chain as one snapshot of the store has it.
@@ -32,11 +33,6 @@ impl ChainView {
         &self.head
     }
 
-    /// The snapshot itself, for collections that have nothing to do with blocks.
-    pub(crate) const fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
-    }
-
     /// Height that a number or tag stands for; `None` where there is no such block yet.
     pub(crate) fn height_of(&self, block: BlockNumberOrTag) -> Option<u64> {
         match block {
@@ -52,7 +48,7 @@ impl ChainView {
 
     /// Height of the block with this hash.
     pub(crate) fn height_of_hash(&self, hash: B256) -> Result<Option<u64>, RpcError> {
-        Ok(stored(self.snapshot.key_by_index::<BlocksByHash>(&hash))?)
+        self.first_key::<BlocksByHash>(&hash)
     }
 
     /// Height of the block whose state is asked for; an error where there is none.
@@ -89,13 +85,28 @@ impl ChainView {
 
     /// Block and index of the transaction with this hash.
     pub(crate) fn place_of(&self, hash: B256) -> Result<Option<(u64, u32)>, RpcError> {
-        let key = stored(self.snapshot.key_by_index::<TransactionsByHash>(&hash))?;
+        let key = self.first_key::<TransactionsByHash>(&hash)?;
         Ok(key.map(|key| (key.block, key.index)))
     }
 
     /// One receipt by the place of its transaction.
     pub(crate) fn receipt(&self, height: u64, index: u32) -> Result<Option<ReceiptRecord>, RpcError> {
         Ok(stored(self.snapshot.get::<Receipts>(&TransactionKey { block: height, index }))?)
+    }
+
+    /// The rows of one block, in order of their places.
+    fn of_block<C: Collection<Key = TransactionKey>>(&self, height: u64) -> Result<Vec<C::Record>, RpcError> {
+        let rows = stored(self.snapshot.range_prefix::<C>(&height, Direction::Forward))?;
+        Ok(stored(rows.map(|row| Ok(row?.1)).collect())?)
+    }
+
+    /// Key of the one row that an index has under a hash.
+    fn first_key<I: Index<Key = B256>>(
+        &self,
+        hash: &B256,
+    ) -> Result<Option<<I::Collection as Collection>::Key>, RpcError> {
+        let mut keys = stored(self.snapshot.keys_by_index::<I>(hash, Direction::Forward))?;
+        Ok(stored(keys.next().transpose())?.map(|(_, key)| key))
     }
 }
 

@@ -60,8 +60,10 @@ pub trait NodeApi: Send + Sync + 'static {
     fn log_candidates(&self, query: &LogQuery, limit: usize) -> Result<Vec<(u64, u32)>, NodeError>;
 
     /// Takes a session to be anchored. The answer is given once the job is on disk.
-    fn anchor_session(&self, request: AnchorRequest)
-    -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
+    fn anchor_session(
+        &self,
+        request: AnchorRequest,
+    ) -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
 
     /// Builds the proof of a session whose registration is final.
     fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError>;

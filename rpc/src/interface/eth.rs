@@ -13,15 +13,15 @@ use jsonrpsee::proc_macros::rpc;
 pub(crate) trait Eth {
     /// EIP-155 chain id.
     #[method(name = "chainId")]
-    fn chain_id(&self) -> U64;
+    fn chain_id(&self) -> Result<U64, RpcError>;
 
     /// False, or how far the node has come.
     #[method(name = "syncing")]
-    fn syncing(&self) -> SyncStatus;
+    fn syncing(&self) -> Result<SyncStatus, RpcError>;
 
     /// The well-known accounts of a development chain; on others none. No method signs with their keys.
     #[method(name = "accounts")]
-    fn accounts(&self) -> Vec<Address>;
+    fn accounts(&self) -> Result<Vec<Address>, RpcError>;
 
     /// Height of the last block.
     #[method(name = "blockNumber")]
@@ -29,11 +29,11 @@ pub(crate) trait Eth {
 
     /// Base fee of the next block and a tip, in wei per gas.
     #[method(name = "gasPrice")]
-    fn gas_price(&self) -> U256;
+    fn gas_price(&self) -> Result<U256, RpcError>;
 
     /// A tip that gets a transaction into the next block, in wei per gas.
     #[method(name = "maxPriorityFeePerGas")]
-    fn max_priority_fee_per_gas(&self) -> U256;
+    fn max_priority_fee_per_gas(&self) -> Result<U256, RpcError>;
 
     /// Base fees, use of gas and tips of up to 1024 blocks.
     #[method(name = "feeHistory")]
@@ -58,12 +58,7 @@ pub(crate) trait Eth {
 
     /// One storage slot.
     #[method(name = "getStorageAt")]
-    async fn get_storage_at(
-        &self,
-        address: Address,
-        slot: U256,
-        block: Option<BlockId>,
-    ) -> Result<B256, RpcError>;
+    async fn get_storage_at(&self, address: Address, slot: U256, block: Option<BlockId>) -> Result<B256, RpcError>;
 
     /// Executes without a trace on the chain.
     #[method(name = "call")]

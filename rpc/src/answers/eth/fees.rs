@@ -4,7 +4,7 @@ use crate::{
     view::ChainView,
     wire::{BlockContext, decode_transaction},
 };
-use alloy_consensus::{BlockHeader, Transaction};
+use alloy_consensus::Transaction;
 use alloy_eips::{BlockNumberOrTag, eip1559::BaseFeeParams, eip7840::BlobParams};
 use alloy_rpc_types_eth::FeeHistory;
 

@@ -6,9 +6,7 @@ mod fees;
 mod logs;
 mod transactions;
 
-use crate::{
-    api::NodeApi, backend::Backend, error::RpcError, interface::EthServer, view::ChainView, wire,
-};
+use crate::{api::NodeApi, backend::Backend, error::RpcError, interface::EthServer, view::ChainView, wire};
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::{
@@ -19,12 +17,12 @@ use jsonrpsee::core::async_trait;
 
 #[async_trait]
 impl<A: NodeApi> EthServer for Backend<A> {
-    fn chain_id(&self) -> U64 {
-        U64::from(self.api().chain_info().spec.chain_id)
+    fn chain_id(&self) -> Result<U64, RpcError> {
+        Ok(U64::from(self.api().chain_info().spec.chain_id))
     }
 
-    fn syncing(&self) -> SyncStatus {
-        match self.api().sync_progress() {
+    fn syncing(&self) -> Result<SyncStatus, RpcError> {
+        Ok(match self.api().sync_progress() {
             None => SyncStatus::None,
             Some(progress) => SyncStatus::Info(Box::new(SyncInfo {
                 starting_block: U256::from(progress.starting_block),
@@ -32,23 +30,23 @@ impl<A: NodeApi> EthServer for Backend<A> {
                 highest_block: U256::from(progress.highest_block),
                 ..SyncInfo::default()
             })),
-        }
+        })
     }
 
-    fn accounts(&self) -> Vec<Address> {
-        self.api().dev_accounts()
+    fn accounts(&self) -> Result<Vec<Address>, RpcError> {
+        Ok(self.api().dev_accounts())
     }
 
     async fn block_number(&self) -> Result<U64, RpcError> {
         self.read(|api| Ok(U64::from(ChainView::open(api)?.head().height))).await
     }
 
-    fn gas_price(&self) -> U256 {
-        U256::from(u128::from(self.api().next_base_fee()).saturating_add(self.api().suggested_tip()))
+    fn gas_price(&self) -> Result<U256, RpcError> {
+        Ok(U256::from(u128::from(self.api().next_base_fee()).saturating_add(self.api().suggested_tip())))
     }
 
-    fn max_priority_fee_per_gas(&self) -> U256 {
-        U256::from(self.api().suggested_tip())
+    fn max_priority_fee_per_gas(&self) -> Result<U256, RpcError> {
+        Ok(U256::from(self.api().suggested_tip()))
     }
 
     async fn fee_history(
