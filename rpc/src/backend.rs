@@ -36,6 +36,15 @@ impl<A: NodeApi> Backend<A> {
         &self.api
     }
 
+    /// Runs `work` to its end, whether or not the caller hangs up meanwhile: what writes must not stop half-way.
+    pub(crate) async fn write<T, F>(&self, work: impl FnOnce(Arc<A>) -> F) -> Result<T, RpcError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RpcError>> + Send + 'static,
+    {
+        tokio::spawn(work(self.api.clone())).await.unwrap_or_else(|_| Err(NodeError::Stopping.into()))
+    }
+
     /// Runs `work`, which reads the store, on a thread that may block.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

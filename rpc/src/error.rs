@@ -2,7 +2,8 @@
 //!
 //! Codes are those of JSON-RPC 2.0 and of Ethereum's clients: -32602 for parameters, -32603 for faults of the
 //! node, 3 for a revert with its data, -32000 for the rest. An error of a `lucid_` method also carries
-//! `data.code`, `LUCID_ERR_nnnn`. (-32700, -32600 and -32601 are the server's own: it never gets this far.)
+//! `data.code`, `LUCID_ERR_nnnn`. What is refused before a method is reached has the server's own codes: -32700,
+//! -32600, -32601, and -32007 to -32011 for bodies and batches beyond their bounds.
 
 use crate::{
     api::{AnchorError, CallError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError},

@@ -14,7 +14,7 @@ use jsonrpsee::{
     core::BoxError,
     server::{
         BatchRequestConfig, HttpRequest, HttpResponse, Server, ServerConfig, ServerHandle, StopHandle, TowerService,
-        TowerServiceBuilder, middleware::http::HostFilterLayer, stop_channel,
+        TowerServiceBuilder, http::response, middleware::http::HostFilterLayer, stop_channel,
     },
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -190,7 +190,10 @@ async fn serve(socket: TcpStream, service: Connection, stop: StopHandle, permit:
     drop(permit);
 }
 
-/// Answers one request, or drops the connection when it takes too long.
+/// Answers one request; one that takes too long gets an error in its place.
 async fn answer(mut service: Connection, request: HttpRequest<Incoming>) -> Result<HttpResponse, BoxError> {
-    timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), service.call(request)).await?
+    match timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), service.call(request)).await {
+        Ok(response) => response,
+        Err(_) => Ok(response::internal_error()),
+    }
 }

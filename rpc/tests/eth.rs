@@ -76,7 +76,10 @@ async fn a_block_has_its_transactions_or_their_hashes() {
     }
     assert_eq!(transactions[0]["gasPrice"], "0x77359400");
     assert_eq!(transactions[1]["accessList"][0]["address"], json!(CONTRACT));
-    assert_eq!((&transactions[2]["gasPrice"], &transactions[2]["maxFeePerGas"]), (&json!("0x3b9aca07"), &json!("0xb2d05e00")));
+    assert_eq!(
+        (&transactions[2]["gasPrice"], &transactions[2]["maxFeePerGas"]),
+        (&json!("0x3b9aca07"), &json!("0xb2d05e00"))
+    );
     assert_eq!(transactions[3]["authorizationList"][0]["address"], json!(CONTRACT));
     assert_eq!(block["size"], "0x309");
     assert_eq!(block["uncles"], json!([]));
@@ -143,7 +146,8 @@ async fn a_sent_transaction_is_pending_until_it_is_in_a_block() {
 async fn a_call_reaches_the_node_within_its_bounds() {
     let served = serve(TestChain::short()).await;
     let call = json!({ "to": CONTRACT, "data": "0x1234" });
-    let state = json!({ CONTRACT.to_string(): { "balance": "0x5", "stateDiff": { B256::ZERO.to_string(): B256::ZERO } } });
+    let state =
+        json!({ CONTRACT.to_string(): { "balance": "0x5", "stateDiff": { B256::ZERO.to_string(): B256::ZERO } } });
     assert_eq!(served.call("eth_call", json!([call, "0x1", state])).await, "0x1234");
     assert_eq!(served.call("eth_estimateGas", json!([call])).await, "0x5208");
     {
@@ -159,8 +163,9 @@ async fn a_call_reaches_the_node_within_its_bounds() {
 
     let both = json!([{ "gasPrice": "0x1", "maxFeePerGas": "0x1" }]);
     assert!(served.fail("eth_call", both).await.1.starts_with("both gasPrice and"));
-    let many: serde_json::Map<_, _> =
-        (0..257u64).map(|i| (alloy_primitives::Address::left_padding_from(&i.to_be_bytes()).to_string(), json!({}))).collect();
+    let many: serde_json::Map<_, _> = (0..257u64)
+        .map(|i| (alloy_primitives::Address::left_padding_from(&i.to_be_bytes()).to_string(), json!({})))
+        .collect();
     assert_eq!(served.fail("eth_call", json!([call, "latest", many])).await.0, -32005);
 }
 

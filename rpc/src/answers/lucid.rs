@@ -2,7 +2,7 @@ use crate::{
     api::{NodeApi, NodeError, ProofRequest, VerifyRequest},
     backend::Backend,
     error::{RpcError, verdict},
-    interface::LucidServer,
+    interface::{LucidServer, Param},
     limits::{DEFAULT_PAGE_SESSIONS, MAX_PAGE_SESSIONS, MAX_PROOF_CHUNKS},
     view::{ChainView, stored},
     wire::{
@@ -31,51 +31,63 @@ impl<A: NodeApi> LucidServer for Backend<A> {
         .await
     }
 
-    async fn anchor_session(&self, request: AnchorRequestDocument) -> Result<AnchorAcceptedDocument, RpcError> {
-        Ok(self.api().anchor_session(request.check()?).await?.into())
+    async fn anchor_session(&self, request: Param<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError> {
+        let request = request.read()?.check()?;
+        self.write(|api| async move { Ok(api.anchor_session(request).await?.into()) }).await
     }
 
     async fn get_session(
         &self,
-        session_id: SessionId,
-        account: Option<Address>,
+        session_id: Param<SessionId>,
+        account: Option<Param<Address>>,
     ) -> Result<Option<SessionDocument>, RpcError> {
+        let (session_id, account) = (session_id.read()?, Param::read_optional(account)?);
         self.read(move |api| session(&api.snapshot()?, session_id, account)).await
     }
 
-    async fn list_sessions(&self, query: Option<SessionQuery>) -> Result<SessionPage, RpcError> {
-        self.read(move |api| page(&api.snapshot()?, &query.unwrap_or_default())).await
+    async fn list_sessions(&self, query: Option<Param<SessionQuery>>) -> Result<SessionPage, RpcError> {
+        let query = Param::read_optional(query)?.unwrap_or_default();
+        self.read(move |api| page(&api.snapshot()?, &query)).await
     }
 
     async fn get_anchor_proof(
         &self,
-        session_id: SessionId,
-        chunks: Option<Vec<u32>>,
-        account: Option<Address>,
+        session_id: Param<SessionId>,
+        chunks: Option<Param<Vec<u32>>>,
+        account: Option<Param<Address>>,
     ) -> Result<AnchorProof, RpcError> {
-        let chunks = chunk_list(chunks)?;
+        let (session_id, chunks) = (session_id.read()?, chunk_list(chunks)?);
+        let account = Param::read_optional(account)?;
         self.execute(move |api| Ok(api.build_anchor_proof(ProofRequest { session_id, account, chunks })?)).await
     }
 
     async fn verify_anchor_proof(
         &self,
-        proof: AnchorProof,
-        genesis_hash: Option<B256>,
-        account: Option<Address>,
+        proof: Param<AnchorProof>,
+        genesis_hash: Option<Param<B256>>,
+        account: Option<Param<Address>>,
     ) -> Result<AnchorVerdictDocument, RpcError> {
-        let request = VerifyRequest { proof, genesis_hash, account };
+        let request = VerifyRequest {
+            proof: proof.read()?,
+            genesis_hash: Param::read_optional(genesis_hash)?,
+            account: Param::read_optional(account)?,
+        };
         self.execute(move |api| Ok(verdict(api.verify_anchor_proof(request))?.into())).await
     }
 
-    async fn build_merkle(&self, leaves: Vec<B256>, indexes: Option<Vec<u32>>) -> Result<MerkleDocument, RpcError> {
-        let indexes = chunk_list(indexes)?;
+    async fn build_merkle(
+        &self,
+        leaves: Param<Vec<B256>>,
+        indexes: Option<Param<Vec<u32>>>,
+    ) -> Result<MerkleDocument, RpcError> {
+        let (leaves, indexes) = (leaves.read()?, chunk_list(indexes)?);
         self.execute(move |api| Ok(MerkleDocument::new(leaves.len(), api.build_merkle(&leaves, &indexes)?))).await
     }
 }
 
 /// Indexes of chunks by rising index, each once.
-fn chunk_list(indexes: Option<Vec<u32>>) -> Result<Vec<u32>, RpcError> {
-    let mut indexes = indexes.unwrap_or_default();
+fn chunk_list(indexes: Option<Param<Vec<u32>>>) -> Result<Vec<u32>, RpcError> {
+    let mut indexes = Param::read_optional(indexes)?.unwrap_or_default();
     if indexes.len() > MAX_PROOF_CHUNKS {
         return Err(RpcError::InvalidRequest(format!("at most {MAX_PROOF_CHUNKS} chunks are proved at once")));
     }

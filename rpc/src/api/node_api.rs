@@ -11,7 +11,7 @@ use std::future::Future;
 /// What a node offers to those who call it.
 ///
 /// Functions that are not asynchronous may read the disk or execute; the interface calls them on threads for
-/// blocking work and bounds how many run at once. `block` is always the height of a block that the node has.
+/// blocking work and bounds how many run at once. Asynchronous ones run to their end even when the caller hangs up. `block` is always the height of a block that the node has.
 pub trait NodeApi: Send + Sync + 'static {
     /// A consistent view of the store, at the last block that is on disk or later.
     fn snapshot(&self) -> Result<Snapshot, NodeError>;

@@ -115,9 +115,8 @@ impl TestChain {
     pub(crate) fn short() -> Self {
         let chain = Self::empty();
         chain.put_block(Self::header(0), Vec::new(), &[]);
-        let log = |topic: u8, data: u8| {
-            Log::new_unchecked(CONTRACT, vec![B256::repeat_byte(topic)], Bytes::from(vec![data]))
-        };
+        let log =
+            |topic: u8, data: u8| Log::new_unchecked(CONTRACT, vec![B256::repeat_byte(topic)], Bytes::from(vec![data]));
         let logs = [Vec::new(), vec![log(0xa1, 1), log(0xa2, 2)], vec![log(0xa1, 3)], Vec::new()];
         let mut header = Self::header(1);
         header.gas_used = 4 * 21_000;

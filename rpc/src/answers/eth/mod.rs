@@ -99,7 +99,7 @@ impl<A: NodeApi> EthServer for Backend<A> {
     }
 
     async fn send_raw_transaction(&self, raw: Bytes) -> Result<B256, RpcError> {
-        Ok(self.api().submit_transaction(raw).await?)
+        self.write(|api| async move { Ok(api.submit_transaction(raw).await?) }).await
     }
 
     async fn get_block_by_number(
