@@ -65,8 +65,12 @@ impl Batch {
         for (index, old) in C::INDEXES.iter().zip(old_entries) {
             let new = index.entry_key(key, record, &row_key);
             if new != old {
-                old.map(|entry| self.raw_remove(index.table, entry));
-                new.map(|entry| self.raw_put(index.table, entry, Vec::new()));
+                if let Some(entry) = old {
+                    self.raw_remove(index.table, entry);
+                }
+                if let Some(entry) = new {
+                    self.raw_put(index.table, entry, Vec::new());
+                }
             }
         }
         if let Some(table) = C::DEF.by_sequence
@@ -164,5 +168,180 @@ impl Reader for Batch {
             _ => None,
         };
         Ok(RawRange::new(direction, stored, pending))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        AnchoringStatus, ChainParams, Index, KeyPrefix, Meta, Options, ParamRecord, SessionAnchoringRecord,
+        SessionAnchorings, SessionAnchoringsByStatus, SessionAnchoringsByUser, Store, StoreKey,
+        collection::OWN_ROWS,
+        samples::{Sample, anchoring, hash, session},
+    };
+    use lucid_types::AnchoringId;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn new_store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path().join("s"), &Meta::new(vec![], hash(0)), &Options::default()).unwrap();
+        (folder, store)
+    }
+
+    fn entries(reader: &impl Reader, table: TableId) -> BTreeSet<Vec<u8>> {
+        let all = reader.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward).unwrap();
+        all.map(|entry| entry.unwrap().0).collect()
+    }
+
+    /// Rows are those of the model, and every index has exactly the entries that the rows ask for.
+    fn holds(reader: &impl Reader, model: &Model) -> Result<(), TestCaseError> {
+        let rows = reader.range::<SessionAnchorings>(Bound::Unbounded, Bound::Unbounded, Direction::Forward).unwrap();
+        let rows: BTreeMap<_, _> = rows.map(Result::unwrap).collect();
+        let expected: BTreeMap<_, _> = model.iter().map(|(key, (record, _))| (*key, record.clone())).collect();
+        prop_assert_eq!(rows, expected);
+        for index in SessionAnchorings::INDEXES {
+            let wanted = model.iter().filter_map(|(key, (record, _))| index.entry_key(key, record, &row_key(key)));
+            prop_assert_eq!(entries(reader, index.table), wanted.collect());
+        }
+        let wanted = model.iter().map(|(key, (_, sequence))| sequence_key(*sequence, &row_key(key)));
+        prop_assert_eq!(entries(reader, TableId::SessionAnchoringsBySequence), wanted.collect());
+        Ok(())
+    }
+
+    type Model = BTreeMap<AnchoringId, (SessionAnchoringRecord, u64)>;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(u8, Box<SessionAnchoringRecord>),
+        Remove(u8),
+        Commit,
+        Drop,
+    }
+
+    fn record() -> impl Strategy<Value = SessionAnchoringRecord> {
+        let status = prop::sample::select(AnchoringStatus::ALL);
+        (0u8..3, status, prop::option::of("[ab]?"), prop::option::of(0u8..3)).prop_map(
+            |(id, status, user_id, hash_byte)| {
+                let transaction_id = hash_byte.map(hash);
+                SessionAnchoringRecord { session_id: session(id), status, user_id, transaction_id, ..Sample::sample() }
+            },
+        )
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (1u8..6, record()).prop_map(|(key, record)| Step::Put(key, record.into())),
+            3 => (1u8..6).prop_map(Step::Remove),
+            2 => Just(Step::Commit),
+            1 => Just(Step::Drop),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn indexes_are_what_the_rows_say_after_any_writes(steps in prop::collection::vec(step(), 1..40)) {
+            let (_folder, store) = new_store();
+            let mut committed = Model::new();
+            let (mut batch, mut model) = (store.begin().unwrap(), Model::new());
+            for step in steps {
+                match step {
+                    Step::Put(key, record) => {
+                        let key = anchoring(key);
+                        batch.put::<SessionAnchorings>(&key, &record).unwrap();
+                        // A row that stays the same keeps its sequence.
+                        if model.get(&key).is_none_or(|(old, _)| *old != *record) {
+                            model.insert(key, (*record, batch.sequence()));
+                        }
+                    }
+                    Step::Remove(key) => {
+                        let key = anchoring(key);
+                        let removed = batch.remove::<SessionAnchorings>(&key).unwrap();
+                        prop_assert_eq!(removed, model.remove(&key).is_some());
+                    }
+                    Step::Commit => {
+                        holds(&batch, &model)?;
+                        store.commit(batch).unwrap();
+                        committed = model.clone();
+                        batch = store.begin().unwrap();
+                    }
+                    Step::Drop => {
+                        batch = store.begin().unwrap();
+                        model = committed.clone();
+                    }
+                }
+            }
+            holds(&batch, &model)?;
+            holds(&store.snapshot().unwrap(), &committed)?;
+        }
+    }
+
+    fn found<I: Index<Collection = SessionAnchorings>>(
+        reader: &impl Reader,
+        prefix: &impl KeyPrefix<I::Key>,
+        direction: Direction,
+    ) -> Vec<AnchoringId> {
+        let keys = reader.keys_by_index::<I>(prefix, direction).unwrap().map(|entry| entry.unwrap().1).collect();
+        let rows: Vec<_> = reader.by_index::<I>(prefix, direction).unwrap().map(|row| row.unwrap().0).collect();
+        assert_eq!(rows, keys);
+        keys
+    }
+
+    #[test]
+    fn an_index_finds_rows_by_its_key_by_a_part_of_it_and_by_range() {
+        use AnchoringStatus::{Confirmed, Failed, Pending};
+        let (_folder, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        let users = [("ann", Pending), ("ann", Failed), ("anna", Pending), ("ann", Pending)];
+        for (n, (user, status)) in (1u8..).zip(users) {
+            let record = SessionAnchoringRecord { user_id: Some(user.into()), status, ..Sample::sample() };
+            batch.put::<SessionAnchorings>(&anchoring(n), &record).unwrap();
+        }
+        store.commit(batch).unwrap();
+        let reader = store.snapshot().unwrap();
+        let ids = |ns: &[u8]| ns.iter().map(|n| anchoring(*n)).collect::<Vec<_>>();
+        let ann = "ann".to_owned();
+        type ByUser = SessionAnchoringsByUser;
+        assert_eq!(found::<ByUser>(&reader, &ann, Direction::Forward), ids(&[1, 4, 2]));
+        assert_eq!(found::<ByUser>(&reader, &(ann.clone(), Pending), Direction::Reverse), ids(&[4, 1]));
+        assert_eq!(found::<ByUser>(&reader, &(ann.clone(), Confirmed), Direction::Forward), ids(&[]));
+
+        type ByStatus = SessionAnchoringsByStatus;
+        let range = |from, to| -> Vec<_> {
+            let keys = reader.keys_by_index_range::<ByStatus>(from, to, Direction::Forward).unwrap();
+            keys.map(|entry| entry.unwrap().1).collect()
+        };
+        assert_eq!(range(Bound::Included(&Pending), Bound::Excluded(&Failed)), ids(&[1, 3, 4]));
+        assert_eq!(range(Bound::Excluded(&Pending), Bound::Included(&Failed)), ids(&[2]));
+        assert_eq!(range(Bound::Unbounded, Bound::Included(&Pending)), ids(&[1, 3, 4]));
+        assert_eq!(range(Bound::Included(&Failed), Bound::Included(&Pending)), ids(&[]));
+    }
+
+    #[test]
+    fn imported_rows_are_met_by_no_walk_over_own_rows() {
+        let (_folder, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.put::<ChainParams>(&"own".to_owned(), &ParamRecord::sample()).unwrap();
+        for first in [OWN_ROWS - 1, OWN_ROWS + 1] {
+            let key = [vec![first], "own".to_owned().to_key_bytes()].concat();
+            batch.raw_put(TableId::ChainParams, key, *b"not a record");
+        }
+        let rows: Vec<_> =
+            batch.range::<ChainParams>(Bound::Unbounded, Bound::Unbounded, Direction::Reverse).unwrap().collect();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].as_ref().unwrap().0, "own");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "is already in params")]
+    fn appending_over_a_row_is_a_mistake_of_the_caller() {
+        let (_folder, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.append::<ChainParams>(&"key".to_owned(), &ParamRecord::sample()).unwrap();
+        batch.append::<ChainParams>(&"key".to_owned(), &ParamRecord::sample()).unwrap();
     }
 }

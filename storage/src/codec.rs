@@ -218,3 +218,97 @@ pub(crate) mod amount {
         Ok(U256::from_be_slice(&bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        records::{
+            AccountRecord, ChunkRecord, MerkleTreeRecord, ParamRecord, SessionAnchoringRecord, SignedTransaction,
+        },
+        samples::{Sample, hash},
+        tables::sample_values,
+    };
+    use alloy_primitives::hex;
+
+    /// One line per record: collection and version, then the stored bytes of its sample.
+    const GOLDEN: &str = include_str!("../testdata/golden.txt");
+
+    #[test]
+    fn stored_bytes_of_every_record_are_the_golden_ones() {
+        let mut now = String::new();
+        for (name, value) in sample_values() {
+            now += &format!("{name} v{} {}\n", value[0], hex::encode(&value));
+        }
+        assert_eq!(GOLDEN, now, "the encoding changed: raise VERSION and keep reading the old one");
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_refused_with_both_versions() {
+        let mut value = encode(&ParamRecord::sample(), Origin::Chain, 1).unwrap();
+        value[0] = 9;
+        let refused = decode::<ParamRecord>(&value).unwrap_err();
+        assert_eq!(refused, RecordError::UnknownVersion { found: 9, known: 1 });
+    }
+
+    #[test]
+    fn damaged_values_are_refused() {
+        let value = encode(&ChunkRecord::sample(), Origin::Mixed, 1).unwrap();
+        for length in 0..value.len() {
+            assert!(decode::<ChunkRecord>(&value[..length]).is_err(), "{length} bytes");
+        }
+        let longer = [&value[..], &[0]].concat();
+        assert_eq!(decode::<ChunkRecord>(&longer), Err(RecordError::Trailing(1)));
+        let mut origin = value.clone();
+        origin[1] = 0;
+        assert_eq!(decode::<ChunkRecord>(&origin), Err(RecordError::UnknownOrigin(0)));
+        // A length of 2^62 bytes must not be reserved.
+        let mut huge = value[..ENVELOPE_BYTES].to_vec();
+        huge.extend_from_slice(&[1, 253, 0, 0, 0, 0, 0, 0, 0, 0x40]);
+        assert!(matches!(decode::<ChunkRecord>(&huge), Err(RecordError::Decode(_))));
+    }
+
+    #[test]
+    fn what_can_be_written_can_be_read_up_to_the_bound() {
+        let tree = |bytes| MerkleTreeRecord { leaves: vec![1; bytes], ..Sample::sample() };
+        let overhead = encode(&tree(70_000), Origin::Local, 1).unwrap().len() - ENVELOPE_BYTES - 70_000;
+        let largest = tree(MAX_RECORD_BYTES - overhead);
+        let value = encode(&largest, Origin::Local, 1).unwrap();
+        assert_eq!(decode::<MerkleTreeRecord>(&value).unwrap().record, largest);
+        let refused = encode(&tree(MAX_RECORD_BYTES - overhead + 1), Origin::Local, 1).unwrap_err();
+        assert_eq!(refused, RecordError::TooLarge { bytes: MAX_RECORD_BYTES + 1 });
+        // Many short parts claim the most per byte.
+        let transaction = SignedTransaction { hash: hash(1), nonce: 1, raw: vec![] };
+        let many = SessionAnchoringRecord { transactions: vec![transaction; 200_000], ..Sample::sample() };
+        let value = encode(&many, Origin::Local, 1).unwrap();
+        assert_eq!(decode::<SessionAnchoringRecord>(&value).unwrap().record, many);
+    }
+
+    #[test]
+    fn an_account_without_code_takes_few_bytes() {
+        let account = AccountRecord {
+            nonce: 5,
+            balance: U256::from(10).pow(U256::from(18)),
+            code_hash: alloy_primitives::KECCAK256_EMPTY,
+            storage_root: alloy_primitives::keccak256([0x80]),
+        };
+        let value = encode(&account, Origin::Chain, 1).unwrap();
+        assert_eq!(value.len(), ENVELOPE_BYTES + 12);
+        assert_eq!(decode::<AccountRecord>(&value).unwrap().record, account);
+        for balance in [U256::ZERO, U256::MAX] {
+            let account = AccountRecord { balance, ..account };
+            let value = encode(&account, Origin::Chain, 1).unwrap();
+            assert_eq!(decode::<AccountRecord>(&value).unwrap().record, account);
+        }
+    }
+
+    #[test]
+    fn only_the_batch_may_differ_in_the_same_row() {
+        let encode =
+            |value: &str, origin, sequence| encode(&ParamRecord { value: value.into() }, origin, sequence).unwrap();
+        let row = encode("a", Origin::Chain, 1);
+        assert!(same_row(&row, &encode("a", Origin::Chain, 2)));
+        assert!(!same_row(&row, &encode("b", Origin::Chain, 1)));
+        assert!(!same_row(&row, &encode("a", Origin::Import, 1)));
+    }
+}

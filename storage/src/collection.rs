@@ -6,13 +6,10 @@ use crate::{
     tables::TableId,
 };
 
-/// First byte of the keys of all rows that are this chain's or this node's own. Rows imported from elsewhere get
-/// another one, so they lie apart in tables and indexes and never meet a row of the chain.
+/// First byte of the keys of all rows that are this chain's or this node's own, and of their index entries. Imported
+/// rows have 0x02 there, then the source's id as a text key, then their key. So neither kind is ever met by a walk
+/// over the other, in a table or in an index.
 pub(crate) const OWN_ROWS: u8 = 0x01;
-
-/// First byte of the keys of imported rows. After it comes the source's id as a text key, then the row's key.
-#[cfg(test)]
-pub(crate) const IMPORTED_ROWS: u8 = 0x02;
 
 /// Where the rows of a collection lie in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -119,11 +119,8 @@ macro_rules! store_tables {
         /// For each record a name and the stored bytes of its sample: a record without a sample does not compile.
         #[cfg(test)]
         pub(crate) fn sample_values() -> Vec<(&'static str, Vec<u8>)> {
-            use crate::{codec, samples::Sample};
-            vec![
-                $(($name, codec::encode(&<$record>::sample(), Origin::$origin, 7).unwrap()),)*
-                $($(($table_name, codec::encode(&<$table_record>::sample(), Origin::Chain, 7).unwrap()),)?)*
-            ]
+            use crate::samples::stored_sample_of;
+            vec![$(($name, stored_sample_of::<$coll, $record>()),)* $($(($table_name, stored_sample_of::<$table, $table_record>()),)?)*]
         }
     };
 }

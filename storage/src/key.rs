@@ -274,3 +274,105 @@ pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     out[last] += 1;
     Some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::{AnchoringStatus, TaskProofType};
+    use alloy_primitives::B256;
+    use proptest::prelude::*;
+
+    fn keeps_order_and_is_prefix_free<K: StoreKey>(a: &K, b: &K) -> Result<(), TestCaseError> {
+        let (bytes_a, bytes_b) = (a.to_key_bytes(), b.to_key_bytes());
+        prop_assert_eq!(a.cmp(b), bytes_a.cmp(&bytes_b));
+        prop_assert_eq!(a == b, bytes_a.starts_with(&bytes_b) || bytes_b.starts_with(&bytes_a));
+        prop_assert_eq!(&K::from_key_bytes(&bytes_a).unwrap(), a);
+        // Cut short or made longer it is no key.
+        prop_assert!(K::from_key_bytes(&bytes_a[..bytes_a.len() - 1]).is_err());
+        let longer = [&bytes_a[..], &[0]].concat();
+        prop_assert!(K::from_key_bytes(&longer).is_err());
+        Ok(())
+    }
+
+    /// Few different values, so that equal parts are met.
+    fn bytes<const N: usize>() -> impl Strategy<Value = [u8; N]> {
+        prop_oneof![(0u8..3).prop_map(|byte| [byte; N]), any::<[u8; N]>()]
+    }
+
+    fn address() -> impl Strategy<Value = Address> {
+        bytes::<20>().prop_map(Address::from)
+    }
+
+    fn session() -> impl Strategy<Value = SessionId> {
+        bytes::<16>().prop_filter_map("the nil UUID is no id", |bytes| SessionId::from_bytes(bytes).ok())
+    }
+
+    /// Texts of the bytes that the escape is about.
+    fn text() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop_oneof![Just('\0'), Just('\u{1}'), Just('a'), Just('\u{7f}'), any::<char>()], 0..5)
+            .prop_map(String::from_iter)
+    }
+
+    fn pair<S: Strategy>(strategy: impl Fn() -> S) -> (S, S) {
+        (strategy(), strategy())
+    }
+
+    fn word<T: Copy + fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+        prop::sample::select(all)
+    }
+
+    macro_rules! key_properties {
+        ($($name:ident: $strategy:expr;)*) => { proptest! { $(
+            #[test]
+            fn $name((a, b) in pair(|| $strategy)) {
+                keeps_order_and_is_prefix_free(&a, &b)?;
+            }
+        )* } };
+    }
+
+    key_properties! {
+        integers_of_8_bytes: prop_oneof![0u64..3, any::<u64>()];
+        integers_of_4_bytes: prop_oneof![0u32..3, any::<u32>()];
+        hashes: bytes::<32>().prop_map(B256::from);
+        addresses: address();
+        session_ids: session();
+        texts: text();
+        words: word(AnchoringStatus::ALL);
+        texts_and_words: (text(), word(AnchoringStatus::ALL));
+        texts_and_texts: (text(), text());
+        sessions: (session(), address()).prop_map(|(session_id, account)| SessionKey { session_id, account });
+        chunks: (session(), 0u32..3, address())
+            .prop_map(|(session_id, idx, account)| ChunkKey { session_id, idx, account });
+        task_proofs: (0u64..3, address(), word(TaskProofType::ALL))
+            .prop_map(|(slot, node_id, kind)| TaskProofKey { slot, node_id, kind });
+        tallies: (0u64..3, address()).prop_map(|(epoch, entity_id)| TallyKey { epoch, entity_id });
+        transactions: (0u64..3, any::<u32>()).prop_map(|(block, index)| TransactionKey { block, index });
+    }
+
+    #[test]
+    fn a_prefix_is_the_first_bytes_of_the_key() {
+        let (session_id, account) = (SessionId::from_bytes([9; 16]).unwrap(), Address::repeat_byte(1));
+        let key = ChunkKey { session_id, idx: 3, account };
+        assert!(key.to_key_bytes().starts_with(&(session_id, 3u32).to_key_bytes()));
+        assert!(key.to_key_bytes().starts_with(&session_id.to_key_bytes()));
+    }
+
+    #[test]
+    fn the_successor_is_above_all_that_begin_so_and_not_above_more() {
+        assert_eq!(successor(&[1, 2]), Some(vec![1, 3]));
+        assert_eq!(successor(&[1, 0xff, 0xff]), Some(vec![2]));
+        assert_eq!(successor(&[0xff]), None);
+    }
+
+    #[test]
+    fn malformed_keys_are_refused() {
+        assert_eq!(u64::from_key_bytes(&[1, 2]), Err(KeyError::TooShort { needed: 8, left: 2 }));
+        assert_eq!(u8::from_key_bytes(&[1, 2]), Err(KeyError::Trailing(1)));
+        assert_eq!(String::from_key_bytes(b"abc"), Err(KeyError::Text));
+        assert_eq!(String::from_key_bytes(&[b'a', 0, 7]), Err(KeyError::Text));
+        assert_eq!(String::from_key_bytes(&[0xc0, 0, 1]), Err(KeyError::Text));
+        assert_eq!(AnchoringStatus::from_key_bytes(&[5]), Err(KeyError::Value("AnchoringStatus")));
+        assert_eq!(SessionId::from_key_bytes(&[0; 16]), Err(KeyError::Value("session id")));
+        assert_eq!(Current::from_key_bytes(b"former\0\x01"), Err(KeyError::Value("row name")));
+    }
+}

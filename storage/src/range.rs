@@ -179,3 +179,100 @@ impl PendingTables {
         TableId::ALL.into_iter().zip(&self.0).filter(|(_, pending)| !pending.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Meta, Options, Reader, Store};
+    use alloy_primitives::B256;
+    use proptest::prelude::*;
+
+    type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
+    /// Keys that are near each other, so that pending and stored ones meet.
+    fn key() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(0u8..3, 0..3)
+    }
+
+    fn writes() -> impl Strategy<Value = Vec<(Vec<u8>, Option<u8>)>> {
+        prop::collection::vec((key(), prop::option::weighted(0.7, any::<u8>())), 0..12)
+    }
+
+    fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
+        prop_oneof![Just(Bound::Unbounded), key().prop_map(Bound::Included), key().prop_map(Bound::Excluded)]
+    }
+
+    fn apply(batch: &mut crate::Batch, model: &mut Model, writes: Vec<(Vec<u8>, Option<u8>)>) {
+        for (key, value) in writes {
+            match value {
+                Some(value) => {
+                    batch.raw_put(TableId::Code, key.clone(), [value]);
+                    model.insert(key, vec![value]);
+                }
+                None => {
+                    batch.raw_remove(TableId::Code, key.clone());
+                    model.remove(&key);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn a_walk_over_a_batch_is_a_walk_over_what_the_store_will_hold(
+            stored in writes(), pending in writes(), bounds in prop::collection::vec((bound(), bound()), 1..6)
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let meta = Meta::new(vec![], B256::ZERO);
+            let store = Store::create(folder.path().join("s"), &meta, &Options::default()).unwrap();
+            let mut model = Model::new();
+            let mut batch = store.begin().unwrap();
+            apply(&mut batch, &mut model, stored);
+            store.commit(batch).unwrap();
+            let before = model.clone();
+            let mut batch = store.begin().unwrap();
+            apply(&mut batch, &mut model, pending);
+            let snapshot = store.snapshot().unwrap();
+            for (lower, upper) in &bounds {
+                let (lower, upper) = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
+                agrees(&batch, &model, lower, upper)?;
+                agrees(&snapshot, &before, lower, upper)?;
+            }
+        }
+    }
+
+    fn agrees(
+        reader: &impl Reader,
+        model: &Model,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+    ) -> Result<(), TestCaseError> {
+        let mut expected: Vec<_> = model.clone().into_iter().filter(|(key, _)| within(key, lower, upper)).collect();
+        for direction in [Direction::Forward, Direction::Reverse] {
+            let walked = reader.raw_range(TableId::Code, lower, upper, direction).unwrap();
+            prop_assert_eq!(&walked.map(Result::unwrap).collect::<Vec<_>>(), &expected);
+            expected.reverse();
+        }
+        for (key, value) in &expected {
+            let found = reader.raw_get(TableId::Code, key).unwrap();
+            prop_assert_eq!(found.as_ref(), Some(value));
+        }
+        Ok(())
+    }
+
+    fn within(key: &[u8], lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
+        let above = match lower {
+            Bound::Included(bound) => key >= bound,
+            Bound::Excluded(bound) => key > bound,
+            Bound::Unbounded => true,
+        };
+        let below = match upper {
+            Bound::Included(bound) => key <= bound,
+            Bound::Excluded(bound) => key < bound,
+            Bound::Unbounded => true,
+        };
+        above && below
+    }
+}

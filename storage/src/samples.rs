@@ -1,11 +1,27 @@
 //! One sample of each record, every field set to something that shows in the bytes.
 
-use crate::records::*;
+use crate::{
+    codec::{self, Record, Stored},
+    collection::Collection,
+    records::*,
+};
 use alloy_primitives::{Address, B256, B512, FixedBytes, U256};
 use lucid_types::{AnchoringId, Certificate, CommitSignature, Seal, SessionId};
 
 pub(crate) trait Sample {
     fn sample() -> Self;
+}
+
+/// Stored bytes of the sample, which must decode to it again.
+pub(crate) fn stored_sample_of<C, R>() -> Vec<u8>
+where
+    C: Collection<Record = R>,
+    R: Record + Sample + PartialEq + std::fmt::Debug,
+{
+    let stored = Stored { record: R::sample(), origin: C::DEF.origin, sequence: 0x0102_0304_0506_0708 };
+    let value = codec::encode(&stored.record, stored.origin, stored.sequence).unwrap();
+    assert_eq!(codec::decode(&value), Ok(stored));
+    value
 }
 
 pub(crate) fn address(byte: u8) -> Address {

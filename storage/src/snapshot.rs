@@ -5,10 +5,9 @@ use crate::{
     meta,
     range::{Direction, RawRange, View, is_empty_range},
     reader::Reader,
-    store::Inner,
     tables::TableId,
 };
-use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
+use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
 use std::{
     ops::Bound,
     sync::{Arc, OnceLock},
@@ -34,18 +33,18 @@ struct SnapshotInner {
     transaction: ReadTransaction,
     sequence: OnceLock<u64>,
     /// The database stays open for as long as someone reads from it.
-    _store: Arc<Inner>,
+    _database: Arc<Database>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(store: &Arc<Inner>) -> Result<Self, StoreError> {
-        let transaction = store.database.begin_read().map_err(StoreError::engine)?;
+    pub(crate) fn new(database: &Arc<Database>) -> Result<Self, StoreError> {
+        let transaction = database.begin_read().map_err(StoreError::engine)?;
         Ok(Self {
             inner: Arc::new(SnapshotInner {
                 tables: [const { OnceLock::new() }; TableId::COUNT],
                 transaction,
                 sequence: OnceLock::new(),
-                _store: store.clone(),
+                _database: database.clone(),
             }),
         })
     }

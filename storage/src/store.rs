@@ -11,7 +11,7 @@ use crate::{
 };
 use redb::{Database, DatabaseError, Durability, StorageError, WriteTransaction, backends::FileBackend};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -63,8 +63,8 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
-pub(crate) struct Inner {
-    pub(crate) database: Database,
+struct Inner {
+    database: Arc<Database>,
     path: PathBuf,
     meta: Meta,
     /// Sequence of the last batch. Held for the length of a commit.
@@ -77,63 +77,43 @@ impl Store {
     /// Makes a store at `path`, where there must be nothing. The file appears there whole or not at all.
     pub fn create(path: impl AsRef<Path>, meta: &Meta, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        if path.try_exists().map_err(|source| io_error(path, source))? {
-            return Err(StoreError::AlreadyExists(path.to_owned()));
-        }
+        refuse_existing(path)?;
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".new");
         let unfinished = PathBuf::from(unfinished);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished);
-        let (database, io) = open_database(&unfinished, file, options)?;
+        let (database, io) = open_database(&unfinished, lock_unfinished(&unfinished, path)?, options)?;
         write_meta(&database, meta)?;
-        // A hard link refuses to replace a file that has appeared there since.
-        fs::hard_link(&unfinished, path).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => StoreError::AlreadyExists(path.to_owned()),
-            _ => io_error(path, source),
-        })?;
-        fs::remove_file(&unfinished).map_err(|source| io_error(&unfinished, source))?;
+        fs::rename(&unfinished, path).map_err(|source| io_error(path, source))?;
         sync_folder_of(path)?;
-        Ok(Self::assemble(path, database, meta.clone(), 0, io))
+        Ok(Self::assemble(path, database.into(), meta.clone(), 0, io))
     }
 
     /// Opens the store at `path`. After a crash this repairs the file first, which reads all of it.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        if let Ok(file) = &file
-            && file.metadata().map_err(|source| io_error(path, source))?.len() == 0
-        {
-            // The engine would make a database of an empty file.
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
+            _ => io_error(path, source),
+        })?;
+        // The engine would make a database of an empty file.
+        if file.metadata().map_err(|source| io_error(path, source))?.len() == 0 {
             return Err(StoreError::NotAStore(path.to_owned()));
         }
         let (database, io) = open_database(path, file, options)?;
-        let unread = Meta::new(Vec::new(), Default::default());
-        let mut store = Self::assemble(path, database, unread, 0, io.clone());
-        let (meta, sequence) = {
-            let snapshot = store.snapshot()?;
-            let foreign = || StoreError::ForeignFile(path.to_owned());
-            let meta = meta::read(&snapshot).map_err(|error| match error {
-                // A table of the same name with other types.
-                StoreError::Engine(_) => foreign(),
-                other => other,
-            })?;
-            (meta.ok_or_else(foreign)?, snapshot.sequence()?)
-        };
-        let inner = Arc::get_mut(&mut store.inner).ok_or(StoreError::Meta(meta::FORMAT))?;
-        inner.meta = meta;
-        inner.sequence = Mutex::new(sequence);
-        Ok(store)
+        let database = Arc::new(database);
+        let snapshot = Snapshot::new(&database)?;
+        let foreign = || StoreError::ForeignFile(path.to_owned());
+        let meta = meta::read(&snapshot).map_err(|error| match error {
+            // A table `meta` with other types.
+            StoreError::Engine(_) => foreign(),
+            other => other,
+        })?;
+        Ok(Self::assemble(path, database, meta.ok_or_else(foreign)?, snapshot.sequence()?, io))
     }
 
-    fn assemble(path: &Path, database: Database, meta: Meta, sequence: u64, io: Arc<IoCounters>) -> Self {
-        let inner = Inner {
-            database,
-            path: path.to_owned(),
-            meta,
-            sequence: Mutex::new(sequence),
-            commits: AtomicU64::new(0),
-            io,
-        };
+    fn assemble(path: &Path, database: Arc<Database>, meta: Meta, sequence: u64, io: Arc<IoCounters>) -> Self {
+        let sequence = Mutex::new(sequence);
+        let inner = Inner { database, path: path.to_owned(), meta, sequence, commits: AtomicU64::new(0), io };
         Self { inner: Arc::new(inner) }
     }
 
@@ -149,7 +129,7 @@ impl Store {
 
     /// The store as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Snapshot::new(&self.inner)
+        Snapshot::new(&self.inner.database)
     }
 
     /// An open batch over the store as it is now. It blocks nobody.
@@ -221,15 +201,29 @@ fn write_meta(database: &Database, meta: &Meta) -> Result<(), StoreError> {
     transaction.commit().map_err(StoreError::engine)
 }
 
-fn open_database(
-    path: &Path,
-    file: io::Result<File>,
-    options: &Options,
-) -> Result<(Database, Arc<IoCounters>), StoreError> {
-    let file = file.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
-        _ => io_error(path, source),
+fn refuse_existing(path: &Path) -> Result<(), StoreError> {
+    match path.try_exists() {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StoreError::AlreadyExists(path.to_owned())),
+        Err(source) => Err(io_error(path, source)),
+    }
+}
+
+/// An empty file at `unfinished` that no other process makes a store of at this time.
+fn lock_unfinished(unfinished: &Path, path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(unfinished);
+    let file = file.map_err(|source| io_error(unfinished, source))?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => StoreError::Locked(unfinished.to_owned()),
+        TryLockError::Error(source) => io_error(unfinished, source),
     })?;
+    // Only now: the file that was just opened may itself have been finished and renamed meanwhile.
+    refuse_existing(path)?;
+    file.set_len(0).map_err(|source| io_error(unfinished, source))?;
+    Ok(file)
+}
+
+fn open_database(path: &Path, file: File, options: &Options) -> Result<(Database, Arc<IoCounters>), StoreError> {
     let counters = Arc::new(IoCounters::default());
     let database = FileBackend::new(file).and_then(|file| {
         let backend = CountingBackend { file, counters: counters.clone() };
@@ -377,6 +371,16 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_was_being_made_in_a_crash_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.redb");
+        fs::write(folder.path().join("node.redb.new"), [7; 100]).unwrap();
+        drop(Store::create(&path, &meta(), &Options::default()).unwrap());
+        Store::open(&path, &Options::default()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn a_database_of_another_program_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("other.redb");
@@ -394,12 +398,8 @@ mod tests {
     fn a_store_of_a_newer_format_is_refused_with_both_versions() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("node.redb");
-        let (database, _) = open_database(
-            &path,
-            File::create_new(&path).and_then(|_| OpenOptions::new().read(true).write(true).open(&path)),
-            &Options::default(),
-        )
-        .unwrap();
+        let file = lock_unfinished(&path, Path::new("elsewhere")).unwrap();
+        let (database, _) = open_database(&path, file, &Options::default()).unwrap();
         let transaction = database.begin_write().unwrap();
         let newer = entry(meta::FORMAT, &(FORMAT_VERSION + 1).to_be_bytes());
         write_table(&transaction, TableId::Meta, &newer).unwrap();
@@ -415,6 +415,7 @@ mod tests {
         assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::Locked(_))));
         let again = Store::create(&path, &meta(), &Options::default());
         assert!(matches!(again, Err(StoreError::AlreadyExists(_))));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         // A snapshot keeps the file open, so that its reads never fail under it.
         let snapshot = store.snapshot().unwrap();
         drop(store);

@@ -219,3 +219,68 @@ impl TableId {
         TABLE_NAMES[self as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, fmt::Write};
+
+    #[test]
+    fn every_table_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = TABLE_NAMES.iter().collect();
+        assert_eq!(names.len(), TableId::COUNT);
+        assert!(TableId::ALL.iter().enumerate().all(|(i, table)| *table as usize == i));
+        assert_eq!(TableId::SessionAnchoringsByUser.name(), "session_anchorings.by_user_id+status");
+        assert_eq!(TableId::Meta.name(), "meta");
+    }
+
+    #[test]
+    fn a_collection_has_a_sequence_table_exactly_when_its_rows_come_in_any_order() {
+        for collection in COLLECTIONS {
+            assert_eq!(collection.by_sequence.is_some(), collection.order == Any, "{}", collection.name);
+        }
+    }
+
+    #[test]
+    fn a_shard_key_is_the_first_part_of_the_key() {
+        for collection in COLLECTIONS {
+            if let Sharded(fields) = collection.placement {
+                assert!(collection.key_fields.starts_with(fields), "{}", collection.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_format_is_written_down_as_it_is() {
+        let mut tables = String::from(
+            "| collection | key | record version | indexes | placement | origin | retention | order | writer |\n\
+             |---|---|---|---|---|---|---|---|---|\n",
+        );
+        for c in COLLECTIONS {
+            let key = c.key_fields.join(", ");
+            let indexes = c.indexes.iter().map(|(_, fields)| *fields).collect::<Vec<_>>().join(", ");
+            let placement = match c.placement {
+                Replicated => "replicated".into(),
+                Sharded(fields) => format!("sharded by {}", fields.join(", ")),
+            };
+            let retention = match c.retention {
+                Forever => "for ever".into(),
+                LeaderWindow => "leader window".into(),
+                Newest(rows) => format!("newest {rows}"),
+            };
+            let (name, version, writer) = (c.name, c.version, c.writer);
+            let (origin, order) = (format!("{:?}", c.origin).to_lowercase(), format!("{:?}", c.order).to_lowercase());
+            writeln!(
+                tables,
+                "| {name} | {key} | {version} | {indexes} | {placement} | {origin} | {retention} | {order} | {writer} |"
+            )
+            .unwrap();
+        }
+        tables += "\n| internal table | key | value | writer |\n|---|---|---|---|\n";
+        for t in INTERNAL_TABLES {
+            writeln!(tables, "| {} | {} | {} | {} |", t.name, t.key, t.value, t.writer).unwrap();
+        }
+        let page = include_str!("../../docs/storage-format.md");
+        assert!(page.contains(&tables), "docs/storage-format.md should have these tables:\n\n{tables}");
+    }
+}
