@@ -1,6 +1,6 @@
 //! Shapes of the `eth_`, `net_` and `web3_` answers.
 
-use crate::support::{CONTRACT, LIAR, REVERTING, TestChain, one_of_each_type, sender, serve};
+use crate::support::{CONTRACT, LIAR, REVERTING, TestChain, one_of_each_type, sender, serve, waiting_transaction};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bytes, U256};
 use lucid_rpc::SyncProgress;
@@ -135,11 +135,15 @@ async fn a_sent_transaction_is_pending_until_it_is_in_a_block() {
     let (code, text, _) = served.fail("eth_sendRawTransaction", json!([Bytes::from(raw)])).await;
     assert!(code == -32000 && text.starts_with("transaction could not be decoded"), "{text}");
 
-    let served = serve(TestChain::foreign(&[])).await;
-    let raw = Bytes::from(one_of_each_type()[1].encoded_2718());
-    let hash = served.client.send_raw_transaction(&raw).await.unwrap();
-    assert_eq!(served.node.pool.lock().unwrap().len(), 1);
-    assert_eq!(hash, *one_of_each_type()[1].tx_hash());
+    let waiting = waiting_transaction();
+    let hash = served.client.send_raw_transaction(&waiting.encoded_2718().into()).await.unwrap();
+    assert_eq!(hash, *waiting.tx_hash());
+    let pending = served.call("eth_getTransactionByHash", json!([hash])).await;
+    assert_eq!((&pending["from"], &pending["nonce"]), (&json!(sender()), &json!("0x4")));
+    for field in ["blockHash", "blockNumber", "transactionIndex"] {
+        assert!(pending[field].is_null() && pending.as_object().unwrap().contains_key(field), "{field}");
+    }
+    assert!(served.call("eth_getTransactionReceipt", json!([hash])).await.is_null());
 }
 
 #[tokio::test]

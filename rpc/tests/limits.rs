@@ -3,13 +3,14 @@
 use crate::support::{TestChain, post, post_as, raw, request, serve};
 use lucid_rpc::{
     RpcServer, StartError,
-    limits::{MAX_BATCH_CALLS, MAX_REQUEST_BODY_BYTES},
+    limits::{MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_REQUEST_BODY_BYTES},
 };
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::{net::TcpStream, time::timeout};
 
 fn batch(calls: u32) -> Vec<u8> {
     let calls: Vec<Value> = (0..calls).map(|_| request("eth_chainId", json!([]))).collect();
@@ -107,6 +108,23 @@ async fn only_json_by_post_is_taken() {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     assert_eq!(raw(address, &head, b"").await.status, 403);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_until_another_closes() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let mut open = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        open.push(TcpStream::connect(address).await.unwrap());
+    }
+    let body = request("eth_chainId", json!([])).to_string();
+    let late = tokio::spawn(async move { post(address, body.as_bytes()).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!late.is_finished());
+    open.pop();
+    let answer = timeout(Duration::from_secs(5), late).await.unwrap().unwrap();
+    assert_eq!(answer.status, 200);
 }
 
 #[tokio::test]

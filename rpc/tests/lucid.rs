@@ -6,6 +6,8 @@ use lucid_rpc::{AnchorRequestDocument, SessionQuery, limits::CLIENT_MAX_REQUEST_
 use lucid_storage::AnchoringStatus;
 use lucid_types::{AnchorProof, Certificate, Manifest};
 use serde_json::{Value, json};
+use std::{sync::atomic::Ordering, time::Duration};
+use tokio::time::timeout;
 
 pub(crate) fn anchor_request(chunks: u32) -> AnchorRequestDocument {
     let manifest = Manifest {
@@ -64,6 +66,18 @@ async fn the_largest_session_is_taken_and_answered_as_pending() {
 }
 
 #[tokio::test]
+async fn a_caller_who_hangs_up_does_not_stop_an_anchoring_half_way() {
+    let served = serve(TestChain::short()).await;
+    served.node.anchor_delay_ms.store(300, Ordering::Relaxed);
+    let request = anchor_request(2);
+    let call = served.client.anchor_session(&request);
+    assert!(timeout(Duration::from_millis(150), call).await.is_err());
+    assert!(served.node.anchored.lock().unwrap().is_empty());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(served.node.anchored.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn the_answer_has_the_collections_field_names() {
     let served = serve(TestChain::short()).await;
     let answer = served.call("lucid_anchorSession", json!([anchor_request(2)])).await;
@@ -75,8 +89,9 @@ async fn the_answer_has_the_collections_field_names() {
 
 #[tokio::test]
 async fn a_request_that_contradicts_its_manifest_is_refused() {
+    type Change = fn(&mut AnchorRequestDocument);
     let served = serve(TestChain::short()).await;
-    let cases: [(&str, &str, fn(&mut AnchorRequestDocument)); 7] = [
+    let cases: [(&str, &str, Change); 7] = [
         ("LUCID_ERR_1001", "leaves has 1 entries", |r| r.leaves.truncate(1)),
         ("LUCID_ERR_1001", "ciphertext_sha256 has 3", |r| r.ciphertext_sha256.push(B256::ZERO)),
         ("LUCID_ERR_1001", "add up to 21", |r| r.size_bytes = vec![10, 11]),

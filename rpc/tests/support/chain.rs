@@ -91,6 +91,11 @@ pub(crate) fn one_of_each_type() -> Vec<TxEnvelope> {
     vec![sign(legacy), sign(access_list), sign(dynamic), sign(set_code)]
 }
 
+/// A transaction that is in no block.
+pub(crate) fn waiting_transaction() -> TxEnvelope {
+    sign(TxEip1559 { chain_id: CHAIN_ID, nonce: 4, max_fee_per_gas: 8, to: TxKind::Create, ..TxEip1559::default() })
+}
+
 fn receipt(transaction: &TxEnvelope, cumulative_gas_used: u64, logs: Vec<Log>) -> ReceiptEnvelope {
     let receipt = ReceiptWithBloom::from(Receipt { status: true.into(), cumulative_gas_used, logs });
     match transaction.tx_type() {

@@ -3,7 +3,7 @@
 mod chain;
 mod node;
 
-pub(crate) use chain::{CONTRACT, TestChain, one_of_each_type, sender, session_id};
+pub(crate) use chain::{CONTRACT, TestChain, one_of_each_type, sender, session_id, waiting_transaction};
 pub(crate) use node::{LIAR, REVERTING, StandIn};
 
 use lucid_rpc::{Client, RpcServer};

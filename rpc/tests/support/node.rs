@@ -16,7 +16,11 @@ use lucid_types::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 /// A call to this address reverts with `Error("too late")`.
@@ -32,6 +36,8 @@ pub(crate) struct StandIn {
     pub(crate) anchored: Mutex<Vec<AnchorRequest>>,
     pub(crate) log_queries: Mutex<Vec<LogQuery>>,
     pub(crate) syncing: Mutex<Option<SyncProgress>>,
+    /// How long an anchoring takes to reach the disk.
+    pub(crate) anchor_delay_ms: AtomicU64,
 }
 
 impl StandIn {
@@ -62,6 +68,7 @@ impl StandIn {
             anchored: Mutex::default(),
             log_queries: Mutex::default(),
             syncing: Mutex::default(),
+            anchor_delay_ms: AtomicU64::default(),
         }
     }
 }
@@ -169,6 +176,10 @@ impl NodeApi for StandIn {
 
     async fn anchor_session(&self, request: AnchorRequest) -> Result<AnchorAccepted, AnchorError> {
         let session_id = request.manifest.session_id;
+        let delay = Duration::from_millis(self.anchor_delay_ms.load(Ordering::Relaxed));
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let mut anchored = self.anchored.lock().unwrap();
         if anchored.iter().any(|other| other.manifest.session_id == session_id) {
             return Err(AnchorError::AlreadyAnchored(session_id));
