@@ -1,1 +1,31 @@
-//! .
+//! The JSON-RPC interface of a Lucid node, and the client for it (feature `client`).
+//!
+//! [`RpcServer`] answers over HTTP from whatever implements [`NodeApi`]. What clients can call is declared in
+//! `interface`, how it is answered in `answers`, what goes over the wire in `wire`; `error` is the one table of
+//! codes and texts, and [`limits`] has every bound. No other crate names the JSON-RPC library.
+
+mod answers;
+mod api;
+mod backend;
+#[cfg(feature = "client")]
+mod client;
+mod error;
+mod interface;
+pub mod limits;
+mod revert;
+mod server;
+mod view;
+mod wire;
+
+pub use api::{
+    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
+    MerkleError, NodeApi, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError,
+    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+};
+#[cfg(feature = "client")]
+pub use client::{Client, ClientError, RpcFault};
+pub use server::{RpcServer, StartError};
+pub use wire::{
+    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, HeadDocument,
+    MerkleDocument, SessionDocument, SessionPage, SessionQuery, VerifiedAnchorDocument,
+};

@@ -1,0 +1,168 @@
+use crate::{
+    api::{NodeApi, NodeError, ProofRequest, VerifyRequest},
+    backend::Backend,
+    error::{RpcError, verdict},
+    interface::{LucidServer, Param},
+    limits::{DEFAULT_PAGE_SESSIONS, MAX_PAGE_SESSIONS, MAX_PROOF_CHUNKS},
+    view::{ChainView, stored},
+    wire::{
+        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, HeadDocument,
+        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+    },
+};
+use alloy_primitives::{Address, B256};
+use jsonrpsee::core::async_trait;
+use lucid_storage::{
+    Direction, Index, KeyPrefix, Reader, SessionKey, Sessions, SessionsByAnchorTxid, SessionsByMerkleRoot,
+    SessionsByOwnerAddr, SessionsByStatus, Snapshot, StoreKey,
+};
+use lucid_types::{AnchorProof, SessionId};
+use std::ops::Bound;
+
+#[async_trait]
+impl<A: NodeApi> LucidServer for Backend<A> {
+    async fn chain_info(&self) -> Result<ChainInfoDocument, RpcError> {
+        self.read(|api| {
+            let view = ChainView::open(api)?;
+            let head = view.head();
+            let head = HeadDocument { number: head.height, hash: head.hash, timestamp: head.timestamp };
+            Ok(ChainInfoDocument::new(api.chain_info(), head))
+        })
+        .await
+    }
+
+    async fn anchor_session(&self, request: Param<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError> {
+        let request = request.read()?.check()?;
+        self.write(|api| async move { Ok(api.anchor_session(request).await?.into()) }).await
+    }
+
+    async fn get_session(
+        &self,
+        session_id: Param<SessionId>,
+        account: Option<Param<Address>>,
+    ) -> Result<Option<SessionDocument>, RpcError> {
+        let (session_id, account) = (session_id.read()?, Param::read_optional(account)?);
+        self.read(move |api| session(&api.snapshot()?, session_id, account)).await
+    }
+
+    async fn list_sessions(&self, query: Option<Param<SessionQuery>>) -> Result<SessionPage, RpcError> {
+        let query = Param::read_optional(query)?.unwrap_or_default();
+        self.read(move |api| page(&api.snapshot()?, &query)).await
+    }
+
+    async fn get_anchor_proof(
+        &self,
+        session_id: Param<SessionId>,
+        chunks: Option<Param<Vec<u32>>>,
+        account: Option<Param<Address>>,
+    ) -> Result<AnchorProof, RpcError> {
+        let (session_id, chunks) = (session_id.read()?, chunk_list(chunks)?);
+        let account = Param::read_optional(account)?;
+        self.execute(move |api| Ok(api.build_anchor_proof(ProofRequest { session_id, account, chunks })?)).await
+    }
+
+    async fn verify_anchor_proof(
+        &self,
+        proof: Param<AnchorProof>,
+        genesis_hash: Option<Param<B256>>,
+        account: Option<Param<Address>>,
+    ) -> Result<AnchorVerdictDocument, RpcError> {
+        let request = VerifyRequest {
+            proof: proof.read()?,
+            genesis_hash: Param::read_optional(genesis_hash)?,
+            account: Param::read_optional(account)?,
+        };
+        self.execute(move |api| Ok(verdict(api.verify_anchor_proof(request))?.into())).await
+    }
+
+    async fn build_merkle(
+        &self,
+        leaves: Param<Vec<B256>>,
+        indexes: Option<Param<Vec<u32>>>,
+    ) -> Result<MerkleDocument, RpcError> {
+        let (leaves, indexes) = (leaves.read()?, chunk_list(indexes)?);
+        self.execute(move |api| Ok(MerkleDocument::new(leaves.len(), api.build_merkle(&leaves, &indexes)?))).await
+    }
+}
+
+/// Indexes of chunks by rising index, each once.
+fn chunk_list(indexes: Option<Param<Vec<u32>>>) -> Result<Vec<u32>, RpcError> {
+    let mut indexes = Param::read_optional(indexes)?.unwrap_or_default();
+    if indexes.len() > MAX_PROOF_CHUNKS {
+        return Err(RpcError::InvalidRequest(format!("at most {MAX_PROOF_CHUNKS} chunks are proved at once")));
+    }
+    indexes.sort_unstable();
+    indexes.dedup();
+    Ok(indexes)
+}
+
+/// The session as `account` registered it, or as the only account that did.
+fn session(
+    snapshot: &Snapshot,
+    session_id: SessionId,
+    account: Option<Address>,
+) -> Result<Option<SessionDocument>, RpcError> {
+    if let Some(account) = account {
+        let record = stored(snapshot.get::<Sessions>(&SessionKey { session_id, account }))?;
+        return Ok(record.map(|record| SessionDocument::new(session_id, account, record)));
+    }
+    let mut rows = stored(snapshot.range_prefix::<Sessions>(&session_id, Direction::Forward))?;
+    let first = stored(rows.next().transpose())?;
+    if rows.next().is_some() {
+        let text = format!("several accounts registered the session {session_id}; name one of them");
+        return Err(RpcError::InvalidRequest(text));
+    }
+    Ok(first.map(|(key, record)| SessionDocument::new(key.session_id, key.account, record)))
+}
+
+/// One page of the sessions that `query` asks for, in the order of their ids.
+fn page(snapshot: &Snapshot, query: &SessionQuery) -> Result<SessionPage, RpcError> {
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE_SESSIONS);
+    if !(1..=MAX_PAGE_SESSIONS).contains(&limit) {
+        return Err(RpcError::InvalidRequest(format!("limit is {limit} and lies between 1 and {MAX_PAGE_SESSIONS}")));
+    }
+    let after = match &query.cursor {
+        Some(cursor) => Some(
+            SessionKey::from_key_bytes(cursor)
+                .map_err(|_| RpcError::InvalidRequest("cursor is none that this method gave".into()))?,
+        ),
+        None => None,
+    };
+    // One more than the page has, which says whether there is a next one.
+    let (count, after) = (limit + 1, after.as_ref());
+    let keys = match (&query.owner_addr, &query.status, &query.merkle_root, &query.anchor_txid) {
+        (None, None, None, None) => {
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let rows = stored(snapshot.range::<Sessions>(from, Bound::Unbounded, Direction::Forward))?;
+            stored(rows.take(count).map(|row| row.map(|(key, _)| key)).collect::<Result<Vec<_>, _>>())?
+        }
+        (Some(owner), None, None, None) => indexed::<SessionsByOwnerAddr>(snapshot, owner, after, count)?,
+        (None, Some(status), None, None) => indexed::<SessionsByStatus>(snapshot, status, after, count)?,
+        (None, None, Some(root), None) => indexed::<SessionsByMerkleRoot>(snapshot, root, after, count)?,
+        (None, None, None, Some(txid)) => indexed::<SessionsByAnchorTxid>(snapshot, txid, after, count)?,
+        _ => {
+            let text = "name at most one of owner_addr, status, merkle_root and anchor_txid";
+            return Err(RpcError::InvalidRequest(text.into()));
+        }
+    };
+    let next_cursor = (keys.len() > limit).then(|| keys[limit - 1].to_key_bytes().into());
+    let document = |key: &SessionKey| {
+        let record = stored(snapshot.get::<Sessions>(key))?.ok_or(NodeError::Corrupt("session"))?;
+        Ok(SessionDocument::new(key.session_id, key.account, record))
+    };
+    let sessions = keys.iter().take(limit).map(document).collect::<Result<_, RpcError>>()?;
+    Ok(SessionPage { sessions, next_cursor })
+}
+
+/// Keys under one value of an index, above `after`. Entries are read in order and none is kept that is not asked
+/// for.
+fn indexed<I: Index<Collection = Sessions>>(
+    snapshot: &Snapshot,
+    value: &impl KeyPrefix<I::Key>,
+    after: Option<&SessionKey>,
+    count: usize,
+) -> Result<Vec<SessionKey>, RpcError> {
+    let keys = stored(snapshot.keys_by_index::<I>(value, Direction::Forward))?.map(|entry| Ok(entry?.1));
+    let behind = |key: &Result<SessionKey, _>| matches!((key, after), (Ok(key), Some(after)) if key <= after);
+    Ok(stored(keys.skip_while(behind).take(count).collect())?)
+}

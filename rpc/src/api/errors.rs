@@ -1,0 +1,336 @@
+//! What can go wrong behind the interface. Texts that Ethereum's tools match on are geth's.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use lucid_storage::StoreError;
+use lucid_types::{ManifestError, SessionId};
+
+/// The node could not answer, and the caller is not to blame. Clients see none of the detail.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+    /// What the store holds cannot be read as what it should be.
+    #[error("the store holds a {0} that cannot be read")]
+    Corrupt(&'static str),
+    /// The node is stopping.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// Why a state cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The state after so old a block is no longer kept.
+    #[error("the state after block {block} is no longer kept; the oldest is that after block {oldest}")]
+    NotKept {
+        /// Height that was asked for.
+        block: u64,
+        /// Lowest height whose state can be read.
+        oldest: u64,
+    },
+    /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+/// Why a transaction is not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// Not the bytes of a signed transaction.
+    #[error("transaction could not be decoded: {0}")]
+    Malformed(String),
+    /// A type that this chain does not have (blob transactions), or no type at all.
+    #[error("transaction type not supported")]
+    TypeNotSupported(u8),
+    /// Signed for another chain.
+    #[error("invalid chain id for signer: have {have} want {want}")]
+    WrongChain {
+        /// Chain id in the transaction.
+        have: u64,
+        /// This chain's id.
+        want: u64,
+    },
+    /// A legacy transaction without a chain id could be replayed on another chain.
+    #[error("only replay-protected (EIP-155) transactions allowed over RPC")]
+    Unprotected,
+    /// No account signed this.
+    #[error("invalid sender")]
+    InvalidSender,
+    /// The account has code that is no delegation (EIP-3607).
+    #[error("sender not an eoa: address {0}")]
+    SenderNotEoa(Address),
+    /// In the pool already.
+    #[error("already known")]
+    AlreadyKnown,
+    /// The account has used that nonce.
+    #[error("nonce too low: next nonce {next}, tx nonce {nonce}")]
+    NonceTooLow {
+        /// Nonce of the account.
+        next: u64,
+        /// Nonce in the transaction.
+        nonce: u64,
+    },
+    /// Too far above the account's nonce to wait.
+    #[error("nonce too high: next nonce {next}, tx nonce {nonce}")]
+    NonceTooHigh {
+        /// Nonce that the account could use.
+        next: u64,
+        /// Nonce in the transaction.
+        nonce: u64,
+    },
+    /// The account cannot pay the most that this may cost.
+    #[error("insufficient funds for gas * price + value: balance {balance}, tx cost {cost}, overshot {}", .cost.saturating_sub(*.balance))]
+    InsufficientFunds {
+        /// What the account has left, in wei.
+        balance: U256,
+        /// What the transaction may cost, in wei.
+        cost: U256,
+    },
+    /// Less gas than the transaction takes before anything runs.
+    #[error("intrinsic gas too low: gas {gas}, minimum needed {needed}")]
+    IntrinsicGasTooLow {
+        /// Gas limit of the transaction.
+        gas: u64,
+        /// Gas it takes at least.
+        needed: u64,
+    },
+    /// More gas than a block has.
+    #[error("exceeds block gas limit")]
+    ExceedsBlockGasLimit,
+    /// More gas than a transaction may have (EIP-7825).
+    #[error("transaction gas limit too high (cap: {cap}, tx: {gas})")]
+    GasLimitTooHigh {
+        /// Most gas of a transaction.
+        cap: u64,
+        /// Gas limit of the transaction.
+        gas: u64,
+    },
+    /// The fee cap does not reach the base fee that this pool asks for.
+    #[error("max fee per gas less than block base fee: maxFeePerGas: {max_fee}, baseFee: {base_fee}")]
+    FeeCapTooLow {
+        /// Fee cap, in wei per gas.
+        max_fee: u128,
+        /// Base fee, in wei per gas.
+        base_fee: u64,
+    },
+    /// The tip is above the fee cap.
+    #[error(
+        "max priority fee per gas higher than max fee per gas: maxPriorityFeePerGas: {tip}, maxFeePerGas: {max_fee}"
+    )]
+    TipAboveFeeCap {
+        /// Tip, in wei per gas.
+        tip: u128,
+        /// Fee cap, in wei per gas.
+        max_fee: u128,
+    },
+    /// Pays less than the least that the pool takes.
+    #[error("transaction underpriced: gas tip cap {tip}, minimum needed {needed}")]
+    Underpriced {
+        /// Tip, in wei per gas.
+        tip: u128,
+        /// Least tip, in wei per gas.
+        needed: u128,
+    },
+    /// Another transaction with this nonce waits, and this one does not pay enough more.
+    #[error("replacement transaction underpriced")]
+    ReplacementUnderpriced,
+    /// More bytes than a transaction may have.
+    #[error("oversized data: transaction size {size}, limit {limit}")]
+    Oversized {
+        /// Bytes of the transaction.
+        size: usize,
+        /// Most bytes.
+        limit: usize,
+    },
+    /// Creation code above the limit of EIP-3860.
+    #[error("max initcode size exceeded: code size {size}, limit {limit}")]
+    InitCodeTooLarge {
+        /// Bytes of the code.
+        size: usize,
+        /// Most bytes.
+        limit: usize,
+    },
+    /// Set-code transaction (EIP-7702) without an authorization, or with a creation.
+    #[error("EIP-7702 transaction {0}")]
+    BadAuthorizationList(&'static str),
+    /// The pool is full of transactions that pay more.
+    #[error("txpool is full")]
+    PoolFull,
+    /// So many transactions of this account wait already.
+    #[error("account limit exceeded: {0} transactions of this account wait already")]
+    AccountLimit(usize),
+    /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The contract reverted.
+    #[error("execution reverted")]
+    Reverted {
+        /// What it gave as a reason.
+        data: Bytes,
+    },
+    /// The gas was used up.
+    #[error("out of gas")]
+    OutOfGas {
+        /// Gas it had.
+        gas_limit: u64,
+    },
+    /// No gas limit up to the allowed one is enough.
+    #[error("gas required exceeds allowance ({allowance})")]
+    GasRequiredExceedsAllowance {
+        /// Gas that could be given.
+        allowance: u64,
+    },
+    /// The machine stopped: invalid opcode, invalid jump, stack overflow and the like, in geth's words.
+    #[error("{reason}")]
+    Halted {
+        /// Why.
+        reason: String,
+    },
+    /// The call is refused before it runs for a reason that a transaction would be.
+    #[error(transparent)]
+    Refused(SubmitError),
+    /// The account that calls cannot pay.
+    #[error("insufficient funds for gas * price + value: address {address} have {balance} want {cost}")]
+    InsufficientFunds {
+        /// Who calls.
+        address: Address,
+        /// What it has, in wei.
+        balance: U256,
+        /// What the call costs, in wei.
+        cost: U256,
+    },
+    /// Fields that contradict each other, or that no transaction has.
+    #[error("{0}")]
+    Invalid(String),
+    /// It took too long.
+    #[error("execution aborted (timeout = {timeout_ms}ms)")]
+    TimedOut {
+        /// How long it had.
+        timeout_ms: u64,
+    },
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl From<NodeError> for CallError {
+    fn from(error: NodeError) -> Self {
+        Self::State(StateError::Node(error))
+    }
+}
+
+/// Why a session is not taken for anchoring.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnchorError {
+    /// The manifest describes no session.
+    #[error("{0}")]
+    Manifest(#[from] ManifestError),
+    /// The manifest names another root than its leaves have.
+    #[error("the manifest's Merkle root is {manifest} and that of the leaves is {leaves}")]
+    RootMismatch {
+        /// Root in the manifest.
+        manifest: B256,
+        /// Root of the leaves.
+        leaves: B256,
+    },
+    /// Registered by this account, or being registered.
+    #[error("the session {0} is anchored by this account already, or is being anchored")]
+    AlreadyAnchored(SessionId),
+    /// This account has anchored this root.
+    #[error("the Merkle root {0} is anchored by this account already")]
+    RootAlreadyAnchored(B256),
+    /// A transaction that the reader signed does not do what his request says.
+    #[error("transaction {index} of the request: {fault}")]
+    Transaction {
+        /// Its place in the request.
+        index: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A transaction of the anchoring is refused.
+    #[error("the registration is refused: {0}")]
+    Submit(#[from] SubmitError),
+    /// So many anchorings are under way already.
+    #[error("{0} anchorings are under way already; try again when one has finished")]
+    TooMany(usize),
+    /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+/// Why there is no proof of a session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// Nobody registered it here.
+    #[error("no session {0} is known")]
+    UnknownSession(SessionId),
+    /// Several accounts registered a session with this id.
+    #[error("several accounts registered the session {0}; name one of them")]
+    SeveralAccounts(SessionId),
+    /// Its registration is not in a block yet.
+    #[error("the session {0} is not registered in a final block yet")]
+    NotFinal(SessionId),
+    /// The session has fewer chunks.
+    #[error("the session has {chunk_count} chunks and no chunk {index}")]
+    NoSuchChunk {
+        /// Index that was asked for.
+        index: u32,
+        /// Chunks of the session.
+        chunk_count: u32,
+    },
+    /// This node did not keep the manifest or the leaves: another one anchored the session.
+    #[error("this node does not hold the manifest and leaves of the session {0}")]
+    NotKept(SessionId),
+    /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+/// Why a proof could not be judged, or what in it failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The proof does not hold; a sentence that names what failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+/// Why there is no tree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MerkleError {
+    /// No leaf.
+    #[error("a Merkle tree has at least one leaf")]
+    Empty,
+    /// More leaves than a tree of the greatest height has.
+    #[error("{leaves} leaves do not fit into a tree of height {height_max}")]
+    TooHigh {
+        /// Leaves given.
+        leaves: usize,
+        /// Greatest height.
+        height_max: u32,
+    },
+    /// A path of a leaf that is not there.
+    #[error("there is no leaf {index} among {leaves}")]
+    NoSuchLeaf {
+        /// Index that was asked for.
+        index: u32,
+        /// Leaves given.
+        leaves: usize,
+    },
+}

@@ -1,0 +1,14 @@
+//! What the interface asks of the node, and the plain types of question and answer.
+//!
+//! The interface reads a snapshot of the store for whatever lies in collections and asks [`NodeApi`] for the
+//! rest. It can never open a write.
+
+mod anchoring;
+mod chain;
+mod errors;
+mod node_api;
+
+pub use anchoring::{AnchorAccepted, AnchorRequest, MerkleBuilt, ProofRequest, VerifiedAnchor, VerifyRequest};
+pub use chain::{AccountInfo, CallRequest, ChainInfo, LogQuery, PendingTransaction, SyncProgress};
+pub use errors::{AnchorError, CallError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError};
+pub use node_api::NodeApi;

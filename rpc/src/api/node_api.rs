@@ -1,0 +1,76 @@
+use super::{
+    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
+    MerkleError, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError, SyncProgress,
+    VerifiedAnchor, VerifyError, VerifyRequest,
+};
+use alloy_primitives::{Address, B256, Bytes};
+use lucid_storage::Snapshot;
+use lucid_types::AnchorProof;
+use std::future::Future;
+
+/// What a node offers to those who call it.
+///
+/// Functions that are not asynchronous may read the disk or execute; the interface calls them on threads for
+/// blocking work and bounds how many run at once. Asynchronous ones run to their end even when the caller hangs up. `block` is always the height of a block that the node has.
+pub trait NodeApi: Send + Sync + 'static {
+    /// A consistent view of the store, at the last block that is on disk or later.
+    fn snapshot(&self) -> Result<Snapshot, NodeError>;
+
+    /// What the chain and this node are.
+    fn chain_info(&self) -> ChainInfo;
+
+    /// How far this node is behind its peers; `None` when it is not catching up.
+    fn sync_progress(&self) -> Option<SyncProgress>;
+
+    /// Accounts whose keys everybody knows; empty outside of `dev`.
+    fn dev_accounts(&self) -> Vec<Address>;
+
+    /// Base fee of the next block, in wei per gas.
+    fn next_base_fee(&self) -> u64;
+
+    /// A tip that gets a transaction into the next block, in wei per gas.
+    fn suggested_tip(&self) -> u128;
+
+    /// Balance and nonce of an account after `block`; zeros where it does not exist.
+    fn account(&self, address: Address, block: u64) -> Result<AccountInfo, StateError>;
+
+    /// Code of an account after `block`; empty where it has none.
+    fn code(&self, address: Address, block: u64) -> Result<Bytes, StateError>;
+
+    /// Value of a storage slot after `block`; zero where it was never written.
+    fn storage(&self, address: Address, slot: B256, block: u64) -> Result<B256, StateError>;
+
+    /// Executes a call over the state after a block and answers with what it returned.
+    fn call(&self, request: CallRequest) -> Result<Bytes, CallError>;
+
+    /// The least gas limit with which the call succeeds.
+    fn estimate_gas(&self, request: CallRequest) -> Result<u64, CallError>;
+
+    /// Checks a signed transaction (EIP-2718 bytes) and puts it into the pool. Answers with its hash.
+    fn submit_transaction(&self, raw: Bytes) -> impl Future<Output = Result<B256, SubmitError>> + Send;
+
+    /// A transaction that waits in the pool.
+    fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction>;
+
+    /// The nonce that an account's next transaction has after all that wait in the pool.
+    fn pending_nonce(&self, address: Address) -> Result<u64, StateError>;
+
+    /// Transactions `(block, index)`, in chain order, whose receipts may hold a log that matches: every match is
+    /// among them, and the interface filters once more. At most `limit` of them, the first ones.
+    fn log_candidates(&self, query: &LogQuery, limit: usize) -> Result<Vec<(u64, u32)>, NodeError>;
+
+    /// Takes a session to be anchored. The answer is given once the job is on disk.
+    fn anchor_session(
+        &self,
+        request: AnchorRequest,
+    ) -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
+
+    /// Builds the proof of a session whose registration is final.
+    fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError>;
+
+    /// Checks a proof as a third party would, against `request.genesis_hash` or this chain's own.
+    fn verify_anchor_proof(&self, request: VerifyRequest) -> Result<VerifiedAnchor, VerifyError>;
+
+    /// Builds the Merkle tree over `leaves` and the paths of the leaves at `indexes`.
+    fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleBuilt, MerkleError>;
+}

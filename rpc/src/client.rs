@@ -1,0 +1,260 @@
+//! The client that the command line and the tests use: one node, over HTTP, without TLS.
+
+use crate::{
+    limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
+    wire::{
+        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, MerkleDocument,
+        SessionDocument, SessionPage, SessionQuery,
+    },
+};
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use alloy_rpc_types_eth::TransactionReceipt;
+use jsonrpsee::core::{
+    client::{ClientT, Error as TransportError},
+    traits::ToRpcParams,
+};
+use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
+use lucid_types::{AnchorProof, SessionId};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::{RawValue, to_raw_value};
+use std::{fmt, time::Duration};
+
+/// What a node answered instead of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RpcFault {
+    /// JSON-RPC code.
+    pub code: i32,
+    /// Text.
+    pub message: String,
+    /// Data, such as what a contract reverted with.
+    pub data: Option<serde_json::Value>,
+}
+
+impl RpcFault {
+    /// `LUCID_ERR_nnnn`, where the error has one.
+    pub fn lucid_code(&self) -> Option<&str> {
+        self.data.as_ref()?.get("code")?.as_str()
+    }
+}
+
+impl fmt::Display for RpcFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lucid_code() {
+            Some(code) => write!(f, "{} ({code})", self.message),
+            None => write!(f, "{} (code {})", self.message, self.code),
+        }
+    }
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Not an address that a node could be reached at.
+    #[error("{url} is not the address of a node: {reason}")]
+    Url {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The node could not be reached, or hung up, or refused the request before it looked at it.
+    #[error("the node at {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Its address.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("the node at {url} did not answer {method} in time")]
+    TimedOut {
+        /// Its address.
+        url: String,
+        /// The method.
+        method: String,
+    },
+    /// The node answered with an error.
+    #[error("{method}: {fault}")]
+    Fault {
+        /// The method.
+        method: String,
+        /// The error.
+        fault: RpcFault,
+    },
+    /// The parameters have no JSON form, or the answer is not of the form that the method has.
+    #[error("{method}: the answer cannot be read: {source}")]
+    Json {
+        /// The method.
+        method: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+impl ClientError {
+    /// The error that the node answered with, where it answered.
+    pub const fn fault(&self) -> Option<&RpcFault> {
+        match self {
+            Self::Fault { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+/// Parameters by position: whatever serializes as a list or tuple.
+struct Positional(Option<Box<RawValue>>);
+
+impl ToRpcParams for Positional {
+    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+        Ok(self.0)
+    }
+}
+
+/// A client of one node.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: HttpClient,
+    url: String,
+}
+
+impl Client {
+    /// A client of the node at `url` (`http://127.0.0.1:8545`). Nothing is sent yet.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let http = HttpClientBuilder::default()
+            .max_request_size(CLIENT_MAX_REQUEST_BYTES)
+            .max_response_size(MAX_RESPONSE_BODY_BYTES)
+            .request_timeout(Duration::from_millis(CLIENT_REQUEST_TIMEOUT_MS))
+            .connect_timeout(Duration::from_millis(CLIENT_CONNECT_TIMEOUT_MS))
+            .build(url)
+            .map_err(|error| ClientError::Url { url: url.to_owned(), reason: error.to_string() })?;
+        Ok(Self { http, url: url.to_owned() })
+    }
+
+    /// Calls `method` with `params`, a tuple or list; `()` for none.
+    pub async fn request<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<T, ClientError> {
+        let json = |source| ClientError::Json { method: method.to_owned(), source };
+        let params = to_raw_value(&params).map_err(json)?;
+        // A unit has the JSON form `null`, which is no list of parameters.
+        let params = Positional((params.get() != "null").then_some(params));
+        self.http.request(method, params).await.map_err(|error| self.error(method, error))
+    }
+
+    fn error(&self, method: &str, error: TransportError) -> ClientError {
+        let (url, method) = (self.url.clone(), method.to_owned());
+        match error {
+            TransportError::Call(error) => {
+                let data = error.data().and_then(|data| serde_json::from_str(data.get()).ok());
+                let fault = RpcFault { code: error.code(), message: error.message().to_owned(), data };
+                ClientError::Fault { method, fault }
+            }
+            TransportError::RequestTimeout => ClientError::TimedOut { url, method },
+            TransportError::ParseError(source) => ClientError::Json { method, source },
+            error => ClientError::Unreachable { url, reason: error_chain(&error) },
+        }
+    }
+
+    /// `lucid_chainInfo`.
+    pub async fn chain_info(&self) -> Result<ChainInfoDocument, ClientError> {
+        self.request("lucid_chainInfo", ()).await
+    }
+
+    /// `lucid_anchorSession`.
+    pub async fn anchor_session(&self, request: &AnchorRequestDocument) -> Result<AnchorAcceptedDocument, ClientError> {
+        self.request("lucid_anchorSession", (request,)).await
+    }
+
+    /// `lucid_getSession`.
+    pub async fn session(
+        &self,
+        session_id: SessionId,
+        account: Option<Address>,
+    ) -> Result<Option<SessionDocument>, ClientError> {
+        self.request("lucid_getSession", (session_id, account)).await
+    }
+
+    /// `lucid_listSessions`.
+    pub async fn sessions(&self, query: &SessionQuery) -> Result<SessionPage, ClientError> {
+        self.request("lucid_listSessions", (query,)).await
+    }
+
+    /// `lucid_getAnchorProof`.
+    pub async fn anchor_proof(
+        &self,
+        session_id: SessionId,
+        chunks: &[u32],
+        account: Option<Address>,
+    ) -> Result<AnchorProof, ClientError> {
+        self.request("lucid_getAnchorProof", (session_id, chunks, account)).await
+    }
+
+    /// `lucid_verifyAnchorProof`.
+    pub async fn verify_anchor_proof(
+        &self,
+        proof: &AnchorProof,
+        genesis_hash: Option<B256>,
+        account: Option<Address>,
+    ) -> Result<AnchorVerdictDocument, ClientError> {
+        self.request("lucid_verifyAnchorProof", (proof, genesis_hash, account)).await
+    }
+
+    /// `lucid_buildMerkle`.
+    pub async fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleDocument, ClientError> {
+        self.request("lucid_buildMerkle", (leaves, indexes)).await
+    }
+
+    /// `eth_blockNumber`.
+    pub async fn block_number(&self) -> Result<u64, ClientError> {
+        Ok(self.request::<U64>("eth_blockNumber", ()).await?.to())
+    }
+
+    /// `eth_chainId`.
+    pub async fn chain_id(&self) -> Result<u64, ClientError> {
+        Ok(self.request::<U64>("eth_chainId", ()).await?.to())
+    }
+
+    /// `eth_gasPrice`, in wei per gas.
+    pub async fn gas_price(&self) -> Result<U256, ClientError> {
+        self.request("eth_gasPrice", ()).await
+    }
+
+    /// `eth_maxPriorityFeePerGas`, in wei per gas.
+    pub async fn max_priority_fee_per_gas(&self) -> Result<U256, ClientError> {
+        self.request("eth_maxPriorityFeePerGas", ()).await
+    }
+
+    /// `eth_getBalance` at the last block, in wei.
+    pub async fn balance(&self, address: Address) -> Result<U256, ClientError> {
+        self.request("eth_getBalance", (address, "latest")).await
+    }
+
+    /// `eth_getTransactionCount` after the transactions that wait.
+    pub async fn pending_nonce(&self, address: Address) -> Result<u64, ClientError> {
+        Ok(self.request::<U64>("eth_getTransactionCount", (address, "pending")).await?.to())
+    }
+
+    /// `eth_sendRawTransaction`.
+    pub async fn send_raw_transaction(&self, raw: &Bytes) -> Result<B256, ClientError> {
+        self.request("eth_sendRawTransaction", (raw,)).await
+    }
+
+    /// `eth_getTransactionReceipt`.
+    pub async fn transaction_receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, ClientError> {
+        self.request("eth_getTransactionReceipt", (hash,)).await
+    }
+}
+
+/// The error and what lies behind it: the transport's own text says only that something went wrong.
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        source = inner.source();
+    }
+    text
+}

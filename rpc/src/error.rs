@@ -1,0 +1,227 @@
+//! The one table that turns what went wrong into what a JSON-RPC client sees: code, text, data.
+//!
+//! Codes are those of JSON-RPC 2.0 and of Ethereum's clients: -32602 for parameters, -32603 for faults of the
+//! node, 3 for a revert with its data, -32000 for the rest. An error of a `lucid_` method also carries
+//! `data.code`, `LUCID_ERR_nnnn`. What is refused before a method is reached has the server's own codes: -32700,
+//! -32600, -32601, and -32007 to -32011 for bodies and batches beyond their bounds.
+
+use crate::{
+    api::{AnchorError, CallError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError},
+    revert::revert_reason,
+};
+use alloy_primitives::Bytes;
+use jsonrpsee::types::{
+    ErrorObjectOwned,
+    error::{CALL_EXECUTION_FAILED_CODE, INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE},
+};
+use serde::Serialize;
+
+/// Code of a revert, as geth has it.
+const REVERT_CODE: i32 = 3;
+/// Code for more than the node is willing to do (EIP-1474).
+const LIMIT_EXCEEDED_CODE: i32 = -32005;
+
+/// Whatever a method can fail with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RpcError {
+    /// A parameter of an `eth_` method that the wire type lets through and the method does not.
+    #[error("{0}")]
+    InvalidParams(String),
+    /// A parameter of a `lucid_` method, likewise.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The block that a state, a count or logs are asked of does not exist.
+    #[error("{0}")]
+    UnknownBlock(&'static str),
+    /// More blocks, logs, waiting calls than the bounds allow.
+    #[error("{0}")]
+    LimitExceeded(String),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    #[error(transparent)]
+    Merkle(#[from] MerkleError),
+}
+
+/// The `data` of an error of a `lucid_` method.
+#[derive(Serialize)]
+struct LucidData {
+    code: String,
+}
+
+/// What a client sees.
+enum Row {
+    /// An Ethereum error: code and text.
+    Eth(i32),
+    /// A revert: the text has the reason, the data are the contract's.
+    Revert(Bytes),
+    /// An error of a `lucid_` method: code and `LUCID_ERR_nnnn`.
+    Lucid(i32, u16),
+    /// The node is at fault: the detail goes to its log and not to the client.
+    Internal,
+}
+
+impl RpcError {
+    fn row(&self) -> Row {
+        match self {
+            Self::InvalidParams(_) => Row::Eth(INVALID_PARAMS_CODE),
+            Self::InvalidRequest(_) => Row::Lucid(INVALID_PARAMS_CODE, 1001),
+            Self::UnknownBlock(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
+            Self::LimitExceeded(_) => Row::Eth(LIMIT_EXCEEDED_CODE),
+            Self::Node(_) => Row::Internal,
+            Self::State(error) => state_row(error),
+            Self::Submit(SubmitError::Node(_)) => Row::Internal,
+            Self::Submit(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
+            Self::Call(CallError::Reverted { data }) => Row::Revert(data.clone()),
+            Self::Call(CallError::Refused(SubmitError::Node(_))) => Row::Internal,
+            Self::Call(CallError::State(error)) => state_row(error),
+            Self::Call(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
+            Self::Anchor(error) => anchor_row(error),
+            Self::Proof(error) => proof_row(error),
+            Self::Merkle(error) => Row::Lucid(
+                INVALID_PARAMS_CODE,
+                match error {
+                    MerkleError::Empty => 8004,
+                    MerkleError::TooHigh { .. } => 8006,
+                    MerkleError::NoSuchLeaf { .. } => 1001,
+                },
+            ),
+        }
+    }
+}
+
+fn state_row(error: &StateError) -> Row {
+    match error {
+        StateError::NotKept { .. } => Row::Eth(CALL_EXECUTION_FAILED_CODE),
+        StateError::Node(_) => Row::Internal,
+    }
+}
+
+fn anchor_row(error: &AnchorError) -> Row {
+    let refused = CALL_EXECUTION_FAILED_CODE;
+    match error {
+        AnchorError::Manifest(_) | AnchorError::RootMismatch { .. } => Row::Lucid(INVALID_PARAMS_CODE, 6004),
+        AnchorError::Transaction { .. } => Row::Lucid(INVALID_PARAMS_CODE, 6002),
+        AnchorError::AlreadyAnchored(_) | AnchorError::RootAlreadyAnchored(_) => Row::Lucid(refused, 6006),
+        AnchorError::TooMany(_) => Row::Lucid(refused, 6005),
+        AnchorError::Submit(SubmitError::Node(_)) | AnchorError::Node(_) => Row::Internal,
+        AnchorError::Submit(error) => Row::Lucid(refused, submit_number(error)),
+    }
+}
+
+/// The number of a refused transaction inside a `lucid_` method.
+fn submit_number(error: &SubmitError) -> u16 {
+    match error {
+        SubmitError::InvalidSender | SubmitError::SenderNotEoa(_) | SubmitError::WrongChain { .. } => 5003,
+        SubmitError::InsufficientFunds { .. }
+        | SubmitError::FeeCapTooLow { .. }
+        | SubmitError::TipAboveFeeCap { .. }
+        | SubmitError::Underpriced { .. }
+        | SubmitError::ReplacementUnderpriced => 5004,
+        SubmitError::PoolFull | SubmitError::AccountLimit(_) => 5005,
+        _ => 5002,
+    }
+}
+
+fn proof_row(error: &ProofError) -> Row {
+    match error {
+        ProofError::UnknownSession(_) | ProofError::NotFinal(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6001),
+        ProofError::NotKept(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 8001),
+        ProofError::SeveralAccounts(_) | ProofError::NoSuchChunk { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
+        ProofError::Node(_) => Row::Internal,
+    }
+}
+
+impl From<RpcError> for ErrorObjectOwned {
+    fn from(error: RpcError) -> Self {
+        match error.row() {
+            Row::Eth(code) => Self::owned(code, error.to_string(), None::<()>),
+            Row::Revert(data) => {
+                let text = match revert_reason(&data) {
+                    Some(reason) => format!("{error}: {reason}"),
+                    None => error.to_string(),
+                };
+                Self::owned(REVERT_CODE, text, Some(data))
+            }
+            Row::Lucid(code, number) => {
+                let data = LucidData { code: format!("LUCID_ERR_{number}") };
+                Self::owned(code, error.to_string(), Some(data))
+            }
+            Row::Internal => {
+                tracing::error!(%error, "a request failed inside the node");
+                Self::owned(INTERNAL_ERROR_CODE, "internal error", None::<()>)
+            }
+        }
+    }
+}
+
+/// A verdict is an answer; only a node that could not judge is an error.
+pub(crate) fn verdict<T>(result: Result<T, VerifyError>) -> Result<Result<T, String>, RpcError> {
+    match result {
+        Ok(verified) => Ok(Ok(verified)),
+        Err(VerifyError::Failed(reason)) => Ok(Err(reason)),
+        Err(VerifyError::Node(error)) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{U256, hex};
+    use lucid_storage::StoreError;
+    use lucid_types::SessionId;
+
+    fn seen(error: impl Into<RpcError>) -> serde_json::Value {
+        serde_json::to_value(ErrorObjectOwned::from(error.into())).unwrap()
+    }
+
+    #[test]
+    fn a_revert_has_code_3_its_reason_and_its_data() {
+        let data = hex!("4e487b710000000000000000000000000000000000000000000000000000000000000001");
+        let error = seen(CallError::Reverted { data: data.into() });
+        assert_eq!(error["code"], 3);
+        assert_eq!(error["message"], "execution reverted: assert(false)");
+        assert_eq!(error["data"], format!("0x{}", hex::encode(data)));
+        let bare = seen(CallError::Reverted { data: b"wrong-calldatasize".into() });
+        assert_eq!(bare["message"], "execution reverted");
+        assert_eq!(bare["data"], "0x77726f6e672d63616c6c6461746173697a65");
+    }
+
+    #[test]
+    fn texts_begin_as_ethereum_tools_expect() {
+        let error = seen(SubmitError::NonceTooLow { next: 2, nonce: 1 });
+        assert_eq!(error["code"], -32000);
+        assert_eq!(error["message"], "nonce too low: next nonce 2, tx nonce 1");
+        assert!(error.get("data").is_none());
+        let funds = SubmitError::InsufficientFunds { balance: U256::from(1), cost: U256::from(3) };
+        let text = "insufficient funds for gas * price + value: balance 1, tx cost 3, overshot 2";
+        assert_eq!(seen(funds)["message"], text);
+    }
+
+    #[test]
+    fn a_lucid_error_carries_its_number() {
+        let session = SessionId::from_random([1; 16]);
+        let error = seen(AnchorError::AlreadyAnchored(session));
+        assert_eq!(error["data"]["code"], "LUCID_ERR_6006");
+        assert_eq!(seen(ProofError::UnknownSession(session))["data"]["code"], "LUCID_ERR_6001");
+        assert_eq!(seen(MerkleError::TooHigh { leaves: 9, height_max: 2 })["data"]["code"], "LUCID_ERR_8006");
+        assert_eq!(seen(AnchorError::Submit(SubmitError::PoolFull))["data"]["code"], "LUCID_ERR_5005");
+    }
+
+    #[test]
+    fn a_fault_of_the_node_is_not_told_to_clients() {
+        let error = seen(NodeError::Store(StoreError::Missing("/srv/secret".into())));
+        assert_eq!(error["code"], -32603);
+        assert_eq!(error["message"], "internal error");
+        assert!(error.get("data").is_none());
+    }
+}

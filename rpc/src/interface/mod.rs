@@ -1,0 +1,13 @@
+//! What clients can call, one file per namespace. How it is answered is in [`answers`](crate::answers).
+
+mod eth;
+mod lucid;
+mod net;
+mod param;
+mod web3;
+
+pub(crate) use eth::EthServer;
+pub(crate) use lucid::LucidServer;
+pub(crate) use net::NetServer;
+pub(crate) use param::Param;
+pub(crate) use web3::Web3Server;

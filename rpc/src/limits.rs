@@ -1,0 +1,90 @@
+//! Every bound of the interface, in one place. Nothing that a caller sends or asks for is unbounded.
+
+/// Most bytes in the body of one request. The largest honest one anchors 16,384 chunks: about 3 MB of JSON.
+pub const MAX_REQUEST_BODY_BYTES: u32 = 5 * 1024 * 1024;
+
+/// Most bytes in the body of one response: a full log answer or a proof with many paths, and small enough for
+/// a machine with 2 GiB of memory to hold one per connection that asks.
+pub const MAX_RESPONSE_BODY_BYTES: u32 = 16 * 1024 * 1024;
+
+/// Most calls in one batch.
+pub const MAX_BATCH_CALLS: u32 = 50;
+
+/// Most open connections. One more waits in the listen queue of the kernel until another closes.
+pub const MAX_CONNECTIONS: usize = 128;
+
+/// How long a connection may take to send a request's head, which is also how long an idle one stays open.
+pub const HEADER_READ_TIMEOUT_MS: u64 = 30_000;
+
+/// How long one request may take from its head to its answer, a slowly sent body included.
+pub const REQUEST_TIMEOUT_MS: u64 = 60_000;
+
+/// How long [`stop`](crate::RpcServer::stop) waits for requests that are being answered.
+pub const STOP_TIMEOUT_MS: u64 = 5_000;
+
+/// Most reads of the store that run at once. More would only wait for the same disk.
+pub const MAX_CONCURRENT_READS: usize = 16;
+
+/// Most executions (`eth_call`, `eth_estimateGas`, Merkle work, proofs) that run at once: a machine with four
+/// cores keeps two for the chain itself.
+pub const MAX_CONCURRENT_EXECUTIONS: usize = 2;
+
+/// How long a call may wait for its turn to read or to execute.
+pub const QUEUE_TIMEOUT_MS: u64 = 10_000;
+
+/// Most gas of one `eth_call` or `eth_estimateGas`; a request for more is cut down to it, as geth does.
+pub const CALL_GAS_CAP_GAS: u64 = 50_000_000;
+
+/// How long one `eth_call` or `eth_estimateGas` may execute.
+pub const CALL_TIMEOUT_MS: u64 = 5_000;
+
+/// Most accounts that the state overrides of one call may name.
+pub const MAX_OVERRIDE_ACCOUNTS: usize = 256;
+
+/// Most storage slots that the state overrides of one call may set, over all accounts.
+pub const MAX_OVERRIDE_SLOTS: usize = 10_000;
+
+/// Most blocks that one `eth_getLogs` may span.
+pub const MAX_LOG_RANGE_BLOCKS: u64 = 10_000;
+
+/// Most logs in one answer.
+pub const MAX_LOG_RESULTS: usize = 10_000;
+
+/// Most addresses, and most topics in one position, of a log filter.
+pub const MAX_LOG_FILTER_ITEMS: usize = 1_000;
+
+/// Most blocks in one `eth_feeHistory`, as geth has it.
+pub const MAX_FEE_HISTORY_BLOCKS: u64 = 1_024;
+
+/// Most blocks in one `eth_feeHistory` that asks for rewards: these read every transaction of each block. The
+/// method may answer with fewer blocks than were asked for.
+pub const MAX_FEE_HISTORY_REWARD_BLOCKS: u64 = 128;
+
+/// Most percentiles in one `eth_feeHistory`, as geth has it.
+pub const MAX_FEE_HISTORY_PERCENTILES: usize = 100;
+
+/// Sessions in one page of `lucid_listSessions` where the caller names no number.
+pub const DEFAULT_PAGE_SESSIONS: usize = 50;
+
+/// Most sessions in one page of `lucid_listSessions`.
+pub const MAX_PAGE_SESSIONS: usize = 1_000;
+
+/// Most signed transactions in one `lucid_anchorSession`: a registration, and metadata for every chunk of the
+/// largest session in batches of 100.
+pub const MAX_ANCHOR_TRANSACTIONS: usize = 200;
+
+/// Most bytes in a path or a name that is only recorded.
+pub const MAX_TEXT_BYTES: usize = 4_096;
+
+/// Most bytes that the client sends in one request; the server takes a little more.
+pub const CLIENT_MAX_REQUEST_BYTES: u32 = 4 * 1024 * 1024;
+
+/// How long the client waits for an answer.
+pub const CLIENT_REQUEST_TIMEOUT_MS: u64 = 30_000;
+
+/// How long the client waits for a connection.
+pub const CLIENT_CONNECT_TIMEOUT_MS: u64 = 5_000;
+
+/// Most chunks that one proof, or one `lucid_buildMerkle`, has paths for: about 1 KB of JSON each, so that a
+/// proof fits into the request that has it checked.
+pub const MAX_PROOF_CHUNKS: usize = 2_048;

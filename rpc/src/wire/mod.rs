@@ -1,0 +1,18 @@
+//! What clients see. Ethereum's shapes are those of `alloy-rpc-types-eth`, built here from what is stored; the
+//! documents of the `lucid_` methods are declared here.
+
+mod anchoring;
+mod block;
+mod chain_info;
+mod receipt;
+mod session;
+mod transaction;
+
+pub use anchoring::{
+    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, MerkleDocument, VerifiedAnchorDocument,
+};
+pub(crate) use block::{BlockContext, block};
+pub use chain_info::{ChainInfoDocument, HeadDocument};
+pub(crate) use receipt::{decode_receipt, logs, receipt};
+pub use session::{SessionDocument, SessionPage, SessionQuery};
+pub(crate) use transaction::{decode_transaction, pending, transaction};

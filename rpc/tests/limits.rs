@@ -1,0 +1,152 @@
+//! What a careless or hostile caller sends, and that each gets its own refusal.
+
+use crate::support::{TestChain, post, post_as, raw, request, serve};
+use lucid_rpc::{
+    RpcServer, StartError,
+    limits::{MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_REQUEST_BODY_BYTES},
+};
+use serde_json::{Value, json};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpStream, time::timeout};
+
+fn batch(calls: u32) -> Vec<u8> {
+    let calls: Vec<Value> = (0..calls).map(|_| request("eth_chainId", json!([]))).collect();
+    serde_json::to_vec(&calls).unwrap()
+}
+
+#[tokio::test]
+async fn a_batch_of_50_is_answered_and_larger_ones_are_not() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let answers = post(address, &batch(MAX_BATCH_CALLS)).await.json();
+    assert_eq!(answers.as_array().unwrap().len(), 50);
+    assert_eq!(answers[49]["result"], "0x7a69");
+    for calls in [51, 10_000] {
+        let answer = post(address, &batch(calls)).await;
+        assert_eq!(answer.code(), -32010, "{calls} calls");
+    }
+}
+
+#[tokio::test]
+async fn an_oversized_body_is_refused_whether_it_says_so_or_not() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let big = vec![b' '; MAX_REQUEST_BODY_BYTES as usize + 1];
+    let answer = post(address, &big).await;
+    assert_eq!((answer.status, answer.code()), (413, -32007));
+    // 100 MiB announced, nothing of it sent: the answer does not wait for it.
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: 104857600\r\n\r\n"
+    );
+    let answer = raw(address, &head, b"").await;
+    assert_eq!((answer.status, answer.code()), (413, -32007));
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_apart() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    for (body, code) in [
+        (&b"{\"jsonrpc\":\"2.0\",\"id\":1,"[..], -32700),
+        (b"not json", -32700),
+        (b"[1,", -32700),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1}", -32600),
+        (b"[]", -32600),
+    ] {
+        let answer = post(address, body).await;
+        assert_eq!(answer.code(), code, "{}", String::from_utf8_lossy(body));
+    }
+    let unknown = served.fail("eth_mine", json!([])).await;
+    assert_eq!(unknown.0, -32601);
+    for (method, params) in [
+        ("eth_getBalance", json!([])),
+        ("eth_getBalance", json!(["0x12"])),
+        ("eth_getBlockByNumber", json!(["newest", true])),
+        ("eth_getLogs", json!([{ "topics": [null, null, null, null, null] }])),
+        ("lucid_getSession", json!(["no-uuid"])),
+    ] {
+        assert_eq!(served.fail(method, params).await.0, -32602, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_name_was_rebound_to_this_machine_is_refused() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let body = request("eth_chainId", json!([])).to_string();
+    let port = address.port();
+    for host in ["evil.com".to_owned(), format!("evil.com:{port}"), "localhost:1".into(), "127.0.0.1.evil.com".into()] {
+        assert_eq!(post_as(address, &host, "application/json", body.as_bytes()).await.status, 403, "{host}");
+    }
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        let host = format!("{host}:{port}");
+        assert_eq!(post_as(address, &host, "application/json", body.as_bytes()).await.status, 200, "{host}");
+    }
+    let head = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    assert_eq!(raw(address, &head, body.as_bytes()).await.status, 400);
+}
+
+#[tokio::test]
+async fn only_json_by_post_is_taken() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let body = request("eth_chainId", json!([])).to_string();
+    let status =
+        async |content_type| post_as(address, &address.to_string(), content_type, body.as_bytes()).await.status;
+    // A page in a browser may send these to any host without asking first.
+    assert_eq!(status("text/plain").await, 415);
+    assert_eq!(status("application/x-www-form-urlencoded").await, 415);
+    assert_eq!(status("application/json; charset=utf-8").await, 200);
+    assert_eq!(status("Application/JSON").await, 200);
+    let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    assert_eq!(raw(address, &head, b"").await.status, 405);
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    assert_eq!(raw(address, &head, b"").await.status, 403);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_until_another_closes() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let mut open = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        open.push(TcpStream::connect(address).await.unwrap());
+    }
+    let body = request("eth_chainId", json!([])).to_string();
+    let late = tokio::spawn(async move { post(address, body.as_bytes()).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!late.is_finished());
+    open.pop();
+    let answer = timeout(Duration::from_secs(5), late).await.unwrap().unwrap();
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let error = RpcServer::start(address, served.node.clone()).await.unwrap_err();
+    assert!(matches!(error, StartError::AddressInUse(at) if at == address));
+    assert!(error.to_string().contains(&address.to_string()));
+}
+
+#[tokio::test]
+async fn a_stop_closes_idle_connections_and_frees_the_port() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    // This connection is kept open by the client.
+    assert_eq!(served.client.chain_id().await.unwrap(), 31_337);
+    let started = Instant::now();
+    served.server.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(2));
+    let again = RpcServer::start(address, Arc::clone(&served.node)).await.unwrap();
+    assert_eq!(served.client.chain_id().await.unwrap(), 31_337);
+    again.stop().await;
+    assert!(served.client.chain_id().await.is_err());
+}

@@ -1,0 +1,11 @@
+//! The interface as a client meets it: a real server on a port of its own, over a real store, with a small stand-in
+//! for the node behind it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod client;
+mod eth;
+mod foreign;
+mod limits;
+mod lucid;
+mod support;

@@ -1,0 +1,243 @@
+//! The stand-in for the node: it records what it is asked and answers from what the test put there.
+
+use super::chain::{BASE_FEE, CHAIN_ID, TestChain, sender, session_id};
+use alloy_consensus::TxEnvelope;
+use alloy_eips::Decodable2718;
+use alloy_primitives::{Address, B256, Bytes, U256, address, hex, keccak256};
+use k256::ecdsa::SigningKey;
+use lucid_rpc::{
+    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
+    MerkleError, NodeApi, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError,
+    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+};
+use lucid_storage::{AnchoringStatus, Direction, Reader, Receipts, Snapshot, StoreError};
+use lucid_types::{
+    AnchorProof, AnchoringId, ChainSpec, ChunkPath, ConsensusKey, GenesisValidator, Preset, Rules, blake3,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// A call to this address reverts with `Error("too late")`.
+pub(crate) const REVERTING: Address = address!("0x00000000000000000000000000000000000000ee");
+/// Reading the code of this address fails as a broken disk does.
+pub(crate) const LIAR: Address = address!("0x00000000000000000000000000000000000000ff");
+
+pub(crate) struct StandIn {
+    pub(crate) chain: TestChain,
+    pub(crate) spec: Arc<ChainSpec>,
+    pub(crate) calls: Mutex<Vec<CallRequest>>,
+    pub(crate) pool: Mutex<Vec<Bytes>>,
+    pub(crate) anchored: Mutex<Vec<AnchorRequest>>,
+    pub(crate) log_queries: Mutex<Vec<LogQuery>>,
+    pub(crate) syncing: Mutex<Option<SyncProgress>>,
+    /// How long an anchoring takes to reach the disk.
+    pub(crate) anchor_delay_ms: AtomicU64,
+}
+
+impl StandIn {
+    pub(crate) fn new(chain: TestChain) -> Self {
+        let key = SigningKey::from_slice(&[1; 32]).unwrap();
+        let point = key.verifying_key().to_encoded_point(true);
+        let validator = GenesisValidator {
+            node: sender(),
+            operator: sender(),
+            consensus_key: ConsensusKey::from_bytes(point.as_bytes().try_into().unwrap()).unwrap(),
+        };
+        let spec = ChainSpec {
+            chain_id: CHAIN_ID,
+            rules: Rules::Dev,
+            genesis_time: 1_800_000_000,
+            slot_origin: 1_800_000_000,
+            parameters: Preset::Dev.params(),
+            server: sender(),
+            validators: vec![validator],
+            allocations: BTreeMap::new(),
+            contracts: BTreeMap::new(),
+        };
+        Self {
+            chain,
+            spec: Arc::new(spec),
+            calls: Mutex::default(),
+            pool: Mutex::default(),
+            anchored: Mutex::default(),
+            log_queries: Mutex::default(),
+            syncing: Mutex::default(),
+            anchor_delay_ms: AtomicU64::default(),
+        }
+    }
+}
+
+impl NodeApi for StandIn {
+    fn snapshot(&self) -> Result<Snapshot, NodeError> {
+        Ok(self.chain.store.snapshot()?)
+    }
+
+    fn chain_info(&self) -> ChainInfo {
+        ChainInfo {
+            genesis_hash: TestChain::header(0).hash_slow(),
+            spec: self.spec.clone(),
+            client_version: "lucid-node/v0.1.0/test".into(),
+            node_address: sender(),
+        }
+    }
+
+    fn sync_progress(&self) -> Option<SyncProgress> {
+        *self.syncing.lock().unwrap()
+    }
+
+    fn dev_accounts(&self) -> Vec<Address> {
+        vec![sender()]
+    }
+
+    fn next_base_fee(&self) -> u64 {
+        BASE_FEE
+    }
+
+    fn suggested_tip(&self) -> u128 {
+        5
+    }
+
+    fn account(&self, address: Address, block: u64) -> Result<AccountInfo, StateError> {
+        let known = address == sender();
+        Ok(if known { AccountInfo { balance: U256::from(1000 + block), nonce: 4 } } else { AccountInfo::default() })
+    }
+
+    fn code(&self, address: Address, _: u64) -> Result<Bytes, StateError> {
+        if address == LIAR {
+            return Err(NodeError::Store(StoreError::Missing("/secret/place".into())).into());
+        }
+        Ok(Bytes::from_static(&[0x60, 0x01]))
+    }
+
+    fn storage(&self, _: Address, slot: B256, block: u64) -> Result<B256, StateError> {
+        match block {
+            0 => Err(StateError::NotKept { block, oldest: 1 }),
+            _ => Ok(slot),
+        }
+    }
+
+    fn call(&self, request: CallRequest) -> Result<Bytes, CallError> {
+        let to = request.transaction.to.and_then(|to| to.to().copied());
+        let input = request.transaction.input.input().cloned().unwrap_or_default();
+        self.calls.lock().unwrap().push(request);
+        if to == Some(REVERTING) {
+            let data = hex!(
+                "08c379a0000000000000000000000000000000000000000000000000000000000000002000000000000000000000000000000000"
+                "00000000000000000000000000000008746f6f206c617465000000000000000000000000000000000000000000000000"
+            );
+            return Err(CallError::Reverted { data: data.into() });
+        }
+        Ok(input)
+    }
+
+    fn estimate_gas(&self, request: CallRequest) -> Result<u64, CallError> {
+        self.call(request).map(|_| 21_000)
+    }
+
+    async fn submit_transaction(&self, raw: Bytes) -> Result<B256, SubmitError> {
+        let decoded = TxEnvelope::decode_2718(&mut &raw[..]).map_err(|e| SubmitError::Malformed(e.to_string()))?;
+        let mut pool = self.pool.lock().unwrap();
+        if pool.contains(&raw) {
+            return Err(SubmitError::AlreadyKnown);
+        }
+        pool.push(raw);
+        Ok(*decoded.tx_hash())
+    }
+
+    fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction> {
+        let pool = self.pool.lock().unwrap();
+        let raw = pool.iter().find(|raw| keccak256(raw) == hash)?;
+        Some(PendingTransaction { transaction: TxEnvelope::decode_2718(&mut &raw[..]).unwrap(), sender: sender() })
+    }
+
+    fn pending_nonce(&self, _: Address) -> Result<u64, StateError> {
+        Ok(9)
+    }
+
+    /// Every transaction of the range: more than match, as an index may give.
+    fn log_candidates(&self, query: &LogQuery, limit: usize) -> Result<Vec<(u64, u32)>, NodeError> {
+        self.log_queries.lock().unwrap().push(query.clone());
+        let snapshot = self.snapshot()?;
+        let mut found = Vec::new();
+        for block in query.from_block..=query.to_block {
+            for row in snapshot.range_prefix::<Receipts>(&block, Direction::Forward)? {
+                found.push((block, row?.0.index));
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn anchor_session(&self, request: AnchorRequest) -> Result<AnchorAccepted, AnchorError> {
+        let session_id = request.manifest.session_id;
+        let delay = Duration::from_millis(self.anchor_delay_ms.load(Ordering::Relaxed));
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let mut anchored = self.anchored.lock().unwrap();
+        if anchored.iter().any(|other| other.manifest.session_id == session_id) {
+            return Err(AnchorError::AlreadyAnchored(session_id));
+        }
+        let accepted = AnchorAccepted {
+            anchoring_id: AnchoringId::from_random([9; 16]),
+            session_id,
+            account: sender(),
+            status: AnchoringStatus::Pending,
+            merkle_root: request.manifest.merkle_root,
+            transaction_hash: B256::repeat_byte(0x77),
+            slot: 12,
+            slot_end_time: None,
+        };
+        anchored.push(request);
+        Ok(accepted)
+    }
+
+    fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError> {
+        if request.chunks.last().is_some_and(|last| *last > 2) {
+            return Err(ProofError::NoSuchChunk { index: 3, chunk_count: 3 });
+        }
+        Err(ProofError::UnknownSession(request.session_id))
+    }
+
+    fn verify_anchor_proof(&self, request: VerifyRequest) -> Result<VerifiedAnchor, VerifyError> {
+        if request.proof.version != 1 {
+            return Err(VerifyError::Failed("the proof has version 2".into()));
+        }
+        Ok(VerifiedAnchor {
+            session_id: session_id(1),
+            account: request.proof.account,
+            owner: request.proof.account,
+            merkle_root: B256::repeat_byte(1),
+            manifest_hash: B256::repeat_byte(2),
+            chunk_count: 3,
+            chunks: Vec::new(),
+            block_number: 1,
+            block_hash: B256::repeat_byte(3),
+            block_timestamp: 1_800_000_001,
+            genesis_hash: request.genesis_hash.unwrap_or(self.chain_info().genesis_hash),
+        })
+    }
+
+    /// A tree of two levels at most, which is all that a test of the interface needs.
+    fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleBuilt, MerkleError> {
+        let (left, right) = match leaves {
+            [] => return Err(MerkleError::Empty),
+            [left] => (left, left),
+            [left, right] => (left, right),
+            more => return Err(MerkleError::TooHigh { leaves: more.len(), height_max: 1 }),
+        };
+        let path = |index: &u32| {
+            let leaf = leaves.get(*index as usize).copied();
+            let leaf = leaf.ok_or(MerkleError::NoSuchLeaf { index: *index, leaves: leaves.len() })?;
+            Ok(ChunkPath { index: *index, leaf, siblings: vec![if *index == 0 { *right } else { *left }] })
+        };
+        let paths = indexes.iter().map(path).collect::<Result<_, MerkleError>>()?;
+        Ok(MerkleBuilt { merkle_root: blake3([left.as_slice(), right.as_slice()]), height: 1, paths })
+    }
+}
