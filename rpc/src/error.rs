@@ -14,6 +14,7 @@ use jsonrpsee::types::{
     ErrorObjectOwned,
     error::{CALL_EXECUTION_FAILED_CODE, INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE},
 };
+use lucid_types::TransactionRefusal;
 use serde::Serialize;
 
 /// Code of a revert, as geth has it.
@@ -82,7 +83,6 @@ impl RpcError {
             Self::Submit(SubmitError::Node(_)) => Row::Internal,
             Self::Submit(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::Call(CallError::Reverted { data }) => Row::Revert(data.clone()),
-            Self::Call(CallError::Refused(SubmitError::Node(_))) => Row::Internal,
             Self::Call(CallError::State(error)) => state_row(error),
             Self::Call(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::Anchor(error) => anchor_row(error),
@@ -114,20 +114,21 @@ fn anchor_row(error: &AnchorError) -> Row {
         AnchorError::AlreadyAnchored(_) | AnchorError::RootAlreadyAnchored(_) => Row::Lucid(refused, 6006),
         AnchorError::TooMany(_) => Row::Lucid(refused, 6005),
         AnchorError::Submit(SubmitError::Node(_)) | AnchorError::Node(_) => Row::Internal,
-        AnchorError::Submit(error) => Row::Lucid(refused, submit_number(error)),
+        AnchorError::Submit(SubmitError::Refused(error)) => Row::Lucid(refused, refusal_number(error)),
     }
 }
 
 /// The number of a refused transaction inside a `lucid_` method.
-fn submit_number(error: &SubmitError) -> u16 {
+fn refusal_number(error: &TransactionRefusal) -> u16 {
     match error {
-        SubmitError::InvalidSender | SubmitError::SenderNotEoa(_) | SubmitError::WrongChain { .. } => 5003,
-        SubmitError::InsufficientFunds { .. }
-        | SubmitError::FeeCapTooLow { .. }
-        | SubmitError::TipAboveFeeCap { .. }
-        | SubmitError::Underpriced { .. }
-        | SubmitError::ReplacementUnderpriced => 5004,
-        SubmitError::PoolFull | SubmitError::AccountLimit(_) => 5005,
+        TransactionRefusal::InvalidSender
+        | TransactionRefusal::SenderNotEoa(_)
+        | TransactionRefusal::WrongChain { .. } => 5003,
+        TransactionRefusal::InsufficientFunds { .. }
+        | TransactionRefusal::FeeCapTooLow { .. }
+        | TransactionRefusal::TipAboveFeeCap { .. }
+        | TransactionRefusal::ReplacementUnderpriced => 5004,
+        TransactionRefusal::PoolFull | TransactionRefusal::AccountLimit(_) => 5005,
         _ => 5002,
     }
 }
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
     use alloy_primitives::{U256, hex};
     use lucid_storage::StoreError;
-    use lucid_types::SessionId;
+    use lucid_types::{SessionId, TransactionRefusal};
 
     fn seen(error: impl Into<RpcError>) -> serde_json::Value {
         serde_json::to_value(ErrorObjectOwned::from(error.into())).unwrap()
@@ -196,15 +197,19 @@ mod tests {
         assert_eq!(bare["data"], "0x77726f6e672d63616c6c6461746173697a65");
     }
 
+    fn refused(refusal: TransactionRefusal) -> SubmitError {
+        SubmitError::Refused(refusal)
+    }
+
     #[test]
     fn texts_begin_as_ethereum_tools_expect() {
-        let error = seen(SubmitError::NonceTooLow { next: 2, nonce: 1 });
+        let error = seen(refused(TransactionRefusal::NonceTooLow { next: 2, nonce: 1 }));
         assert_eq!(error["code"], -32000);
         assert_eq!(error["message"], "nonce too low: next nonce 2, tx nonce 1");
         assert!(error.get("data").is_none());
-        let funds = SubmitError::InsufficientFunds { balance: U256::from(1), cost: U256::from(3) };
+        let funds = TransactionRefusal::InsufficientFunds { balance: U256::from(1), cost: U256::from(3) };
         let text = "insufficient funds for gas * price + value: balance 1, tx cost 3, overshot 2";
-        assert_eq!(seen(funds)["message"], text);
+        assert_eq!(seen(refused(funds))["message"], text);
     }
 
     #[test]
@@ -214,7 +219,7 @@ mod tests {
         assert_eq!(error["data"]["code"], "LUCID_ERR_6006");
         assert_eq!(seen(ProofError::UnknownSession(session))["data"]["code"], "LUCID_ERR_6001");
         assert_eq!(seen(MerkleError::TooHigh { leaves: 9, height_max: 2 })["data"]["code"], "LUCID_ERR_8006");
-        assert_eq!(seen(AnchorError::Submit(SubmitError::PoolFull))["data"]["code"], "LUCID_ERR_5005");
+        assert_eq!(seen(AnchorError::Submit(refused(TransactionRefusal::PoolFull)))["data"]["code"], "LUCID_ERR_5005");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What final blocks say of sessions and chunks, as rows of their collections.
 
+use LucidAnchors::SessionRegistered;
+use LucidChunkStore::{ChunkStatusUpdated, ChunkStored, LucidChunkStoreEvents};
 use alloy_primitives::{Log, LogData};
 use alloy_sol_types::{SolEvent, SolEventInterface};
 use lucid_storage::{
@@ -10,8 +12,6 @@ use lucid_types::{
     CommittedBlock, CommittedTransaction, SessionId,
     contracts::{LUCID_ANCHORS_ADDRESS, LUCID_CHUNK_STORE_ADDRESS, LucidAnchors, LucidChunkStore},
 };
-use LucidAnchors::SessionRegistered;
-use LucidChunkStore::{ChunkStatusUpdated, ChunkStored, LucidChunkStoreEvents};
 
 /// Writes the sessions and chunks that a block's events name, in the block's own batch.
 ///
@@ -58,7 +58,13 @@ fn write_session(
 
 fn write_chunk(batch: &mut Batch, log: &Log<LogData>) -> Result<(), StoreError> {
     match LucidChunkStoreEvents::decode_log(log).map(|log| log.data) {
-        Ok(LucidChunkStoreEvents::ChunkStored(ChunkStored { sessionId, account, index, ciphertextSha256, sizeBytes })) => {
+        Ok(LucidChunkStoreEvents::ChunkStored(ChunkStored {
+            sessionId,
+            account,
+            index,
+            ciphertextSha256,
+            sizeBytes,
+        })) => {
             let Ok(session_id) = SessionId::from_word(sessionId) else { return Ok(()) };
             let key = ChunkKey { session_id, idx: index, account };
             let local_path = batch.get::<Chunks>(&key)?.and_then(|known| known.local_path);

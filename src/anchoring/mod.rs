@@ -4,6 +4,7 @@
 
 mod calls;
 mod checker;
+mod events;
 mod merkle;
 mod meta;
 mod reader;
@@ -13,6 +14,7 @@ pub use checker::{
     Checked, MAX_HEADER_BYTES, MAX_PROOF_BYTES, MAX_RECEIPT_NODE_BYTES, MAX_RECEIPT_PATH_NODES, MAX_SET_CHANGES,
     ProofError, ProofPart, ReceiptPathError, check, parse_proof,
 };
+pub use events::write_events;
 pub use merkle::{MAX_LEAVES, MAX_TREE_HEIGHT, MerkleError, MerkleTree, tree_height, verify_path};
 pub use meta::{ChunkFacts, MAX_META_BYTES, MetaError, SessionMeta};
 pub use reader::{ChunkFolder, FileDigest, Progress, ReadChunk, ReadError, digest_file};

@@ -5,10 +5,7 @@ use super::{
     rules,
 };
 use crate::evm::Transaction;
-use alloy_consensus::{
-    BlockBody, Header, Sealable, Sealed, TxEnvelope,
-    transaction::{SignerRecoverable, TxHashRef},
-};
+use alloy_consensus::{BlockBody, Header, Sealable, Sealed, TxEnvelope, transaction::SignerRecoverable};
 use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
 use alloy_rlp::{Decodable, Encodable, length_of_length};
 use lucid_storage::{BlockRecord, BlockchainState, Blocks, Current, Direction, Reader, Transactions};

@@ -117,9 +117,7 @@ impl From<ExecutionError> for ChainError {
     fn from(error: ExecutionError) -> Self {
         match error {
             ExecutionError::State(error) => Self::State(error),
-            ExecutionError::InvalidTransaction { hash, reason } => {
-                Self::Invalid(Invalid::Transaction { hash, reason })
-            }
+            ExecutionError::InvalidTransaction { hash, reason } => Self::Invalid(Invalid::Transaction { hash, reason }),
             ExecutionError::SystemCall(text) => Self::Invalid(Invalid::SystemCall(text)),
         }
     }

@@ -1,8 +1,10 @@
 //! Block 0: what a chain spec makes of an empty store.
 
 use super::{block::Block, error::ChainError, rules};
-use crate::state::{self, AccountChange, Account, StateChanges};
-use alloy_consensus::{BlockBody, EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Sealable, Sealed, constants::EMPTY_WITHDRAWALS};
+use crate::state::{self, Account, AccountChange, StateChanges};
+use alloy_consensus::{
+    BlockBody, EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, Sealable, Sealed, constants::EMPTY_WITHDRAWALS,
+};
 use alloy_eips::{
     eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
     eip4788::{BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE},

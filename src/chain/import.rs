@@ -9,7 +9,7 @@ use crate::{
     evm::{self, BlockContext, Executed, World},
     state::{self, LatestState},
 };
-use alloy_consensus::{Header, Sealable, Sealed, Transaction as _, TxReceipt, proofs, transaction::TxHashRef};
+use alloy_consensus::{Header, Sealable, Sealed, Transaction as _, proofs, transaction::TxHashRef};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Bloom, TxKind};
 use lucid_storage::{
@@ -39,8 +39,7 @@ pub fn import(
     rules::check(spec, parent, &block.header)?;
     let size_bytes = check_body(spec, block)?;
     let executed = {
-        let context =
-            BlockContext { chain_id: spec.chain_id, header: &block.header, withdrawals: &block.withdrawals };
+        let context = BlockContext { chain_id: spec.chain_id, header: &block.header, withdrawals: &block.withdrawals };
         let state = LatestState::new(&*batch);
         evm::execute(&context, &block.transactions, World::new(&state, &*batch))?
     };
@@ -128,7 +127,10 @@ fn write_transactions(
     for (index, (transaction, receipt)) in (0u32..).zip(block.transactions.iter().zip(&executed.receipts)) {
         let key = TransactionKey { block: header.number, index };
         let (hash, sender, nonce) = (*transaction.tx_hash(), transaction.signer(), transaction.nonce());
-        batch.append::<Transactions>(&key, &TransactionRecord { hash, sender, nonce, raw: transaction.encoded_2718() })?;
+        batch.append::<Transactions>(
+            &key,
+            &TransactionRecord { hash, sender, nonce, raw: transaction.encoded_2718() },
+        )?;
         let cumulative = receipt.cumulative_gas_used();
         let contract_address = (transaction.kind() == TxKind::Create).then(|| sender.create(nonce));
         let record = ReceiptRecord {

@@ -4,7 +4,7 @@
 //! no value. One row for each pair, however many logs share it, so the index costs less than the logs.
 
 use super::{block::read_header, error::ChainError};
-use alloy_consensus::{ReceiptEnvelope, TxReceipt};
+use alloy_consensus::ReceiptEnvelope;
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Log};
 use lucid_storage::{Batch, Direction, Reader, Receipts, TableId};

@@ -11,9 +11,7 @@ use alloy_consensus::{
     Header, ReceiptEnvelope, Transaction as _, TxEnvelope,
     transaction::{Recovered, TxHashRef},
 };
-use alloy_eips::{
-    eip2718::Encodable2718, eip4895::Withdrawals, eip7685::Requests, eip7840::BlobParams,
-};
+use alloy_eips::{eip2718::Encodable2718, eip4895::Withdrawals, eip7685::Requests, eip7840::BlobParams};
 use alloy_evm::{
     EthEvm, EthEvmFactory, EvmEnv, EvmFactory,
     block::{BlockExecutionError, BlockExecutionResult, BlockExecutor, BlockValidationError},

@@ -15,7 +15,10 @@ use alloy_evm::{
 use alloy_primitives::Bytes;
 use alloy_rpc_types_eth::{TransactionRequest, state::StateOverride};
 use revm::{
-    context::{TxEnv, result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction}},
+    context::{
+        TxEnv,
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
+    },
     database::State,
 };
 

@@ -3,13 +3,8 @@
 use crate::state::{StateError, StateReader};
 use alloy_primitives::{Address, B256, U256};
 use lucid_storage::{Blocks, Reader};
+use revm::{Database, DatabaseRef, bytecode::Bytecode, context::DBErrorMarker, state::AccountInfo};
 use std::sync::Arc;
-use revm::{
-    Database, DatabaseRef,
-    bytecode::Bytecode,
-    context::DBErrorMarker,
-    state::AccountInfo,
-};
 
 /// Where the hash of an earlier block is found (opcode BLOCKHASH).
 pub trait BlockHashes {
@@ -46,7 +41,7 @@ impl std::fmt::Debug for World<'_> {
 /// The state could not be read while a transaction ran. Never a verdict on the transaction.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(super) struct WorldError(pub(super) Arc<StateError>);
+pub struct WorldError(Arc<StateError>);
 
 impl DBErrorMarker for WorldError {}
 

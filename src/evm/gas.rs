@@ -8,9 +8,9 @@ pub const MAX_INITCODE_BYTES: usize = revm::primitives::eip3860::MAX_INITCODE_SI
 /// The least gas limit that a transaction can have: what it costs before any code runs, or the floor for its
 /// calldata (EIP-7623), whichever is more.
 pub fn intrinsic_gas(transaction: &Transaction) -> u64 {
-    let (accounts, slots) = transaction.access_list().map_or((0, 0), |list| {
-        (list.len() as u64, list.iter().map(|item| item.storage_keys.len() as u64).sum())
-    });
+    let (accounts, slots) = transaction
+        .access_list()
+        .map_or((0, 0), |list| (list.len() as u64, list.iter().map(|item| item.storage_keys.len() as u64).sum()));
     let authorizations = transaction.authorization_list().map_or(0, |list| list.len() as u64);
     let gas = calculate_initial_tx_gas(
         SpecId::OSAKA,

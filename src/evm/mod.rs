@@ -14,5 +14,5 @@ mod gas;
 pub use block::{BlockContext, Executed, Filled, Limits, Rejected, Transaction, execute, fill};
 pub use call::{CALL_GAS_CAP, CallOutcome, Simulation};
 pub use database::{BlockHashes, World};
-pub use gas::{MAX_INITCODE_BYTES, intrinsic_gas};
 pub use error::{CallError, ExecutionError};
+pub use gas::{MAX_INITCODE_BYTES, intrinsic_gas};

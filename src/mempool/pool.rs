@@ -5,7 +5,7 @@ use crate::{
 };
 use alloy_consensus::{Transaction as _, transaction::TxHashRef};
 use alloy_primitives::{Address, B256};
-use lucid_types::ChainSpec;
+use lucid_types::{ChainSpec, TransactionRefusal as Refusal};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, HashMap},
@@ -76,25 +76,25 @@ impl Mempool {
         let transaction = validate::decode(raw, spec)?;
         let hash = *transaction.tx_hash();
         if self.by_hash.contains_key(&hash) {
-            return Err(SubmitError::AlreadyKnown);
+            return Err(Refusal::AlreadyKnown.into());
         }
         let next = validate::check(&transaction, spec, base_fee, state)?;
         self.insert(transaction, raw.len(), next)?;
         Ok(hash)
     }
 
-    fn insert(&mut self, transaction: Transaction, bytes: usize, next: u64) -> Result<(), SubmitError> {
+    fn insert(&mut self, transaction: Transaction, bytes: usize, next: u64) -> Result<(), Refusal> {
         let (address, nonce) = (transaction.signer(), transaction.nonce());
         let most = self.limits.sender_transactions;
         if nonce - next >= most as u64 {
-            return Err(SubmitError::NonceTooHigh { next, found: nonce });
+            return Err(Refusal::NonceTooHigh { next, nonce });
         }
         let sender = self.senders.get(&address);
         match sender.and_then(|sender| sender.waiting.get(&nonce)) {
-            Some(old) if !replaces(&transaction, &old.transaction) => return Err(SubmitError::Underpriced),
+            Some(old) if !replaces(&transaction, &old.transaction) => return Err(Refusal::ReplacementUnderpriced),
             Some(_) => self.remove_at(address, nonce),
             None if sender.is_some_and(|sender| sender.waiting.len() >= most) => {
-                return Err(SubmitError::SenderFull(most));
+                return Err(Refusal::AccountLimit(most));
             }
             None => self.make_room(&transaction, bytes)?,
         }
@@ -108,7 +108,7 @@ impl Mempool {
     }
 
     /// Where the pool is full, drops the last transactions of senders that pay less than the new one.
-    fn make_room(&mut self, new: &Transaction, bytes: usize) -> Result<(), SubmitError> {
+    fn make_room(&mut self, new: &Transaction, bytes: usize) -> Result<(), Refusal> {
         while self.by_hash.len() >= self.limits.transactions || self.bytes + bytes > self.limits.bytes {
             // Only a sender's last can go: the others would leave a gap.
             let last = |(address, sender): (&Address, &Sender)| {
@@ -119,7 +119,7 @@ impl Mempool {
                 Some((fee, _, address, nonce)) if fee < new.max_fee_per_gas() && address != new.signer() => {
                     self.remove_at(address, nonce);
                 }
-                _ => return Err(SubmitError::PoolFull),
+                _ => return Err(Refusal::PoolFull),
             }
         }
         Ok(())
@@ -222,6 +222,7 @@ impl Sender {
 /// Whether a transaction pays enough more, in fee and in tip, to take another's place.
 fn replaces(new: &Transaction, old: &Transaction) -> bool {
     let enough = |new: u128, old: u128| new.saturating_mul(100) >= old.saturating_mul(REPLACEMENT_PERCENT);
-    let tip = |transaction: &Transaction| transaction.max_priority_fee_per_gas().unwrap_or(transaction.max_fee_per_gas());
+    let tip =
+        |transaction: &Transaction| transaction.max_priority_fee_per_gas().unwrap_or(transaction.max_fee_per_gas());
     enough(new.max_fee_per_gas(), old.max_fee_per_gas()) && enough(tip(new), tip(old))
 }

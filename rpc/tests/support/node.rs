@@ -12,7 +12,8 @@ use lucid_rpc::{
 };
 use lucid_storage::{AnchoringStatus, Direction, Reader, Receipts, Snapshot, StoreError};
 use lucid_types::{
-    AnchorProof, AnchoringId, ChainSpec, ChunkPath, ConsensusKey, GenesisValidator, Preset, Rules, blake3,
+    AnchorProof, AnchoringId, ChainSpec, ChunkPath, ConsensusKey, GenesisValidator, Preset, Rules, TransactionRefusal,
+    blake3,
 };
 use std::{
     collections::BTreeMap,
@@ -141,10 +142,11 @@ impl NodeApi for StandIn {
     }
 
     async fn submit_transaction(&self, raw: Bytes) -> Result<B256, SubmitError> {
-        let decoded = TxEnvelope::decode_2718(&mut &raw[..]).map_err(|e| SubmitError::Malformed(e.to_string()))?;
+        let decoded =
+            TxEnvelope::decode_2718(&mut &raw[..]).map_err(|e| TransactionRefusal::Malformed(e.to_string()))?;
         let mut pool = self.pool.lock().unwrap();
         if pool.contains(&raw) {
-            return Err(SubmitError::AlreadyKnown);
+            return Err(TransactionRefusal::AlreadyKnown.into());
         }
         pool.push(raw);
         Ok(*decoded.tx_hash())
