@@ -65,7 +65,7 @@ contract LucidAnchors {
     /// @param account The account that registered the session.
     /// @param index The chunk, from 0.
     /// @param chunkHash BLAKE3 of the encrypted chunk.
-    event ChunkAnchored(bytes32 indexed sessionId, address indexed account, uint32 indexed index, bytes32 chunkHash);
+    event ChunkAnchored(bytes32 indexed sessionId, address indexed account, uint32 index, bytes32 chunkHash);
 
     mapping(address account => mapping(bytes32 sessionId => Session)) private _sessions;
     mapping(address account => mapping(bytes32 merkleRoot => bytes32 sessionId)) private _sessionOfRoot;

@@ -8,7 +8,7 @@ import {ChunkAlreadyWritten, ChunkIndexOutOfRange, UnknownSession, WriteOnceBitm
 /// @param index The chunk.
 /// @param sizeBytes The size given.
 /// @param maximum The largest size.
-error ChunkSizeOutOfRange(uint32 index, uint64 sizeBytes, uint64 maximum);
+error ChunkSizeOutOfRange(uint32 index, uint256 sizeBytes, uint64 maximum);
 
 /// @notice A batch names no chunk.
 error EmptyBatch();
@@ -68,11 +68,7 @@ contract LucidChunkStore {
     /// @param ciphertextSha256 SHA-256 of the encrypted chunk.
     /// @param sizeBytes Its size.
     event ChunkStored(
-        bytes32 indexed sessionId,
-        address indexed account,
-        uint32 indexed index,
-        bytes32 ciphertextSha256,
-        uint64 sizeBytes
+        bytes32 indexed sessionId, address indexed account, uint32 index, bytes32 ciphertextSha256, uint64 sizeBytes
     );
 
     /// @notice A chunk's status changed.
@@ -81,7 +77,7 @@ contract LucidChunkStore {
     /// @param index The chunk, from 0.
     /// @param status What became of it.
     event ChunkStatusUpdated(
-        bytes32 indexed sessionId, address indexed account, uint32 indexed index, ChunkStatus status
+        bytes32 indexed sessionId, address indexed account, uint32 index, ChunkStatus status
     );
 
     mapping(address account => mapping(bytes32 sessionId => WriteOnceBitmap.Bits)) private _stored;
@@ -89,22 +85,24 @@ contract LucidChunkStore {
     /// @notice Stores the metadata of one chunk.
     /// @param chunk The metadata.
     function storeChunk(ChunkMetadata calldata chunk) external {
-        _store(chunk, _chunkCount(chunk.sessionId));
+        _store(_stored[msg.sender][chunk.sessionId], chunk, _chunkCount(chunk.sessionId));
     }
 
     /// @notice Stores the metadata of chunks of one or more sessions, all or none.
     /// @param chunks The metadata; cheapest where the chunks of a session stand together.
     function storeChunks(ChunkMetadata[] calldata chunks) external {
         if (chunks.length == 0) revert EmptyBatch();
-        bytes32 sessionId;
-        uint32 chunkCount;
+        bytes32 sessionId = chunks[0].sessionId;
+        WriteOnceBitmap.Bits storage stored = _stored[msg.sender][sessionId];
+        uint32 chunkCount = _chunkCount(sessionId);
         for (uint256 i; i < chunks.length; ++i) {
-            // No session has the id zero, so the first chunk always asks.
-            if (i == 0 || chunks[i].sessionId != sessionId) {
-                sessionId = chunks[i].sessionId;
+            ChunkMetadata calldata chunk = chunks[i];
+            if (chunk.sessionId != sessionId) {
+                sessionId = chunk.sessionId;
+                stored = _stored[msg.sender][sessionId];
                 chunkCount = _chunkCount(sessionId);
             }
-            _store(chunks[i], chunkCount);
+            _store(stored, chunk, chunkCount);
         }
     }
 
@@ -126,8 +124,20 @@ contract LucidChunkStore {
         }
         uint256 taken = _stored[msg.sender][sessionId].setRange(firstIndex, end);
         if (taken != end) revert ChunkAlreadyWritten(sessionId, uint32(taken));
+        // Below 2^20 and so within 32 bits, as the chunk count is.
+        uint32 index = firstIndex;
         for (uint256 i; i < hashes.length; ++i) {
-            _announce(sessionId, uint32(firstIndex + i), hashes[i], sizes[i]);
+            bytes32 ciphertextSha256;
+            uint256 sizeBytes;
+            // What hashes[i] and sizes[i] give, without asking again whether i is below the two equal lengths.
+            assembly ("memory-safe") {
+                ciphertextSha256 := calldataload(add(hashes.offset, shl(5, i)))
+                sizeBytes := calldataload(add(sizes.offset, shl(5, i)))
+            }
+            _announce(sessionId, index, ciphertextSha256, sizeBytes);
+            unchecked {
+                ++index;
+            }
         }
     }
 
@@ -159,18 +169,18 @@ contract LucidChunkStore {
         if (chunkCount == 0) revert UnknownSession(msg.sender, sessionId);
     }
 
-    /// @dev Stores one chunk of a session of the sender that has `chunkCount` chunks.
-    function _store(ChunkMetadata calldata chunk, uint32 chunkCount) private {
+    /// @dev Stores one chunk of a session of the sender that has the bitmap `stored` and `chunkCount` chunks.
+    function _store(WriteOnceBitmap.Bits storage stored, ChunkMetadata calldata chunk, uint32 chunkCount) private {
         (bytes32 sessionId, uint32 index) = (chunk.sessionId, chunk.index);
         if (index >= chunkCount) revert ChunkIndexOutOfRange(sessionId, index, chunkCount);
-        if (!_stored[msg.sender][sessionId].set(index)) revert ChunkAlreadyWritten(sessionId, index);
+        if (!stored.set(index)) revert ChunkAlreadyWritten(sessionId, index);
         _announce(sessionId, index, chunk.ciphertextSha256, chunk.sizeBytes);
     }
 
     /// @dev Checks what a chunk's event says, and emits it.
-    function _announce(bytes32 sessionId, uint32 index, bytes32 ciphertextSha256, uint64 sizeBytes) private {
+    function _announce(bytes32 sessionId, uint32 index, bytes32 ciphertextSha256, uint256 sizeBytes) private {
         if (ciphertextSha256 == 0) revert ZeroValue("ciphertextSha256");
         if (sizeBytes == 0 || sizeBytes > MAX_SIZE_BYTES) revert ChunkSizeOutOfRange(index, sizeBytes, MAX_SIZE_BYTES);
-        emit ChunkStored(sessionId, msg.sender, index, ciphertextSha256, sizeBytes);
+        emit ChunkStored(sessionId, msg.sender, index, ciphertextSha256, uint64(sizeBytes));
     }
 }

@@ -26,9 +26,15 @@ error ChunkAlreadyWritten(bytes32 sessionId, uint32 index);
 /// @title Bits that are set once and never cleared, 256 to a storage slot
 /// @notice One slot for 256 chunks is what makes a chunk in a batch cheap: only the first pays for the slot.
 library WriteOnceBitmap {
+    /// @dev A struct of its own, so that its slot is worked out once for reading and writing.
+    /// @param bits 256 bits.
+    struct Word {
+        uint256 bits;
+    }
+
     /// @param words Word n holds the bits 256 n to 256 n + 255.
     struct Bits {
-        mapping(uint256 word => uint256) words;
+        mapping(uint256 index => Word) words;
     }
 
     /// @notice Sets one bit.
@@ -36,10 +42,11 @@ library WriteOnceBitmap {
     /// @param index The bit.
     /// @return fresh Whether it was clear before.
     function set(Bits storage bits, uint256 index) internal returns (bool fresh) {
-        uint256 word = bits.words[index >> 8];
+        Word storage word = bits.words[index >> 8];
+        uint256 before = word.bits;
         uint256 bit = 1 << (index & 255);
-        fresh = word & bit == 0;
-        if (fresh) bits.words[index >> 8] = word | bit;
+        fresh = before & bit == 0;
+        if (fresh) word.bits = before | bit;
     }
 
     /// @notice Sets the bits `first` to `end - 1`, a word at a time.
@@ -54,9 +61,10 @@ library WriteOnceBitmap {
             if (length > 256 - offset) length = 256 - offset;
             // Shifting by 256 gives zero, so a whole word is all ones here as well.
             uint256 mask = (type(uint256).max >> (256 - length)) << offset;
-            uint256 word = bits.words[first >> 8];
-            if (word & mask != 0) return _lowest(word & mask) | (first & ~uint256(255));
-            bits.words[first >> 8] = word | mask;
+            Word storage word = bits.words[first >> 8];
+            uint256 before = word.bits;
+            if (before & mask != 0) return _lowest(before & mask) | (first & ~uint256(255));
+            word.bits = before | mask;
             first += length;
         }
         return end;
@@ -67,7 +75,7 @@ library WriteOnceBitmap {
     /// @param index The bit.
     /// @return Whether it is set.
     function get(Bits storage bits, uint256 index) internal view returns (bool) {
-        return (bits.words[index >> 8] >> (index & 255)) & 1 == 1;
+        return (bits.words[index >> 8].bits >> (index & 255)) & 1 == 1;
     }
 
     /// @dev The place of the lowest bit of `word`, which is not zero. Only a call that reverts comes here.

@@ -11,7 +11,7 @@ sol! {
         event ChunkAnchored(
             bytes32 indexed sessionId,
             address indexed account,
-            uint32 indexed index,
+            uint32 index,
             bytes32 chunkHash
         );
         event SessionRegistered(
@@ -67,13 +67,13 @@ sol! {
         event ChunkStatusUpdated(
             bytes32 indexed sessionId,
             address indexed account,
-            uint32 indexed index,
+            uint32 index,
             ChunkStatus status
         );
         event ChunkStored(
             bytes32 indexed sessionId,
             address indexed account,
-            uint32 indexed index,
+            uint32 index,
             bytes32 ciphertextSha256,
             uint64 sizeBytes
         );
@@ -94,7 +94,7 @@ sol! {
         error ChunkAlreadyWritten(bytes32 sessionId, uint32 index);
         error ChunkIndexOutOfRange(bytes32 sessionId, uint256 index, uint32 chunkCount);
         error ChunkNotStored(bytes32 sessionId, uint32 index);
-        error ChunkSizeOutOfRange(uint32 index, uint64 sizeBytes, uint64 maximum);
+        error ChunkSizeOutOfRange(uint32 index, uint256 sizeBytes, uint64 maximum);
         error EmptyBatch();
         error LengthMismatch(uint256 hashes, uint256 sizes);
         error UnknownSession(address account, bytes32 sessionId);

@@ -14,6 +14,7 @@
 //! `uint8 place` (index in `_members` plus one), `uint8 standing` · 1 `bytes32 keyX` · 2 `address pool`,
 //! `uint8 keyPrefix` (2 or 3, as in a compressed point) · 3 `address requestedPool`.
 
+use crate::GenesisValidator;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use std::collections::BTreeMap;
 
@@ -45,6 +46,16 @@ pub struct GenesisNode {
     pub operator: Address,
     /// Its consensus key, uncompressed: x and then y, without the leading 0x04.
     pub consensus_key: [u8; 64],
+}
+
+impl From<&GenesisValidator> for GenesisNode {
+    fn from(validator: &GenesisValidator) -> Self {
+        Self {
+            node: validator.node,
+            operator: validator.operator,
+            consensus_key: validator.consensus_key.to_uncompressed(),
+        }
+    }
 }
 
 /// The slots of `LucidNodes` that are not zero in genesis, in rising order of the slot.
