@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn gas_limits_lie_above_what_was_measured_and_not_far() {
-        // Gas used by the contracts' code under the Osaka rules, fresh storage, by first chunk and number of chunks.
+        // Gas used by the contracts' code under the Osaka rules, by first chunk and number of chunks, one after another.
         let measured =
             [(0, 1, 54_301), (2, 100, 357_967), (256, 256, 880_771), (0, 400, 1_369_758), (400, 400, 1_375_169)];
         for (first, count, used) in measured {
