@@ -238,7 +238,12 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_bit_is_refused(count in 1u32..70, index in any::<u32>(), level in any::<usize>(), bit in 0usize..256) {
+        fn a_flipped_bit_is_refused(
+            count in 1u32..70,
+            index in any::<u32>(),
+            level in any::<usize>(),
+            bit in 0usize..256,
+        ) {
             let tree = tree(count);
             let good = tree.path(index % count).unwrap();
             let flip = |word: &mut B256| word[bit / 8] ^= 1 << (bit % 8);

@@ -61,7 +61,7 @@ pub enum ReadError {
     #[error("{} is empty; the recorder did not finish it: complete or remove it", .0.display())]
     EmptyChunk(PathBuf),
     /// A chunk larger than the contract takes.
-    #[error("{} has {size_bytes} bytes, and a chunk at most {MAX_CHUNK_BYTES}; cut it into smaller chunks", path.display())]
+    #[error("{} has {size_bytes} bytes, and a chunk at most {MAX_CHUNK_BYTES}; cut it", path.display())]
     ChunkTooLarge {
         /// The file.
         path: PathBuf,

@@ -104,7 +104,11 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_is_refused_by_its_own_name(part in 0..9usize, byte in any::<prop::sample::Index>(), bit in 0..8u8) {
+    fn a_flipped_bit_is_refused_by_its_own_name(
+        part in 0..9usize,
+        byte in any::<prop::sample::Index>(),
+        bit in 0..8u8,
+    ) {
         let mut proof = PROOF.clone();
         let flip = |bytes: &mut [u8]| bytes[byte.index(bytes.len())] ^= 1 << bit;
         let flip_bytes = |bytes: &mut Bytes| {
@@ -140,7 +144,10 @@ proptest! {
     }
 
     #[test]
-    fn nodes_of_any_bytes_are_refused_or_walked(nodes in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..4), index in any::<u64>()) {
+    fn nodes_of_any_bytes_are_refused_or_walked(
+        nodes in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..4),
+        index in any::<u64>(),
+    ) {
         let path: Vec<Bytes> = nodes.into_iter().map(Bytes::from).collect();
         let root = path.first().map_or(B256::ZERO, keccak256);
         prop_assert!(receipt_at(root, index, &path).is_err());
@@ -148,7 +155,10 @@ proptest! {
 
     /// Bytes near to a node reach further into the decoder than random ones.
     #[test]
-    fn nodes_near_to_real_ones_lead_to_the_receipt_or_nowhere(byte in any::<prop::sample::Index>(), value in any::<u8>()) {
+    fn nodes_near_to_real_ones_lead_to_the_receipt_or_nowhere(
+        byte in any::<prop::sample::Index>(),
+        value in any::<u8>(),
+    ) {
         let index = PROOF.transaction_index;
         let real = receipt_at(keccak256(&PROOF.receipt_path[0]), index, &PROOF.receipt_path).unwrap();
         let mut path = PROOF.receipt_path.clone();
@@ -160,7 +170,10 @@ proptest! {
     }
 
     #[test]
-    fn receipts_of_any_kind_get_a_verdict_even_when_they_are_final(byte in any::<prop::sample::Index>(), value in any::<u8>()) {
+    fn receipts_of_any_kind_get_a_verdict_even_when_they_are_final(
+        byte in any::<prop::sample::Index>(),
+        value in any::<u8>(),
+    ) {
         let mut proof = Draft { transactions: 1, index: 0, ..Draft::default() }.proof();
         let mut leaf = proof.receipt_path[0].to_vec();
         let place = byte.index(leaf.len());
