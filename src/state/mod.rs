@@ -4,7 +4,7 @@
 //! Rule of the room: it knows no block, no transaction and no clock. It turns [`StateChanges`] into rows of a batch,
 //! and rows of a snapshot or batch into values. It commits nothing, and imports no other room.
 //!
-//! What holds after every [`apply`]:
+//! What holds after every [`apply()`]:
 //! - The tries hold exactly the rows' accounts and slots, and the root that is returned is theirs. Accounts carry
 //!   the root of their storage trie; a slot of zero has no row and no leaf.
 //! - The state's rows are those of the head. Every older state, down to [`HISTORY_BLOCKS`] back, is the latest one
@@ -13,7 +13,7 @@
 //! - The same changes over the same state write the same rows: nothing depends on a map's order.
 //! - Damaged rows are errors, never panics and never other values in silence where the row no longer decodes.
 //!
-//! An error in the midst of [`apply`] leaves a batch half written. It must be dropped, not committed.
+//! An error in the midst of [`apply()`] leaves a batch half written. It must be dropped, not committed.
 
 mod apply;
 mod changes;

@@ -133,7 +133,8 @@ fn complete_from<R: Reader>(reader: &R) -> Result<u64, StateError> {
 /// Deletes at most `limit` rows of blocks below `below_height`, oldest first, and returns how many. States below
 /// `below_height - 1` can no longer be read from now on, even if rows of theirs remain.
 ///
-/// Deletion is the slow side of the store, so call this with a small limit as each block is committed.
+/// Deletion is the slow side of the store, so call this with a small limit in the batch of each block. All of
+/// [`HISTORY_BLOCKS`] stay readable with `(head + 1).saturating_sub(HISTORY_BLOCKS)` as `below_height`.
 pub fn prune_undo(batch: &mut Batch, below_height: u64, limit: usize) -> Result<usize, StateError> {
     let end = below_height.to_be_bytes();
     let mut keys = Vec::new();
