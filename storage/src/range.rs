@@ -240,6 +240,8 @@ mod tests {
                 agrees(&batch, &model, lower, upper)?;
                 agrees(&snapshot, &before, lower, upper)?;
             }
+            store.commit(batch).unwrap();
+            agrees(&store.snapshot().unwrap(), &model, Bound::Unbounded, Bound::Unbounded)?;
         }
     }
 

@@ -185,13 +185,14 @@ store_tables! {
         Code "code", writer: "state",
             "keccak256 of the code (32)" => "the code";
         AccountTrie "account_trie", writer: "state",
-            "path of the node, a nibble to a byte" => "RLP of the node";
+            "path of the node, two nibbles to a byte; its length in nibbles (1)" => "RLP of the node";
         StorageTrie "storage_trie", writer: "state",
-            "keccak256 of the address (32), path of the node, a nibble to a byte" => "RLP of the node";
+            "keccak256 of the address (32), then as in account_trie" => "RLP of the node";
         UndoLog "undo_log", writer: "state",
-            "height (8)" => "what accounts and slots held before the block";
+            "height (8), kind (1: 0 account, 1 slot), address (20), slot (32); eight zero bytes"
+                => "the account or slot before the block; the lowest height that is complete (8)";
         LogIndex "log_index", writer: "chain",
-            "kind (1), address or topic, height (8), log index (4)" => "place of the transaction in the block (4)";
+            "kind (1: 0 address, 1 to 4 the topic's place), address (20) or topic (32), height (8)" => "nothing";
         Seals "seals" (height): u64 => Seal, writer: "consensus",
             "height" => "the block's seal";
         ValidatorSets "validator_sets", writer: "consensus",
