@@ -1,5 +1,6 @@
 use crate::state::StateError;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use lucid_types::TransactionRefusal;
 use std::sync::Arc;
 
 /// Why a block could not be run.
@@ -29,10 +30,29 @@ pub enum CallError {
     /// The code reverted, with this data.
     #[error("execution reverted")]
     Reverted(Bytes),
-    /// The code stopped abnormally: out of gas, an invalid opcode, a full stack.
+    /// The gas was used up.
+    #[error("out of gas")]
+    OutOfGas {
+        /// Gas it had.
+        gas_limit: u64,
+    },
+    /// The code stopped abnormally: an invalid opcode, a full stack. In geth's words.
     #[error("{0}")]
     Halted(String),
-    /// The request is no transaction that could run on this state.
+    /// A transaction like this would be refused.
+    #[error(transparent)]
+    Refused(TransactionRefusal),
+    /// The account that calls cannot pay.
+    #[error("insufficient funds for gas * price + value: address {address} have {balance} want {cost}")]
+    InsufficientFunds {
+        /// Who calls.
+        address: Address,
+        /// What it has, in wei.
+        balance: U256,
+        /// What the call costs, in wei.
+        cost: U256,
+    },
+    /// Fields that contradict each other, or that no transaction has.
     #[error("{0}")]
     Invalid(String),
     /// No gas limit up to the allowance lets the call succeed.
@@ -41,6 +61,9 @@ pub enum CallError {
         /// What the sender or the cap allows.
         allowance: u64,
     },
+    /// The deadline came before the end.
+    #[error("the call did not end in time")]
+    TimedOut,
     /// The state could not be read.
     #[error("the state cannot be read: {0}")]
     State(Arc<StateError>),

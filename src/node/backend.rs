@@ -1,0 +1,264 @@
+//! What the RPC server asks of the node. Wire types and limits are the server's matter; here typed questions get typed
+//! answers from a snapshot, the pool and the anchorings.
+
+use super::{clock::unix_now, state::Node};
+use crate::{
+    anchoring::{self, MerkleTree},
+    chain::{self, ChainError, LogFilter},
+    evm::{self, Simulation, World},
+    keys::DEV_ACCOUNTS,
+    mempool,
+    state::{HistoricalState, LatestState, StateError, StateReader},
+};
+use alloy_consensus::{Header, Sealed};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use lucid_rpc::{
+    self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
+    MerkleError, NodeApi, PendingTransaction, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor,
+    VerifyError, VerifyRequest,
+};
+use lucid_storage::{Reader, Snapshot};
+use lucid_types::{AnchorProof, Rules};
+use std::sync::Arc;
+use tracing::error;
+
+/// What is offered as a tip, in wei per gas: no block here has been full for long, so one gwei is always enough.
+const SUGGESTED_TIP: u128 = 1_000_000_000;
+
+/// A node as the RPC server sees it.
+#[derive(Debug)]
+pub(super) struct Backend {
+    node: Arc<Node>,
+    info: ChainInfo,
+}
+
+impl Backend {
+    pub(super) fn new(node: Arc<Node>) -> Self {
+        let info = ChainInfo {
+            genesis_hash: node.genesis_hash,
+            spec: Arc::new(node.spec.clone()),
+            client_version: client_version(),
+            node_address: node.keys.account().address(),
+        };
+        Self { node, info }
+    }
+
+    /// Runs `read` on the state after `block`.
+    fn at<T>(
+        &self,
+        block: u64,
+        read: impl FnOnce(&Snapshot, &dyn StateReader) -> Result<T, StateError>,
+    ) -> Result<T, rpc::StateError> {
+        let snapshot = NodeApi::snapshot(self)?;
+        let head = chain::read_head(&snapshot).map_err(chain_fault)?.number;
+        let answer = if block == head {
+            read(&snapshot, &LatestState::new(&snapshot))
+        } else {
+            HistoricalState::new(&snapshot, block, head).and_then(|state| read(&snapshot, &state))
+        };
+        answer.map_err(state_fault)
+    }
+
+    /// Runs `run` on the state after a block, in an environment like that block's.
+    fn simulate<T>(
+        &self,
+        block: u64,
+        run: impl FnOnce(Simulation<'_>) -> Result<T, evm::CallError>,
+    ) -> Result<T, CallError> {
+        let snapshot = NodeApi::snapshot(self)?;
+        let header: Sealed<Header> = chain::read_header(&snapshot, block)
+            .map_err(chain_fault)?
+            .ok_or(rpc::NodeError::Corrupt("block"))?;
+        let outcome = self.at(block, |snapshot, state| {
+            Ok(run(Simulation::new(self.node.spec.chain_id, &header, World::new(state, snapshot))))
+        });
+        outcome?.map_err(call_fault)
+    }
+}
+
+/// Name, version and platform, as `web3_clientVersion` answers.
+fn client_version() -> String {
+    format!("lucid-node/v{}/{}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)
+}
+
+impl NodeApi for Backend {
+    fn snapshot(&self) -> Result<Snapshot, rpc::NodeError> {
+        Ok(self.node.store.snapshot()?)
+    }
+
+    fn chain_info(&self) -> ChainInfo {
+        self.info.clone()
+    }
+
+    fn sync_progress(&self) -> Option<SyncProgress> {
+        None
+    }
+
+    fn dev_accounts(&self) -> Vec<Address> {
+        match self.node.spec.rules {
+            Rules::Dev => DEV_ACCOUNTS.iter().map(|account| account.address()).collect(),
+            Rules::Poot => Vec::new(),
+        }
+    }
+
+    fn next_base_fee(&self) -> u64 {
+        self.node.head().next_base_fee()
+    }
+
+    fn suggested_tip(&self) -> u128 {
+        SUGGESTED_TIP
+    }
+
+    fn account(&self, address: Address, block: u64) -> Result<rpc::AccountInfo, rpc::StateError> {
+        let account = self.at(block, |_, state| state.account(address))?;
+        Ok(account.map_or_else(rpc::AccountInfo::default, |account| rpc::AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+        }))
+    }
+
+    fn code(&self, address: Address, block: u64) -> Result<Bytes, rpc::StateError> {
+        self.at(block, |_, state| match state.account(address)? {
+            Some(account) => state.code(account.code_hash),
+            None => Ok(Bytes::new()),
+        })
+    }
+
+    fn storage(&self, address: Address, slot: B256, block: u64) -> Result<B256, rpc::StateError> {
+        self.at(block, |_, state| state.storage(address, slot.into())).map(|value: U256| value.into())
+    }
+
+    fn call(&self, request: CallRequest) -> Result<Bytes, CallError> {
+        let limits = evm::CallLimits { gas_cap: request.gas_cap, deadline: request.deadline };
+        self.simulate(request.block, |simulation| simulation.call(request.transaction, request.overrides, limits))
+    }
+
+    fn estimate_gas(&self, request: CallRequest) -> Result<u64, CallError> {
+        let limits = evm::CallLimits { gas_cap: request.gas_cap, deadline: request.deadline };
+        self.simulate(request.block, |simulation| {
+            simulation.estimate_gas(request.transaction, request.overrides, limits)
+        })
+    }
+
+    async fn submit_transaction(&self, raw: Bytes) -> Result<B256, SubmitError> {
+        let node = Arc::clone(&self.node);
+        let added = tokio::task::spawn_blocking(move || node.submit(&raw)).await;
+        added.map_err(|_| rpc::NodeError::Stopping)?.map_err(submit_fault)
+    }
+
+    fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction> {
+        let pool = self.node.pool();
+        let transaction = pool.get(&hash)?;
+        Some(PendingTransaction { transaction: transaction.inner().clone(), sender: transaction.signer() })
+    }
+
+    fn pending_nonce(&self, address: Address) -> Result<u64, rpc::StateError> {
+        self.node.next_nonce(address).map_err(state_fault)
+    }
+
+    fn log_candidates(&self, query: &LogQuery, limit: usize) -> Result<Vec<(u64, u32)>, rpc::NodeError> {
+        let filter = LogFilter {
+            heights: query.from_block..=query.to_block,
+            addresses: query.addresses.clone(),
+            topics: query.topics.clone(),
+        };
+        chain::find_logs(&NodeApi::snapshot(self)?, &filter, limit).map_err(chain_fault)
+    }
+
+    async fn anchor_session(&self, request: AnchorRequest) -> Result<AnchorAccepted, AnchorError> {
+        let node = Arc::clone(&self.node);
+        let accepted = tokio::task::spawn_blocking(move || node.accept_anchoring(request)).await;
+        accepted.map_err(|_| rpc::NodeError::Stopping)?
+    }
+
+    fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError> {
+        self.node.build_anchor_proof(&request)
+    }
+
+    fn verify_anchor_proof(&self, request: VerifyRequest) -> Result<VerifiedAnchor, VerifyError> {
+        let genesis_hash = request.genesis_hash.unwrap_or(self.node.genesis_hash);
+        let checked = anchoring::check(&request.proof, genesis_hash).map_err(|e| VerifyError::Failed(e.to_string()))?;
+        if let Some(account) = request.account.filter(|account| *account != checked.account) {
+            let found = checked.account;
+            return Err(VerifyError::Failed(format!("the session was registered by {found}, not by {account}")));
+        }
+        Ok(VerifiedAnchor {
+            session_id: checked.session_id,
+            account: checked.account,
+            owner: checked.owner,
+            merkle_root: checked.merkle_root,
+            manifest_hash: checked.manifest_hash,
+            chunk_count: checked.chunk_count,
+            chunks: checked.chunk_indexes().collect(),
+            block_number: checked.block_number,
+            block_hash: checked.block_hash,
+            block_timestamp: checked.block_time,
+            genesis_hash,
+        })
+    }
+
+    fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleBuilt, MerkleError> {
+        let count = leaves.len();
+        let tree = MerkleTree::new(leaves.to_vec()).map_err(|error| match error {
+            anchoring::MerkleError::NoLeaves => MerkleError::Empty,
+            _ => MerkleError::TooHigh { leaves: count, height_max: anchoring::MAX_TREE_HEIGHT as u32 },
+        })?;
+        let path = |index: &u32| tree.path(*index).map_err(|_| MerkleError::NoSuchLeaf { index: *index, leaves: count });
+        Ok(MerkleBuilt {
+            merkle_root: tree.root(),
+            height: tree.height() as u32,
+            paths: indexes.iter().map(path).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// A fault of the chain room that is not the caller's.
+pub(super) fn chain_fault(fault: ChainError) -> rpc::NodeError {
+    match fault {
+        ChainError::Store(error) => rpc::NodeError::Store(error),
+        fault => {
+            error!(%fault, "the chain cannot be read");
+            rpc::NodeError::Corrupt("part of the chain")
+        }
+    }
+}
+
+pub(super) fn state_fault(fault: StateError) -> rpc::StateError {
+    match fault {
+        StateError::HistoryPruned { height, oldest } => rpc::StateError::NotKept { block: height, oldest },
+        StateError::Store(error) => rpc::NodeError::Store(error).into(),
+        fault => {
+            error!(%fault, "the state cannot be read");
+            rpc::NodeError::Corrupt("part of the state").into()
+        }
+    }
+}
+
+pub(super) fn submit_fault(fault: mempool::SubmitError) -> SubmitError {
+    match fault {
+        mempool::SubmitError::Refused(refusal) => SubmitError::Refused(refusal),
+        mempool::SubmitError::State(fault) => {
+            error!(%fault, "the state cannot be read");
+            SubmitError::Node(rpc::NodeError::Corrupt("part of the state"))
+        }
+    }
+}
+
+fn call_fault(fault: evm::CallError) -> CallError {
+    match fault {
+        evm::CallError::Reverted(data) => CallError::Reverted { data },
+        evm::CallError::OutOfGas { gas_limit } => CallError::OutOfGas { gas_limit },
+        evm::CallError::GasAllowance { allowance } => CallError::GasRequiredExceedsAllowance { allowance },
+        evm::CallError::Halted(reason) => CallError::Halted { reason },
+        evm::CallError::Refused(refusal) => CallError::Refused(refusal),
+        evm::CallError::InsufficientFunds { address, balance, cost } => {
+            CallError::InsufficientFunds { address, balance, cost }
+        }
+        evm::CallError::Invalid(text) => CallError::Invalid(text),
+        evm::CallError::TimedOut => CallError::TimedOut { timeout_ms: rpc::limits::CALL_TIMEOUT_MS },
+        evm::CallError::State(fault) => {
+            error!(%fault, "the state cannot be read");
+            rpc::NodeError::Corrupt("part of the state").into()
+        }
+    }
+}
