@@ -10,8 +10,9 @@ pub const MAX_RESPONSE_BODY_BYTES: u32 = 16 * 1024 * 1024;
 /// Most calls in one batch.
 pub const MAX_BATCH_CALLS: u32 = 50;
 
-/// Most open connections. One more waits in the listen queue of the kernel until another closes.
-pub const MAX_CONNECTIONS: usize = 128;
+/// Most open connections; each may hold a body of [`MAX_REQUEST_BODY_BYTES`]. One more waits in the listen queue
+/// of the kernel until another closes.
+pub const MAX_CONNECTIONS: usize = 64;
 
 /// How long a connection may take to send a request's head, which is also how long an idle one stays open.
 pub const HEADER_READ_TIMEOUT_MS: u64 = 30_000;

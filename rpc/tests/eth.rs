@@ -203,6 +203,25 @@ async fn logs_are_found_by_address_topic_block_and_by_nothing_at_all() {
 }
 
 #[tokio::test]
+async fn logs_have_a_bound_in_blocks_and_one_in_results() {
+    let chain = TestChain::short();
+    chain.set_head(20_000);
+    let served = serve(chain).await;
+    let range = |to: u64| json!([{ "fromBlock": "0x1", "toBlock": format!("{to:#x}"), "address": CONTRACT }]);
+    assert_eq!(served.call("eth_getLogs", range(10_000)).await.as_array().unwrap().len(), 3);
+    let (code, text, _) = served.fail("eth_getLogs", range(10_001)).await;
+    assert_eq!((code, text.as_str()), (-32005, "query exceeds max block range 10000"));
+
+    for filter in [json!([{}]), json!([{ "address": CONTRACT }])] {
+        let served = serve(TestChain::with_logs(10_000)).await;
+        assert_eq!(served.call("eth_getLogs", filter.clone()).await.as_array().unwrap().len(), 10_000);
+        let served = serve(TestChain::with_logs(10_001)).await;
+        let (code, text, _) = served.fail("eth_getLogs", filter).await;
+        assert!(code == -32005 && text.starts_with("query returned more than 10000 results"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn fee_history_has_one_base_fee_more_than_blocks() {
     let served = serve(TestChain::short()).await;
     let history = served.call("eth_feeHistory", json!(["0x2", "latest", [0, 50, 100]])).await;

@@ -10,8 +10,10 @@ use std::future::Future;
 
 /// What a node offers to those who call it.
 ///
-/// Functions that are not asynchronous may read the disk or execute; the interface calls them on threads for
-/// blocking work and bounds how many run at once. Asynchronous ones run to their end even when the caller hangs up. `block` is always the height of a block that the node has.
+/// Functions that can fail may read the disk or execute: the interface calls them on threads that may block, and
+/// bounds how many run at once. The others are called from asynchronous code and answer from memory at once.
+/// Asynchronous functions run to their end even when the caller hangs up. `block` is always the height of a
+/// block that the node has.
 pub trait NodeApi: Send + Sync + 'static {
     /// A consistent view of the store, at the last block that is on disk or later.
     fn snapshot(&self) -> Result<Snapshot, NodeError>;
@@ -49,14 +51,15 @@ pub trait NodeApi: Send + Sync + 'static {
     /// Checks a signed transaction (EIP-2718 bytes) and puts it into the pool. Answers with its hash.
     fn submit_transaction(&self, raw: Bytes) -> impl Future<Output = Result<B256, SubmitError>> + Send;
 
-    /// A transaction that waits in the pool.
+    /// A transaction that waits in the pool. One that leaves it for a block is in a snapshot before it leaves.
     fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction>;
 
     /// The nonce that an account's next transaction has after all that wait in the pool.
     fn pending_nonce(&self, address: Address) -> Result<u64, StateError>;
 
-    /// Transactions `(block, index)`, in chain order, whose receipts may hold a log that matches: every match is
-    /// among them, and the interface filters once more. At most `limit` of them, the first ones.
+    /// Transactions `(block, index)`, in chain order and each once, whose receipts may hold a log that matches:
+    /// every match is among them, and the interface filters once more. At most `limit` of them, the first ones.
+    /// The query has an address or a topic.
     fn log_candidates(&self, query: &LogQuery, limit: usize) -> Result<Vec<(u64, u32)>, NodeError>;
 
     /// Takes a session to be anchored. The answer is given once the job is on disk.

@@ -13,7 +13,7 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bloom, Bytes, Log, Signature, TxKind, U256, address, keccak256};
 use k256::ecdsa::SigningKey;
 use lucid_storage::{
-    AnchoringStatus, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Meta, Options,
+    AnchoringStatus, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Meta, Options, Reader,
     ReceiptRecord, Receipts, SessionKey, SessionRecord, Sessions, Store, TransactionKey, TransactionRecord,
     Transactions,
 };
@@ -129,6 +129,24 @@ impl TestChain {
         chain.put_block(header, one_of_each_type(), &logs);
         chain.put_block(Self::header(2), Vec::new(), &[]);
         chain
+    }
+
+    /// Genesis and a block whose one transaction logs so many events.
+    pub(crate) fn with_logs(count: usize) -> Self {
+        let chain = Self::empty();
+        chain.put_block(Self::header(0), Vec::new(), &[]);
+        let log = Log::new_unchecked(CONTRACT, Vec::new(), Bytes::new());
+        let header = Header { logs_bloom: [&log].into_iter().collect(), ..Self::header(1) };
+        chain.put_block(header, vec![waiting_transaction()], &[vec![log; count]]);
+        chain
+    }
+
+    /// Says that the chain has this height, without the blocks that would lead there.
+    pub(crate) fn set_head(&self, height: u64) {
+        let mut batch = self.store.begin().unwrap();
+        let head = self.store.snapshot().unwrap().get::<BlockchainState>(&Current).unwrap().unwrap();
+        batch.put::<BlockchainState>(&Current, &BlockchainStateRecord { height, ..head }).unwrap();
+        self.store.commit(batch).unwrap();
     }
 
     /// Blocks of a foreign chain as they stand in a file: RLP one after the other.

@@ -17,8 +17,11 @@ pub(super) fn logs(api: &impl NodeApi, view: &ChainView, filter: &Filter) -> Res
     if query.addresses.is_empty() && query.topics.iter().all(Vec::is_empty) {
         found.scan()?;
     } else {
-        // One more than may be answered, so that too many are seen as such.
+        // One more than are looked at, so that a list that was cut off is never taken for a whole one.
         let candidates = api.log_candidates(&query, MAX_LOG_RESULTS + 1)?;
+        if candidates.len() > MAX_LOG_RESULTS {
+            return Err(too_many());
+        }
         found.look_at(&candidates)?;
     }
     Ok(found.logs)
@@ -121,9 +124,12 @@ impl Found<'_> {
         let placed = wire::logs(receipt, record, transaction.hash, index, block);
         self.logs.extend(placed.logs().iter().filter(|log| self.filter.matches(&log.inner)).cloned());
         if self.logs.len() > MAX_LOG_RESULTS {
-            let text = format!("query returned more than {MAX_LOG_RESULTS} results; ask for fewer blocks");
-            return Err(RpcError::LimitExceeded(text));
+            return Err(too_many());
         }
         Ok(())
     }
+}
+
+fn too_many() -> RpcError {
+    RpcError::LimitExceeded(format!("query returned more than {MAX_LOG_RESULTS} results; ask for fewer blocks"))
 }
