@@ -15,10 +15,7 @@ use alloy_evm::{
 use alloy_primitives::Bytes;
 use alloy_rpc_types_eth::{TransactionRequest, state::StateOverride};
 use revm::{
-    context::{
-        TxEnv,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
-    },
+    context::{TxEnv, result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction}},
     database::State,
 };
 
@@ -34,15 +31,6 @@ const CALL_STIPEND: u64 = 2_300;
 
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
-
-/// L.
-#[derive(Debug, Clone, Copy)]
-pub struct CallLimits {
-    /// G.
-    pub gas_cap: u64,
-    /// D.
-    pub deadline: std::time::Instant,
-}
 
 /// A call that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,18 +62,19 @@ impl<'a> Simulation<'a> {
     pub fn call(
         &self,
         mut request: TransactionRequest,
-        overrides: StateOverride,
-        _limits: CallLimits,
-    ) -> Result<Bytes, CallError> {
+        overrides: Option<StateOverride>,
+    ) -> Result<CallOutcome, CallError> {
         let env = self.env(&request);
         request.gas = Some(request.gas.unwrap_or(CALL_GAS_CAP).min(CALL_GAS_CAP));
-        let mut state = self.state(Some(overrides))?;
+        let mut state = self.state(overrides)?;
         let mut tx = tx_env(request, &env)?;
         if tx.gas_price > 0 {
             tx.gas_limit = tx.gas_limit.min(allowance(&mut state, &tx)?);
         }
         match run(&mut state, env, tx)? {
-            ExecutionResult::Success { output, .. } => Ok(output.into_data()),
+            ExecutionResult::Success { gas, output, .. } => {
+                Ok(CallOutcome { output: output.into_data(), gas_used: gas.tx_gas_used() })
+            }
             other => Err(failure(other)),
         }
     }
@@ -94,14 +83,13 @@ impl<'a> Simulation<'a> {
     pub fn estimate_gas(
         &self,
         mut request: TransactionRequest,
-        overrides: StateOverride,
-        _limits: CallLimits,
+        overrides: Option<StateOverride>,
     ) -> Result<u64, CallError> {
         let env = self.env(&request);
         let cap = alloy_eips::eip7825::MAX_TX_GAS_LIMIT_OSAKA.min(self.header.gas_limit);
         let mut high = request.gas.unwrap_or(cap).min(cap);
         request.gas = Some(high);
-        let mut state = self.state(Some(overrides))?;
+        let mut state = self.state(overrides)?;
         let mut tx = tx_env(request, &env)?;
         if tx.gas_price > 0 {
             high = high.min(allowance(&mut state, &tx)?);
