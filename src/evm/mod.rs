@@ -21,5 +21,5 @@ mod tests;
 pub use block::{BlockContext, Executed, Filled, Limits, Rejected, Transaction, execute, fill};
 pub use call::{CallLimits, Simulation};
 pub use database::{BlockHashes, World};
-pub use gas::{MAX_INITCODE_BYTES, intrinsic_gas};
 pub use error::{CallError, ExecutionError};
+pub use gas::{MAX_INITCODE_BYTES, intrinsic_gas};
