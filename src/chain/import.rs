@@ -61,6 +61,11 @@ fn check_body(spec: &ChainSpec, block: &RecoveredBlock) -> Result<u64, Invalid> 
     if found == 0 && spec.rules == Rules::Poot {
         return Err(Invalid::Empty);
     }
+    if let Some(blobs) = block.transactions.iter().find(|transaction| transaction.is_eip4844()) {
+        return Err(Invalid::Blobs(*blobs.tx_hash()));
+    }
+    // Minting pays for work of other operators' nodes, and no rule here gives any yet.
+    rules::equal("withdrawals", block.withdrawals.len(), 0)?;
     let most = spec.parameters.block_transactions_max;
     if found > most {
         return Err(Invalid::TooManyTransactions { found, most });

@@ -15,6 +15,9 @@ mod import;
 mod logs;
 mod rules;
 
+#[cfg(test)]
+mod tests;
+
 pub use block::{Block, RecoveredBlock, decode_header, decode_transaction, read_block, read_head, read_header};
 pub use build::{BlockAttributes, Built, build};
 pub use error::{ChainError, Invalid};
