@@ -239,6 +239,25 @@ impl Mempool {
     }
 }
 
+#[cfg(test)]
+impl Mempool {
+    /// Checks what holds after every call.
+    pub(super) fn check(&self) {
+        let waiting = self.senders.iter().flat_map(|(address, sender)| {
+            assert!(!sender.waiting.is_empty() && sender.waiting.len() <= self.limits.sender_transactions);
+            sender.waiting.iter().map(|(nonce, waiting)| (*address, *nonce, waiting))
+        });
+        let (mut count, mut bytes) = (0, 0);
+        for (address, nonce, waiting) in waiting {
+            assert_eq!(self.by_hash.get(waiting.transaction.tx_hash()), Some(&(address, nonce)));
+            assert_eq!((waiting.transaction.signer(), waiting.transaction.nonce()), (address, nonce));
+            (count, bytes) = (count + 1, bytes + waiting.bytes);
+        }
+        assert_eq!((self.by_hash.len(), self.bytes), (count, bytes));
+        assert!(count <= self.limits.transactions && bytes <= self.limits.bytes);
+    }
+}
+
 /// What orders the heads of the senders: tip, then arrival.
 type Head = (u128, Reverse<u64>, Address, u64);
 
