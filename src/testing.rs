@@ -1,7 +1,9 @@
 //! What the tests of several rooms share: a chain in a temporary store, accounts with money, signed transactions.
 
 use crate::{
-    chain::{self, BlockAttributes, Built, ChainError, Imported, RecoveredBlock, genesis_contract_hashes, write_genesis},
+    chain::{
+        self, BlockAttributes, Built, ChainError, Imported, RecoveredBlock, genesis_contract_hashes, write_genesis,
+    },
     evm::Transaction,
     keys::SecretKey,
 };

@@ -233,15 +233,15 @@ impl Solo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        chain,
+        testing::{TestChain, Tx, key},
+    };
     use alloy_consensus::Sealable;
     use lucid_types::{ConsensusKey, GenesisValidator, Params, Preset};
     use std::collections::BTreeMap;
 
     const GENESIS: B256 = B256::repeat_byte(0x6e);
-
-    fn key(seed: u8) -> SecretKey {
-        SecretKey::from_bytes(&[seed; 32]).unwrap()
-    }
 
     fn spec(rules: Rules, seeds: &[u8]) -> ChainSpec {
         let validators: Vec<_> = seeds
@@ -325,6 +325,73 @@ mod tests {
         assert_eq!(judge(&|s| s.proposal_signature[0] ^= 1), SealError::Proposal);
         let forged = judge(&|s| s.certificate.signatures[0].signature[0] ^= 1);
         assert_eq!(forged, SealError::Certificate(CertificateError::BadSignature(good.leader)));
+    }
+
+    #[test]
+    fn a_header_that_the_leader_could_not_have_made_is_refused_however_well_it_is_sealed() {
+        let judge = |rules, change: &dyn Fn(&mut Header)| {
+            let solo = solo(rules);
+            let parent = Header::default();
+            let (good, seal) = sealed(&solo, &parent, None);
+            let mut header = good.into_inner();
+            change(&mut header);
+            let header = header.seal_slow();
+            let seal = solo.seal(&header, seal.vrf_proof);
+            solo.chain.verify(&parent, None, &header, &seal)
+        };
+        let other_set = spec(Rules::Poot, &[2]).genesis_set().unwrap();
+        for rules in [Rules::Dev, Rules::Poot] {
+            let next_set = ExtraData::new(ROUND, &solo(rules).chain.set);
+            let of_round_1 = ExtraData { round: 1, ..next_set }.encode();
+            let of_other_set = ExtraData::new(ROUND, &other_set).encode();
+            assert_eq!(judge(rules, &|_| ()), Ok(()));
+            assert_eq!(judge(rules, &|h| h.mix_hash.0[0] ^= 1), Err(SealError::MixHash));
+            assert_eq!(
+                judge(rules, &|h| h.parent_beacon_block_root = Some(B256::with_last_byte(1))),
+                Err(SealError::ParentCertificate)
+            );
+            assert_eq!(judge(rules, &|h| h.parent_beacon_block_root = None), Err(SealError::ParentCertificate));
+            assert_eq!(judge(rules, &|h| h.beneficiary = Address::ZERO), Err(SealError::Field("leader")));
+            assert_eq!(judge(rules, &|h| h.extra_data = of_round_1.clone()), Err(SealError::Field("round")));
+            assert_eq!(
+                judge(rules, &|h| h.extra_data = of_other_set.clone()),
+                Err(SealError::Field("next validator set"))
+            );
+            let short = judge(rules, &|h| h.extra_data = h.extra_data.slice(1..));
+            assert_eq!(short, Err(SealError::ExtraData(ExtraDataError(31))));
+        }
+    }
+
+    #[test]
+    fn a_proof_on_a_chain_without_a_vrf_is_refused() {
+        let solo = solo(Rules::Dev);
+        let parent = Header::default();
+        let (header, mut seal) = sealed(&solo, &parent, None);
+        seal.vrf_proof = Some([0; 81].into());
+        assert_eq!(solo.chain.verify(&parent, None, &header, &seal), Err(SealError::MixHash));
+    }
+
+    #[test]
+    fn a_chain_of_sealed_blocks_is_built_imported_and_verified() {
+        for rules in [Rules::Dev, Rules::Poot] {
+            let mut test = TestChain::new(rules);
+            let chain = SoloChain::new(&test.spec, test.head.hash(), test.validators.clone()).unwrap();
+            let solo = Solo::new(chain, &NodeKeys::new(key(1), key(101)).unwrap()).unwrap();
+            let mut certificate: Option<Certificate> = None;
+            for nonce in 0..3 {
+                let parent = test.head.clone();
+                let timestamp = test.attributes().timestamp;
+                let (attributes, proof) = solo.attributes(&parent, certificate.as_ref(), timestamp);
+                let mut scratch = test.store.begin().unwrap();
+                let candidates = [Tx::default().nonce(nonce).sign(2)];
+                let built = chain::build(&mut scratch, &test.spec, &parent, &attributes, candidates).unwrap();
+                let header = test.commit(&built.block).header;
+                let seal = solo.seal(&header, proof);
+                assert_eq!(solo.chain().verify(&parent, certificate.as_ref(), &header, &seal), Ok(()));
+                assert_eq!(seal.slot, test.spec.slots().slot_at(timestamp).unwrap());
+                certificate = Some(seal.certificate);
+            }
+        }
     }
 
     #[test]

@@ -129,12 +129,7 @@ impl Mempool {
 
     /// What has to go so that the new transaction fits in place of `old`: the last ones of other senders, those that
     /// pay least first, and none that pays as much as the new one.
-    fn room_for(
-        &self,
-        new: &Transaction,
-        bytes: usize,
-        old: Option<&Waiting>,
-    ) -> Result<Vec<(Address, u64)>, Refusal> {
+    fn room_for(&self, new: &Transaction, bytes: usize, old: Option<&Waiting>) -> Result<Vec<(Address, u64)>, Refusal> {
         let mut count = self.by_hash.len() - usize::from(old.is_some()) + 1;
         let mut total = self.bytes - old.map_or(0, |old| old.bytes) + bytes;
         let mut evicted = Vec::new();
@@ -143,7 +138,8 @@ impl Mempool {
         }
         // Only a sender's last can go: the others would leave a gap.
         let others = self.senders.iter().filter(|(address, _)| **address != new.signer());
-        let mut tails: BinaryHeap<Reverse<Tail>> = others.filter_map(|(a, s)| s.tail(*a, u64::MAX)).map(Reverse).collect();
+        let mut tails: BinaryHeap<Reverse<Tail>> =
+            others.filter_map(|(a, s)| s.tail(*a, u64::MAX)).map(Reverse).collect();
         while count > self.limits.transactions || total > self.limits.bytes {
             let Some(Reverse(tail)) = tails.pop().filter(|Reverse(tail)| tail.max_fee < new.max_fee_per_gas()) else {
                 return Err(Refusal::PoolFull);

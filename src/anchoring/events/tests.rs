@@ -161,8 +161,7 @@ fn the_status_of_a_chunk_follows_the_contract_in_every_word() {
         (OnChain::Stored, ChunkStatus::Stored),
     ];
     for (nonce, (status, expected)) in (2..).zip(words) {
-        let call =
-            LucidChunkStore::updateChunkStatusCall { sessionId: session_id().to_word(), index: 1, status };
+        let call = LucidChunkStore::updateChunkStatusCall { sessionId: session_id().to_word(), index: 1, status };
         commit(&mut chain, REGISTRAR, vec![Tx::call(LUCID_CHUNK_STORE_ADDRESS, call.abi_encode()).nonce(nonce)]);
         let snapshot = chain.store.snapshot().unwrap();
         let chunk = snapshot.get::<Chunks>(&chunk_key(1)).unwrap().unwrap();

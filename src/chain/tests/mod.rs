@@ -1,8 +1,9 @@
 //! The room over real stores, with transactions that are really signed.
 
 mod agreement;
+mod bodies;
 mod genesis;
-mod judging;
+mod headers;
 mod sizes;
 
 use super::*;
@@ -28,4 +29,33 @@ fn chain_with_contracts() -> (TestChain, Address, Address) {
     let mut chain = TestChain::new(Rules::Dev);
     chain.advance(vec![Tx::create(LOG).sign(8), Tx::create(STORE).nonce(1).sign(8)]);
     (chain, account(8).create(0), account(8).create(1))
+}
+
+/// A chain and a valid block on top of it, with a transfer and a log.
+fn chain_and_block(rules: Rules) -> (TestChain, RecoveredBlock) {
+    let mut chain = TestChain::new(rules);
+    chain.advance(vec![Tx::create(LOG).sign(8)]);
+    let log = Tx::call(account(8).create(0), words(1, 2)).sign(3);
+    let block = chain.build([Tx::default().sign(2), log]).block;
+    (chain, block)
+}
+
+fn invalid(chain: &TestChain, block: &RecoveredBlock) -> Invalid {
+    match chain.judge(block) {
+        Err(ChainError::Invalid(invalid)) => invalid,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The field that the verdict names.
+fn field(chain: &TestChain, block: &RecoveredBlock) -> &'static str {
+    match invalid(chain, block) {
+        Invalid::Field { field, found, expected } => {
+            assert_ne!(found, expected);
+            field
+        }
+        Invalid::Timestamp { .. } => "timestamp",
+        Invalid::ExtraData(_) => "extraData",
+        other => panic!("{other}"),
+    }
 }

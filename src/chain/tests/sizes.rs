@@ -56,9 +56,8 @@ fn a_full_block_stays_within_its_limits() {
     let mut spec = crate::testing::spec(Rules::Dev);
     spec.parameters.block_bytes_max = 64 * 1024;
     let chain = TestChain::with_spec(spec);
-    let candidates = (2..=8).flat_map(|signer| {
-        (0..20).map(move |nonce| Tx::call(account(1), vec![0; 900]).nonce(nonce).sign(signer))
-    });
+    let candidates = (2..=8)
+        .flat_map(|signer| (0..20).map(move |nonce| Tx::call(account(1), vec![0; 900]).nonce(nonce).sign(signer)));
     let built = chain.build(candidates);
     let size = built.block.size_bytes();
     assert!(size <= 64 * 1024 && size > 50 * 1024, "{size}");

@@ -91,6 +91,43 @@ fn a_contract_destroyed_in_its_own_transaction_leaves_nothing() {
 }
 
 #[test]
+fn an_account_that_had_money_is_gone_after_a_contract_there_destroyed_itself() {
+    let mut fixture = Fixture::new();
+    let created = account(2).create(1);
+    fixture.run(&[Tx { to: TxKind::Call(created), value: U256::from(7), ..Tx::default() }.sign(2)]);
+    assert_eq!(fixture.balance(created), U256::from(7));
+    let init = [&[0x73], OTHER.as_slice(), &[0xff]].concat();
+    fixture.run(&[Tx { to: TxKind::Create, ..Tx::call(Address::ZERO, init) }.nonce(1).sign(2)]);
+    assert_eq!(fixture.state().account(created).unwrap(), None);
+    assert_eq!(fixture.balance(OTHER), U256::from(7));
+}
+
+#[test]
+fn a_contract_made_again_in_the_block_that_destroyed_it_begins_anew() {
+    // Creates (CREATE2) from its input, passing the value on.
+    const FACTORY: &[u8] = &[0x36, 0x5f, 0x5f, 0x37, 0x5f, 0x36, 0x5f, 0x34, 0xf5, 0x00];
+    // With value: slot 2 = 9, and destroys itself. Without: slot 1 = 7, and stays, with no code.
+    let stay = [0x34, 0x60, 12, 0x57, 0x60, 7, 0x60, 1, 0x55, 0x5f, 0x5f, 0xf3];
+    let vanish = [&[0x5b, 0x60, 9, 0x60, 2, 0x55, 0x73], OTHER.as_slice(), &[0xff]].concat();
+    let init = [stay.as_slice(), &vanish].concat();
+    let created = CONTRACT.create2_from_code(B256::ZERO, &init);
+    let create = |value: u64| Tx { value: U256::from(value), ..Tx::call(CONTRACT, init.clone()) };
+    let made_first = [create(5).sign(2), create(0).nonce(1).sign(2)];
+    let with_money_first = [
+        Tx { to: TxKind::Call(created), ..Tx::default() }.sign(2),
+        create(5).nonce(1).sign(2),
+        create(0).nonce(2).sign(2),
+    ];
+    for transactions in [&made_first[..], &with_money_first] {
+        let mut fixture = Fixture::with_code(FACTORY);
+        fixture.run(transactions);
+        let made = fixture.state().account(created).unwrap().unwrap();
+        assert_eq!((made.nonce, made.balance), (1, U256::ZERO));
+        assert_eq!((fixture.slot(created, 1), fixture.slot(created, 2)), (U256::from(7), U256::ZERO));
+    }
+}
+
+#[test]
 fn an_older_contract_that_destroys_itself_only_gives_its_money_away() {
     let destroy = [&[0x73], OTHER.as_slice(), &[0xff]].concat();
     let mut fixture = Fixture::with_code(&destroy);

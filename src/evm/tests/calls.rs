@@ -156,8 +156,8 @@ fn code_that_stops_abnormally_is_told_in_geths_words() {
 fn a_call_that_runs_past_its_deadline_is_stopped_in_every_frame() {
     let mut fixture = Fixture::with_code(LOOP);
     // Goes on as if nothing had happened when the inner call fails.
-    let stubborn = [&[0x5b, 0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x73], CONTRACT.as_slice(), &[0x61, 0xff, 0xff, 0xf1, 0x50]]
-        .concat();
+    let stubborn =
+        [&[0x5b, 0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x73], CONTRACT.as_slice(), &[0x61, 0xff, 0xff, 0xf1, 0x50]].concat();
     fixture.put_code(OTHER, &[stubborn.as_slice(), &[0x5f, 0x56]].concat());
     let started = Instant::now();
     for contract in [CONTRACT, OTHER] {
@@ -223,10 +223,7 @@ fn who_names_a_price_must_be_able_to_pay_it() {
     assert_eq!(error.to_string(), "gas required exceeds allowance (10000)");
     let error = fixture.call(priced(BALANCE / 50_000).gas_limit(60_000)).unwrap_err();
     let cost = U256::from(BALANCE / 50_000 * 60_000);
-    let text = format!(
-        "insufficient funds for gas * price + value: address {} have {BALANCE} want {cost}",
-        account(2)
-    );
+    let text = format!("insufficient funds for gas * price + value: address {} have {BALANCE} want {cost}", account(2));
     assert_eq!(error.to_string(), text);
     let too_much = U256::from(BALANCE) + U256::ONE;
     for error in [

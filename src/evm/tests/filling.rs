@@ -59,7 +59,8 @@ fn what_never_can_run_is_rejected_and_the_next_still_taken() {
 fn what_may_run_later_is_left_where_it_is() {
     let fixture = Fixture::new();
     let cheap = Tx { max_fee: GWEI - 1, tip: 0, ..Tx::default() };
-    let filled = fill_with(&fixture, PLENTY, vec![Tx::default().nonce(1).sign(2), cheap.sign(3), Tx::default().sign(4)]);
+    let filled =
+        fill_with(&fixture, PLENTY, vec![Tx::default().nonce(1).sign(2), cheap.sign(3), Tx::default().sign(4)]);
     assert_eq!(taken(&filled), [(account(4), 0)]);
     assert_eq!(filled.rejected, []);
 }
