@@ -98,6 +98,14 @@ pub enum ChainError {
     /// The store has no head: genesis was never written.
     #[error("the store holds no chain")]
     NoChain,
+    /// The block was judged as the child of another block than the store's head.
+    #[error("the store's head is {head}, and the block was judged as a child of {parent}")]
+    NotOnHead {
+        /// Hash of the head.
+        head: B256,
+        /// Hash of the parent that was given.
+        parent: B256,
+    },
     /// The chain spec's validators are not a set.
     #[error("the chain spec's validators: {0}")]
     Validators(#[from] ValidatorSetError),

@@ -104,6 +104,33 @@ fn overrides_of_state_replace_or_add_to_it() {
 }
 
 #[test]
+fn an_override_of_one_thing_leaves_the_rest_of_the_account() {
+    let mut fixture = Fixture::with_code(STORE);
+    fixture.run(&[Tx::call(CONTRACT, []).sign(3)]);
+    fixture.put_code(CONTRACT, LOAD);
+    let change = AccountOverride::default().with_balance(U256::from(3)).with_nonce(9);
+    let overrides = StateOverride::from_iter([(CONTRACT, change)]);
+    assert_eq!(fixture.call_with(to(CONTRACT), overrides, limits()).unwrap(), word(1));
+    let moved = AccountOverride { move_precompile_to: Some(OTHER), ..AccountOverride::default() };
+    let error = fixture.call_with(to(CONTRACT), StateOverride::from_iter([(CONTRACT, moved)]), limits());
+    assert!(matches!(error, Err(CallError::Invalid(_))), "{error:?}");
+}
+
+#[test]
+fn the_rules_are_those_of_osaka() {
+    // CLZ of 1 (EIP-7939).
+    let clz = [0x60, 1, 0x1e, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3];
+    assert_eq!(Fixture::with_code(&clz).call(to(CONTRACT)).unwrap(), word(255));
+    // The address of P256VERIFY (EIP-7951) is warm and costs 6,900 gas: GAS, STATICCALL, POP, GAS, SWAP1, SUB.
+    let p256 = [
+        0x5a, 0x5f, 0x5f, 0x5f, 0x5f, 0x61, 0x01, 0x00, 0x61, 0xff, 0xff, 0xfa, 0x50, 0x5a, 0x90, 0x03, 0x5f, 0x52,
+        0x60, 0x20, 0x5f, 0xf3,
+    ];
+    // Between the two looks: 6,900, the call's 100, four PUSH0, two PUSH2, POP and GAS.
+    assert_eq!(Fixture::with_code(&p256).call(to(CONTRACT)).unwrap(), word(6_900 + 100 + 8 + 6 + 2 + 2));
+}
+
+#[test]
 fn a_revert_comes_with_its_data() {
     let fixture = Fixture::with_code(REVERT);
     for error in [fixture.call(to(CONTRACT)).unwrap_err(), fixture.estimate(to(CONTRACT)).unwrap_err()] {
