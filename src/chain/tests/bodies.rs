@@ -8,7 +8,7 @@ use alloy_consensus::{
 };
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
 use alloy_primitives::Signature;
-use lucid_storage::{Blocks, Reader};
+use lucid_storage::{Blocks, Direction, Reader, TableId};
 
 #[test]
 fn a_block_without_transactions_is_for_developers_only() {
@@ -154,4 +154,22 @@ fn a_legacy_transaction_without_a_chain_id_is_valid_in_a_block() {
     let built = chain.build([Recovered::new_unchecked(signed.into(), account(2))]);
     assert_eq!(built.block.transactions.len(), 1);
     chain.judge(&built.block).unwrap();
+}
+
+#[test]
+fn the_log_index_has_one_row_for_each_address_and_topic_of_a_block() {
+    let (mut chain, log, _) = chain_with_contracts();
+    let calls = [words(7, 8), words(7, 8)];
+    let transactions = (0..).zip(calls).map(|(nonce, input)| Tx::call(log, input).nonce(nonce).sign(2)).collect();
+    chain.advance(transactions);
+    let rows = chain.store.snapshot().unwrap().raw_prefix(TableId::LogIndex, &[], Direction::Forward).unwrap();
+    let rows: Vec<_> = rows.map(|row| row.unwrap()).collect();
+    let height = 2u64.to_be_bytes();
+    let topics = words(7, 8);
+    let expected = [
+        [&[0], log.as_slice(), &height].concat(),
+        [&[1], &topics[..32], &height].concat(),
+        [&[2], &topics[32..], &height].concat(),
+    ];
+    assert_eq!(rows, expected.map(|key| (key, Vec::new())));
 }
