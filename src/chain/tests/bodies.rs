@@ -162,7 +162,8 @@ fn the_log_index_has_one_row_for_each_address_and_topic_of_a_block() {
     let calls = [words(7, 8), words(7, 8)];
     let transactions = (0..).zip(calls).map(|(nonce, input)| Tx::call(log, input).nonce(nonce).sign(2)).collect();
     chain.advance(transactions);
-    let rows = chain.store.snapshot().unwrap().raw_prefix(TableId::LogIndex, &[], Direction::Forward).unwrap();
+    let snapshot = chain.store.snapshot().unwrap();
+    let rows = snapshot.raw_prefix(TableId::LogIndex, &[], Direction::Forward).unwrap();
     let rows: Vec<_> = rows.map(|row| row.unwrap()).collect();
     let height = 2u64.to_be_bytes();
     let topics = words(7, 8);
