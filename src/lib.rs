@@ -2,13 +2,12 @@
 
 pub mod anchoring;
 pub mod chain;
-//pub mod cli;
-pub mod config;
+pub mod cli;
 pub mod consensus;
 pub mod evm;
 pub mod keys;
 pub mod mempool;
-//pub mod node;
+pub mod node;
 pub mod state;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod error;
 mod genesis;
 mod import;
 mod logs;
+mod receipts;
 mod rules;
 
 #[cfg(test)]
@@ -24,4 +25,5 @@ pub use error::{ChainError, Invalid};
 pub use genesis::{genesis_contract_hashes, genesis_header, write_genesis};
 pub use import::{Imported, import};
 pub use logs::{LogFilter, find_logs};
+pub use receipts::receipt_path;
 pub use rules::next_base_fee;

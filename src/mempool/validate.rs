@@ -65,6 +65,10 @@ pub(super) fn check(
     {
         return Err(Refusal::SenderNotEoa(transaction.signer()).into());
     }
+    let cost = cost(transaction);
+    if balance < cost {
+        return Err(Refusal::InsufficientFunds { balance, cost }.into());
+    }
     Ok(SenderState { next, balance })
 }
 

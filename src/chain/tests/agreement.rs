@@ -9,6 +9,7 @@ use alloy_consensus::{
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Log, TxKind};
 use alloy_rlp::Decodable;
+use alloy_trie::{Nibbles, proof::verify_proof};
 use lucid_storage::{
     BlockchainState, Blocks, BlocksByHash, Current, Direction, Reader, Receipts, Snapshot, TransactionKey,
     Transactions, TransactionsByHash, TransactionsBySender,
@@ -124,6 +125,12 @@ fn check_records(snapshot: &Snapshot, block: &RecoveredBlock, imported: &Importe
         assert_eq!(event.logs, receipt.logs());
         receipts.push(receipt);
     }
+    for (index, receipt) in (0..).zip(&receipts) {
+        let path = receipt_path(snapshot, height, index).unwrap().unwrap();
+        let key = Nibbles::unpack(alloy_rlp::encode(index));
+        verify_proof(block.header.receipts_root, key, Some(receipt.encoded_2718()), &path).unwrap();
+    }
+    assert_eq!(receipt_path(snapshot, height, receipts.len() as u64).unwrap(), None);
     assert_eq!(gas, block.header.gas_used);
     assert_eq!(proofs::calculate_receipt_root(&receipts), block.header.receipts_root);
     assert_eq!(snapshot.range_prefix::<Receipts>(&height, Direction::Forward).unwrap().count(), receipts.len());

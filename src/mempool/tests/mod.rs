@@ -95,7 +95,7 @@ impl Fixture {
     fn add_raw(&mut self, raw: &[u8]) -> Result<B256, Refusal> {
         let before = (self.pool.len(), self.best().len());
         let added = self.pool.add(raw, &self.spec, BASE_FEE, &self.accounts);
-        self.pool.check();
+        self.pool.assert_consistent();
         added.map_err(|error| match error {
             SubmitError::Refused(refusal) => {
                 assert_eq!(before, (self.pool.len(), self.best().len()), "a refusal changed the pool");
@@ -117,7 +117,7 @@ impl Fixture {
 
     fn update(&mut self) {
         self.pool.update(&self.accounts).unwrap();
-        self.pool.check();
+        self.pool.assert_consistent();
     }
 }
 

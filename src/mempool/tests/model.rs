@@ -52,7 +52,7 @@ proptest! {
                     let best = fixture.pool.best(0, usize::MAX);
                     if let Some(transaction) = best.get(place) {
                         fixture.pool.remove(transaction.tx_hash());
-                        fixture.pool.check();
+                        fixture.pool.assert_consistent();
                     }
                 }
                 Step::Spend(signer, balance) => {

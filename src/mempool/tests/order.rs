@@ -59,7 +59,7 @@ fn a_new_head_drops_what_it_has_used_up() {
     assert_eq!(fixture.pool.next_nonce(&account(3)), None);
     fixture.accounts.damaged = true;
     assert!(fixture.pool.update(&fixture.accounts).is_err());
-    fixture.pool.check();
+    fixture.pool.assert_consistent();
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_nonce_that_an_authorization_used_is_used() {
     chain.advance(vec![Tx { form: set, ..Tx::call(account(4), []) }.sign(2)]);
     let snapshot = chain.store.snapshot().unwrap();
     fixture.pool.update(&crate::state::LatestState::new(&snapshot)).unwrap();
-    fixture.pool.check();
+    fixture.pool.assert_consistent();
     assert_eq!(fixture.best(), [(3, 1), (3, 2)]);
 }
 
@@ -83,7 +83,7 @@ fn what_is_removed_leaves_a_gap() {
     let hashes = [0, 1, 2].map(|nonce| fixture.add(&tip(1).nonce(nonce).sign(2)).unwrap());
     fixture.pool.remove(&hashes[1]);
     fixture.pool.remove(&B256::ZERO);
-    fixture.pool.check();
+    fixture.pool.assert_consistent();
     assert_eq!(fixture.best(), [(2, 0)]);
     assert_eq!(fixture.pool.next_nonce(&account(2)), Some(1));
     fixture.add(&tip(1).nonce(1).sign(2)).unwrap();

@@ -134,3 +134,19 @@ fn what_waits_already_is_money_spent() {
     fixture.accounts.set(2, 0, price + dearer_price);
     fixture.add(&dearer.sign(2)).unwrap();
 }
+
+#[test]
+fn a_check_refuses_what_the_pool_would_and_takes_nothing() {
+    let mut fixture = Fixture::new();
+    let check = |fixture: &Fixture, transaction: &Transaction| {
+        Mempool::check(&transaction.encoded_2718(), &fixture.spec, BASE_FEE, &fixture.accounts)
+    };
+    let good = Tx::default().sign(2);
+    assert_eq!(check(&fixture, &good).unwrap(), good);
+    fixture.add(&good).unwrap();
+    assert_eq!(check(&fixture, &good).unwrap(), good, "what waits already is good too");
+    for bad in [Tx::default().sign(15), Tx { gas_limit: 1, ..Tx::default() }.sign(2)] {
+        let Err(SubmitError::Refused(refusal)) = check(&fixture, &bad) else { panic!("taken") };
+        assert_eq!(fixture.add(&bad), Err(refusal));
+    }
+}
