@@ -9,3 +9,6 @@ pub mod keys;
 pub mod mempool;
 pub mod node;
 pub mod state;
+
+#[cfg(test)]
+mod testing;

@@ -100,3 +100,6 @@ fn chunk_status(status: LucidChunkStore::ChunkStatus) -> Option<ChunkStatus> {
         OnChain::__Invalid => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

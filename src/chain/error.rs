@@ -1,6 +1,7 @@
 use crate::{evm::ExecutionError, state::StateError};
 use alloy_primitives::{Address, B256};
 use lucid_storage::StoreError;
+use lucid_types::{CanonicalError, ValidatorSetError};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Why a block breaks the rules. Said only of what the block's hash fixes: header, transactions, withdrawals.
@@ -97,6 +98,20 @@ pub enum ChainError {
     /// The store has no head: genesis was never written.
     #[error("the store holds no chain")]
     NoChain,
+    /// The block was judged as the child of another block than the store's head.
+    #[error("the store's head is {head}, and the block was judged as a child of {parent}")]
+    NotOnHead {
+        /// Hash of the head.
+        head: B256,
+        /// Hash of the parent that was given.
+        parent: B256,
+    },
+    /// The chain spec's validators are not a set.
+    #[error("the chain spec's validators: {0}")]
+    Validators(#[from] ValidatorSetError),
+    /// The chain spec's parameters cannot be written as rows.
+    #[error("the chain spec's parameters: {0}")]
+    Parameters(#[from] CanonicalError),
     /// The chain spec was made for another version of the genesis contracts.
     #[error("the chain spec names genesis contracts {spec:?}; this program holds {ours:?}")]
     ForeignContracts {

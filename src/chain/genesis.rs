@@ -18,12 +18,18 @@ use alloy_trie::{
     TrieAccount,
     root::{state_root_unhashed, storage_root_unhashed},
 };
-use lucid_storage::{Batch, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current};
+use lucid_storage::{
+    Batch, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, ChainParams, Current, ParamRecord, TableId,
+};
 use lucid_types::{
-    ChainSpec,
+    CanonicalError, ChainSpec, canonical_json,
     contracts::{GenesisNode, LUCID_NODES_ADDRESS, genesis_contracts, lucid_nodes_genesis_storage},
 };
+use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Height of the first block that the genesis validators vote on.
+const FIRST_HEIGHT: u64 = 1;
 
 /// The contracts that Osaka's block processing calls. alloy-evm accepts their absence in silence, and then writes
 /// other state roots than every other client, so genesis always holds them.
@@ -72,7 +78,8 @@ pub fn genesis_header(spec: &ChainSpec) -> Result<Sealed<Header>, ChainError> {
     Ok(header.seal_slow())
 }
 
-/// Writes block 0, its state and the chain's parameters into the first batch of an empty store.
+/// Writes block 0, its state, the chain's parameters and its first validator set into the first batch of an empty
+/// store.
 pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Header>, ChainError> {
     let header = genesis_header(spec)?;
     let state_root = state::apply(batch, 0, &genesis_state(spec)?)?;
@@ -98,7 +105,25 @@ pub fn write_genesis(batch: &mut Batch, spec: &ChainSpec) -> Result<Sealed<Heade
         transaction_count: 0,
     };
     batch.put::<BlockchainState>(&Current, &head)?;
+    write_parameters(batch, spec)?;
+    batch.raw_put(TableId::ValidatorSets, FIRST_HEIGHT.to_be_bytes(), spec.genesis_set()?.canonical_bytes());
     Ok(header)
+}
+
+/// One row for each number of the spec: its name there, and its value as canonical JSON.
+fn write_parameters(batch: &mut Batch, spec: &ChainSpec) -> Result<(), ChainError> {
+    let json = |error| ChainError::Parameters(CanonicalError::from(error));
+    let mut parameters: BTreeMap<String, Value> =
+        serde_json::to_value(&spec.parameters).and_then(serde_json::from_value).map_err(json)?;
+    parameters.insert("chainId".to_owned(), spec.chain_id.into());
+    parameters.insert("genesisTime".to_owned(), spec.genesis_time.into());
+    parameters.insert("slotOrigin".to_owned(), spec.slot_origin.into());
+    parameters.insert("rules".to_owned(), serde_json::to_value(spec.rules).map_err(json)?);
+    for (name, value) in parameters {
+        let value = String::from_utf8_lossy(&canonical_json(&value)?).into_owned();
+        batch.append::<ChainParams>(&name, &ParamRecord { value })?;
+    }
+    Ok(())
 }
 
 /// RLP size of a block with this header and nothing in it.
@@ -137,14 +162,6 @@ fn put_contract(changes: &mut StateChanges, address: Address, code: Bytes, stora
 
 /// LucidNodes begins with the chain spec's hash, the number of validators needed and the genesis validators.
 fn registry_storage(spec: &ChainSpec) -> BTreeMap<U256, U256> {
-    let nodes: Vec<_> = spec
-        .by_registration_number()
-        .into_iter()
-        .map(|validator| GenesisNode {
-            node: validator.node,
-            operator: validator.operator,
-            consensus_key: validator.consensus_key.to_uncompressed(),
-        })
-        .collect();
+    let nodes: Vec<_> = spec.by_registration_number().into_iter().map(GenesisNode::from).collect();
     lucid_nodes_genesis_storage(spec.hash(), spec.parameters.validators_needed, &nodes).into_iter().collect()
 }

@@ -27,7 +27,7 @@ pub struct Imported {
     pub event: CommittedBlock,
 }
 
-/// Checks `block` as the child of `parent`, and writes it, its state and its indexes into `batch`.
+/// Checks `block` as the child of `parent`, which must be the head, and writes it, its state and its indexes into `batch`.
 ///
 /// On an error the batch holds parts of the block and must be dropped.
 pub fn import(
@@ -36,6 +36,10 @@ pub fn import(
     parent: &Sealed<Header>,
     block: &RecoveredBlock,
 ) -> Result<Imported, ChainError> {
+    let head = batch.get::<BlockchainState>(&Current)?.ok_or(ChainError::NoChain)?;
+    if head.hash != parent.hash() {
+        return Err(ChainError::NotOnHead { head: head.hash, parent: parent.hash() });
+    }
     rules::check(spec, parent, &block.header)?;
     let size_bytes = check_body(spec, block)?;
     let executed = {
@@ -48,7 +52,7 @@ pub fn import(
     rules::equal("stateRoot", block.header.state_root, state_root).map_err(ChainError::Invalid)?;
 
     let header = block.header.clone().seal_slow();
-    write_block(batch, &header, block, size_bytes)?;
+    write_block(batch, &header, block, size_bytes, head)?;
     let transactions = write_transactions(batch, &header, block, &executed)?;
     logs::write_index(batch, header.number, &executed.receipts);
     let event = CommittedBlock { hash: header.hash(), header: block.header.clone(), transactions };
@@ -61,6 +65,11 @@ fn check_body(spec: &ChainSpec, block: &RecoveredBlock) -> Result<u64, Invalid> 
     if found == 0 && spec.rules == Rules::Poot {
         return Err(Invalid::Empty);
     }
+    if let Some(blobs) = block.transactions.iter().find(|transaction| transaction.is_eip4844()) {
+        return Err(Invalid::Blobs(*blobs.tx_hash()));
+    }
+    // Minting pays for work of other operators' nodes, and no rule here gives any yet.
+    rules::equal("withdrawals", block.withdrawals.len(), 0)?;
     let most = spec.parameters.block_transactions_max;
     if found > most {
         return Err(Invalid::TooManyTransactions { found, most });
@@ -91,6 +100,7 @@ fn write_block(
     header: &Sealed<Header>,
     block: &RecoveredBlock,
     size_bytes: u64,
+    before: BlockchainStateRecord,
 ) -> Result<(), ChainError> {
     let record = BlockRecord {
         hash: header.hash(),
@@ -102,7 +112,6 @@ fn write_block(
         withdrawals: alloy_rlp::encode(&block.withdrawals),
     };
     batch.append::<Blocks>(&header.number, &record)?;
-    let before = batch.get::<BlockchainState>(&Current)?.ok_or(ChainError::NoChain)?;
     let head = BlockchainStateRecord {
         height: header.number,
         hash: header.hash(),

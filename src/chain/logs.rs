@@ -3,11 +3,11 @@
 //! Key: kind (1 byte: 0 address, 1 to 4 the topic's place) ‖ address (20) or topic (32) ‖ height (8, big-endian);
 //! no value. One row for each pair, however many logs share it, so the index costs less than the logs.
 
-use super::{block::read_header, error::ChainError};
+use super::{block::decode_header, error::ChainError};
 use alloy_consensus::ReceiptEnvelope;
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Log};
-use lucid_storage::{Batch, Direction, Reader, Receipts, TableId};
+use lucid_storage::{Batch, Blocks, Direction, Reader, Receipts, TableId};
 use std::{
     collections::BTreeSet,
     ops::{Bound, RangeInclusive},
@@ -48,25 +48,28 @@ fn topic_prefix(place: u8, topic: &B256) -> Vec<u8> {
 
 /// Transactions, as (height, index) in chain order, whose receipts hold a log that matches; the first `most` of them.
 ///
-/// Reads the index rows of what is asked for, and then only the blocks that all of them name.
+/// Reads the index rows of what is asked for, and then only the blocks that all of them name. A filter that names
+/// neither address nor topic reads every block of its range that has a log.
 pub fn find_logs(reader: &impl Reader, filter: &LogFilter, most: usize) -> Result<Vec<(u64, u32)>, ChainError> {
     let mut found = Vec::new();
-    match matching_heights(reader, filter)? {
-        Some(heights) => {
-            for height in heights {
-                search_block(reader, height, filter, most, &mut found)?;
+    if let Some(heights) = matching_heights(reader, filter)? {
+        for height in heights {
+            if found.len() >= most {
+                break;
             }
+            search_block(reader, height, filter, most, &mut found)?;
         }
-        // Nothing to look up: every block of the range may hold a log.
-        None => {
-            for height in filter.heights.clone() {
-                if found.len() >= most {
-                    break;
-                }
-                if read_header(reader, height)?.is_some_and(|header| !header.logs_bloom.is_zero()) {
-                    search_block(reader, height, filter, most, &mut found)?;
-                }
-            }
+        return Ok(found);
+    }
+    let (from, to) = (Bound::Included(filter.heights.start()), Bound::Included(filter.heights.end()));
+    for row in reader.range::<Blocks>(from, to, Direction::Forward)? {
+        if found.len() >= most {
+            break;
+        }
+        let (height, record) = row?;
+        let header = decode_header(&record).ok_or(ChainError::Damaged { height, part: "header" })?;
+        if !header.logs_bloom.is_zero() {
+            search_block(reader, height, filter, most, &mut found)?;
         }
     }
     Ok(found)

@@ -1,6 +1,6 @@
 //! What a chain is and what a valid block is: genesis, building, import, fees.
 //!
-//! Building and importing are two separate paths. [`build`] makes a block from what waits; [`import`] takes any block,
+//! Building and importing are two separate paths. [`build()`] makes a block from what waits; [`import()`] takes any block,
 //! runs it anew, and accepts it only if every field of its header follows from its parent and its content. A node
 //! imports its own blocks too, so the two are held against each other in every block.
 //!
@@ -15,6 +15,9 @@ mod import;
 mod logs;
 mod receipts;
 mod rules;
+
+#[cfg(test)]
+mod tests;
 
 pub use block::{Block, RecoveredBlock, decode_header, decode_transaction, read_block, read_head, read_header};
 pub use build::{BlockAttributes, Built, build};

@@ -44,7 +44,9 @@ pub(super) fn check(spec: &ChainSpec, parent: &Sealed<Header>, header: &Header) 
     optional("baseFeePerGas", header.base_fee_per_gas, expected.base_fee_per_gas)?;
     optional("blobGasUsed", header.blob_gas_used, expected.blob_gas_used)?;
     optional("excessBlobGas", header.excess_blob_gas, expected.excess_blob_gas)?;
+    // Fields of forks after Osaka.
     optional("blockAccessListHash", header.block_access_list_hash, None)?;
+    optional("slotNumber", header.slot_number, None)?;
     if header.parent_beacon_block_root.is_none() {
         return Err(Invalid::field("parentBeaconBlockRoot", "absent", "a hash"));
     }

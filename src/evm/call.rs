@@ -119,7 +119,7 @@ impl<'a> Simulation<'a> {
         overrides: StateOverride,
         limits: CallLimits,
     ) -> Result<Run<'r>, CallError> {
-        check_request(request, self.chain_id)?;
+        check_request(request, &overrides, self.chain_id)?;
         let env = self.env(request);
         let mut state = State::builder().with_database(reader).build();
         apply_state_overrides(overrides, &mut state).map_err(|error| CallError::Invalid(error.to_string()))?;

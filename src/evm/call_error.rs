@@ -6,15 +6,22 @@ use alloy_evm::{
     EvmEnv,
     rpc::{CallFeesError, EthTxEnvError},
 };
-use alloy_rpc_types_eth::TransactionRequest;
+use alloy_rpc_types_eth::{TransactionRequest, state::StateOverride};
 use lucid_types::TransactionRefusal as Refusal;
 use revm::context::{
     TxEnv,
     result::{ExecutionResult, HaltReason, InvalidTransaction},
 };
 
-/// Refuses a request that asks for what no transaction on this chain has.
-pub(super) fn check_request(request: &TransactionRequest, chain_id: u64) -> Result<(), CallError> {
+/// Refuses a request that asks for what no transaction on this chain has, or for what is not done here.
+pub(super) fn check_request(
+    request: &TransactionRequest,
+    overrides: &StateOverride,
+    chain_id: u64,
+) -> Result<(), CallError> {
+    if overrides.values().any(|account| account.move_precompile_to.is_some()) {
+        return Err(CallError::Invalid("movePrecompileToAddress is not supported".to_owned()));
+    }
     let blobs = request.blob_versioned_hashes.is_some() || request.max_fee_per_blob_gas.is_some();
     if blobs || request.transaction_type == Some(EIP4844_TX_TYPE_ID) {
         return Err(CallError::Refused(Refusal::TypeNotSupported(EIP4844_TX_TYPE_ID)));

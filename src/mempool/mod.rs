@@ -7,6 +7,9 @@ mod error;
 mod pool;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::SubmitError;
 pub use pool::{Mempool, PoolLimits};
 pub use validate::MAX_TRANSACTION_BYTES;

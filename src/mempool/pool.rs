@@ -1,10 +1,18 @@
-use super::{error::SubmitError, validate};
+//! The pool itself: who waits, in which order, and who has to go.
+//!
+//! What holds after every call: `by_hash`, `senders` and `bytes` say the same; no sender is listed without a
+//! transaction; no bound of [`PoolLimits`] is passed. A refused transaction changes nothing.
+
+use super::{
+    error::SubmitError,
+    validate::{self, SenderState},
+};
 use crate::{
     evm::Transaction,
     state::{StateError, StateReader},
 };
 use alloy_consensus::{Transaction as _, transaction::TxHashRef};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use lucid_types::{ChainSpec, TransactionRefusal as Refusal};
 use std::{
     cmp::Reverse,
@@ -78,8 +86,8 @@ impl Mempool {
         if self.by_hash.contains_key(&hash) {
             return Err(Refusal::AlreadyKnown.into());
         }
-        let next = validate::check(&transaction, spec, base_fee, state)?;
-        self.insert(transaction, raw.len(), next)?;
+        let sender = validate::check(&transaction, spec, base_fee, state)?;
+        self.insert(transaction, raw.len(), sender)?;
         Ok(hash)
     }
 
@@ -96,20 +104,32 @@ impl Mempool {
         Ok(transaction)
     }
 
-    fn insert(&mut self, transaction: Transaction, bytes: usize, next: u64) -> Result<(), Refusal> {
+    fn insert(&mut self, transaction: Transaction, bytes: usize, account: SenderState) -> Result<(), Refusal> {
         let (address, nonce) = (transaction.signer(), transaction.nonce());
         let most = self.limits.sender_transactions;
+        let SenderState { next, balance } = account;
         if nonce - next >= most as u64 {
             return Err(Refusal::NonceTooHigh { next, nonce });
         }
         let sender = self.senders.get(&address);
-        match sender.and_then(|sender| sender.waiting.get(&nonce)) {
+        let old = sender.and_then(|sender| sender.waiting.get(&nonce));
+        match old {
             Some(old) if !replaces(&transaction, &old.transaction) => return Err(Refusal::ReplacementUnderpriced),
-            Some(_) => self.remove_at(address, nonce),
             None if sender.is_some_and(|sender| sender.waiting.len() >= most) => {
                 return Err(Refusal::AccountLimit(most));
             }
-            None => self.make_room(&transaction, bytes)?,
+            _ => {}
+        }
+        // What waits already is promised to the blocks: only what is left pays for more.
+        let promised = sender.map_or(U256::ZERO, |sender| sender.cost_of_others(nonce));
+        let (balance, cost) = (balance.saturating_sub(promised), validate::cost(&transaction));
+        if balance < cost {
+            return Err(Refusal::InsufficientFunds { balance, cost });
+        }
+        let evicted = self.room_for(&transaction, bytes, old)?;
+        self.remove_at(address, nonce);
+        for (address, nonce) in evicted {
+            self.remove_at(address, nonce);
         }
         self.arrivals += 1;
         self.bytes += bytes;
@@ -120,22 +140,30 @@ impl Mempool {
         Ok(())
     }
 
-    /// Where the pool is full, drops the last transactions of senders that pay less than the new one.
-    fn make_room(&mut self, new: &Transaction, bytes: usize) -> Result<(), Refusal> {
-        while self.by_hash.len() >= self.limits.transactions || self.bytes + bytes > self.limits.bytes {
-            // Only a sender's last can go: the others would leave a gap.
-            let last = |(address, sender): (&Address, &Sender)| {
-                let (nonce, waiting) = sender.waiting.last_key_value()?;
-                Some((waiting.transaction.max_fee_per_gas(), Reverse(waiting.arrival), *address, *nonce))
-            };
-            match self.senders.iter().filter_map(last).min() {
-                Some((fee, _, address, nonce)) if fee < new.max_fee_per_gas() && address != new.signer() => {
-                    self.remove_at(address, nonce);
-                }
-                _ => return Err(Refusal::PoolFull),
-            }
+    /// What has to go so that the new transaction fits in place of `old`: the last ones of other senders, those that
+    /// pay least first, and none that pays as much as the new one.
+    fn room_for(&self, new: &Transaction, bytes: usize, old: Option<&Waiting>) -> Result<Vec<(Address, u64)>, Refusal> {
+        let mut count = self.by_hash.len() - usize::from(old.is_some()) + 1;
+        let mut total = self.bytes - old.map_or(0, |old| old.bytes) + bytes;
+        let mut evicted = Vec::new();
+        if count <= self.limits.transactions && total <= self.limits.bytes {
+            return Ok(evicted);
         }
-        Ok(())
+        // Only a sender's last can go: the others would leave a gap.
+        let others = self.senders.iter().filter(|(address, _)| **address != new.signer());
+        let mut tails: BinaryHeap<Reverse<Tail>> =
+            others.filter_map(|(a, s)| s.tail(*a, u64::MAX)).map(Reverse).collect();
+        while count > self.limits.transactions || total > self.limits.bytes {
+            let Some(Reverse(tail)) = tails.pop().filter(|Reverse(tail)| tail.max_fee < new.max_fee_per_gas()) else {
+                return Err(Refusal::PoolFull);
+            };
+            let Some(sender) = self.senders.get(&tail.address) else { continue };
+            count -= 1;
+            total -= sender.waiting.get(&tail.nonce).map_or(0, |waiting| waiting.bytes);
+            evicted.push((tail.address, tail.nonce));
+            tails.extend(sender.tail(tail.address, tail.nonce).map(Reverse));
+        }
+        Ok(evicted)
     }
 
     /// Up to `most` transactions that a block could take, best price first and each sender's in nonce order.
@@ -220,10 +248,51 @@ impl Mempool {
     }
 }
 
+#[cfg(test)]
+impl Mempool {
+    /// Checks what holds after every call.
+    pub(super) fn assert_consistent(&self) {
+        let waiting = self.senders.iter().flat_map(|(address, sender)| {
+            assert!(!sender.waiting.is_empty() && sender.waiting.len() <= self.limits.sender_transactions);
+            sender.waiting.iter().map(|(nonce, waiting)| (*address, *nonce, waiting))
+        });
+        let (mut count, mut bytes) = (0, 0);
+        for (address, nonce, waiting) in waiting {
+            assert_eq!(self.by_hash.get(waiting.transaction.tx_hash()), Some(&(address, nonce)));
+            assert_eq!((waiting.transaction.signer(), waiting.transaction.nonce()), (address, nonce));
+            (count, bytes) = (count + 1, bytes + waiting.bytes);
+        }
+        assert_eq!((self.by_hash.len(), self.bytes), (count, bytes));
+        assert!(count <= self.limits.transactions && bytes <= self.limits.bytes);
+    }
+}
+
 /// What orders the heads of the senders: tip, then arrival.
 type Head = (u128, Reverse<u64>, Address, u64);
 
+/// What orders the last transactions of the senders: fee, then the latest arrival first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Tail {
+    max_fee: u128,
+    arrival: Reverse<u64>,
+    address: Address,
+    nonce: u64,
+}
+
 impl Sender {
+    /// The last transaction with a nonce below `before`.
+    fn tail(&self, address: Address, before: u64) -> Option<Tail> {
+        let (nonce, waiting) = self.waiting.range(..before).next_back()?;
+        let max_fee = waiting.transaction.max_fee_per_gas();
+        Some(Tail { max_fee, arrival: Reverse(waiting.arrival), address, nonce: *nonce })
+    }
+
+    /// The most that all but the transaction with this nonce can take from the sender, in wei.
+    fn cost_of_others(&self, nonce: u64) -> U256 {
+        let others = self.waiting.iter().filter(|(other, _)| **other != nonce);
+        others.fold(U256::ZERO, |sum, (_, waiting)| sum.saturating_add(validate::cost(&waiting.transaction)))
+    }
+
     /// The transaction with this nonce, if it is there and pays the base fee.
     fn head(&self, address: Address, nonce: u64, base_fee: u64) -> Option<Head> {
         let waiting = self.waiting.get(&nonce)?;

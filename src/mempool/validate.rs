@@ -33,13 +33,22 @@ pub(super) fn decode(raw: &[u8], spec: &ChainSpec) -> Result<Transaction, Refusa
     transaction.try_into_recovered().map_err(|_| Refusal::InvalidSender)
 }
 
-/// Checks a transaction against the rules of a block and the state of the head; gives the sender's next nonce.
+/// A sender at the head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SenderState {
+    /// The nonce that a block takes next.
+    pub(super) next: u64,
+    /// Wei.
+    pub(super) balance: U256,
+}
+
+/// Checks a transaction by itself and against the state of the head; gives its sender's state.
 pub(super) fn check(
     transaction: &Transaction,
     spec: &ChainSpec,
     base_fee: u64,
     state: &impl StateReader,
-) -> Result<u64, SubmitError> {
+) -> Result<SenderState, SubmitError> {
     check_fees(transaction, base_fee)?;
     check_gas(transaction, spec)?;
     let account = state.account(transaction.signer())?;
@@ -60,7 +69,7 @@ pub(super) fn check(
     if balance < cost {
         return Err(Refusal::InsufficientFunds { balance, cost }.into());
     }
-    Ok(next)
+    Ok(SenderState { next, balance })
 }
 
 /// The most that a transaction can take from its sender, in wei.
