@@ -22,3 +22,6 @@ pub use genesis::{genesis_contract_hashes, genesis_header, write_genesis};
 pub use import::{Imported, import};
 pub use logs::{LogFilter, find_logs};
 pub use rules::next_base_fee;
+
+/// What a transaction is, and what it costs before it runs, for the rooms above that never run one.
+pub use crate::evm::{MAX_INITCODE_BYTES, Transaction, intrinsic_gas};

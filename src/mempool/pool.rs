@@ -1,6 +1,6 @@
 use super::{error::SubmitError, validate};
 use crate::{
-    evm::Transaction,
+    chain::Transaction,
     state::{StateError, StateReader},
 };
 use alloy_consensus::{Transaction as _, transaction::TxHashRef};
