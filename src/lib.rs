@@ -2,11 +2,11 @@
 
 pub mod anchoring;
 pub mod chain;
-//pub mod cli;
+pub mod cli;
 pub mod config;
 pub mod consensus;
 pub mod evm;
 pub mod keys;
 pub mod mempool;
-//pub mod node;
+pub mod node;
 pub mod state;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `lucid-node` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lucid_node::cli::run()
+}

@@ -13,6 +13,7 @@ mod error;
 mod genesis;
 mod import;
 mod logs;
+mod receipts;
 mod rules;
 
 pub use block::{Block, RecoveredBlock, decode_header, decode_transaction, read_block, read_head, read_header};
@@ -21,6 +22,7 @@ pub use error::{ChainError, Invalid};
 pub use genesis::{genesis_contract_hashes, genesis_header, write_genesis};
 pub use import::{Imported, import};
 pub use logs::{LogFilter, find_logs};
+pub use receipts::receipt_path;
 pub use rules::next_base_fee;
 
 /// What a transaction is, and what it costs before it runs, for the rooms above that never run one.

@@ -35,6 +35,15 @@ const CALL_STIPEND: u64 = 2_300;
 /// Gas of a plain transfer.
 const TRANSFER_GAS: u64 = 21_000;
 
+/// L.
+#[derive(Debug, Clone, Copy)]
+pub struct CallLimits {
+    /// G.
+    pub gas_cap: u64,
+    /// D.
+    pub deadline: std::time::Instant,
+}
+
 /// A call that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallOutcome {
@@ -65,19 +74,18 @@ impl<'a> Simulation<'a> {
     pub fn call(
         &self,
         mut request: TransactionRequest,
-        overrides: Option<StateOverride>,
-    ) -> Result<CallOutcome, CallError> {
+        overrides: StateOverride,
+        _limits: CallLimits,
+    ) -> Result<Bytes, CallError> {
         let env = self.env(&request);
         request.gas = Some(request.gas.unwrap_or(CALL_GAS_CAP).min(CALL_GAS_CAP));
-        let mut state = self.state(overrides)?;
+        let mut state = self.state(Some(overrides))?;
         let mut tx = tx_env(request, &env)?;
         if tx.gas_price > 0 {
             tx.gas_limit = tx.gas_limit.min(allowance(&mut state, &tx)?);
         }
         match run(&mut state, env, tx)? {
-            ExecutionResult::Success { gas, output, .. } => {
-                Ok(CallOutcome { output: output.into_data(), gas_used: gas.tx_gas_used() })
-            }
+            ExecutionResult::Success { output, .. } => Ok(output.into_data()),
             other => Err(failure(other)),
         }
     }
@@ -86,13 +94,14 @@ impl<'a> Simulation<'a> {
     pub fn estimate_gas(
         &self,
         mut request: TransactionRequest,
-        overrides: Option<StateOverride>,
+        overrides: StateOverride,
+        _limits: CallLimits,
     ) -> Result<u64, CallError> {
         let env = self.env(&request);
         let cap = alloy_eips::eip7825::MAX_TX_GAS_LIMIT_OSAKA.min(self.header.gas_limit);
         let mut high = request.gas.unwrap_or(cap).min(cap);
         request.gas = Some(high);
-        let mut state = self.state(overrides)?;
+        let mut state = self.state(Some(overrides))?;
         let mut tx = tx_env(request, &env)?;
         if tx.gas_price > 0 {
             high = high.min(allowance(&mut state, &tx)?);

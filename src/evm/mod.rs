@@ -12,7 +12,7 @@ mod fork;
 mod gas;
 
 pub use block::{BlockContext, Executed, Filled, Limits, Rejected, Transaction, execute, fill};
-pub use call::{CALL_GAS_CAP, CallOutcome, Simulation};
+pub use call::{CALL_GAS_CAP, CallLimits, Simulation};
 pub use database::{BlockHashes, World};
 pub use error::{CallError, ExecutionError};
 pub use gas::{MAX_INITCODE_BYTES, intrinsic_gas};

@@ -83,6 +83,19 @@ impl Mempool {
         Ok(hash)
     }
 
+    /// Says whether [`Mempool::add`] would take the transaction for what it is, and from whom: whether there is room for
+    /// it, or another with its nonce, is not looked at.
+    pub fn check(
+        raw: &[u8],
+        spec: &ChainSpec,
+        base_fee: u64,
+        state: &impl StateReader,
+    ) -> Result<Transaction, SubmitError> {
+        let transaction = validate::decode(raw, spec)?;
+        validate::check(&transaction, spec, base_fee, state)?;
+        Ok(transaction)
+    }
+
     fn insert(&mut self, transaction: Transaction, bytes: usize, next: u64) -> Result<(), Refusal> {
         let (address, nonce) = (transaction.signer(), transaction.nonce());
         let most = self.limits.sender_transactions;

@@ -1,7 +1,7 @@
 //! What the RPC server asks of the node. Wire types and limits are the server's matter; here typed questions get typed
 //! answers from a snapshot, the pool and the anchorings.
 
-use super::{clock::unix_now, state::Node};
+use super::state::Node;
 use crate::{
     anchoring::{self, MerkleTree},
     chain::{self, ChainError, LogFilter},
@@ -17,7 +17,7 @@ use lucid_rpc::{
     MerkleError, NodeApi, PendingTransaction, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor,
     VerifyError, VerifyRequest,
 };
-use lucid_storage::{Reader, Snapshot};
+use lucid_storage::Snapshot;
 use lucid_types::{AnchorProof, Rules};
 use std::sync::Arc;
 use tracing::error;
@@ -26,7 +26,6 @@ use tracing::error;
 const SUGGESTED_TIP: u128 = 1_000_000_000;
 
 /// A node as the RPC server sees it.
-#[derive(Debug)]
 pub(super) struct Backend {
     node: Arc<Node>,
     info: ChainInfo,
@@ -66,9 +65,8 @@ impl Backend {
         run: impl FnOnce(Simulation<'_>) -> Result<T, evm::CallError>,
     ) -> Result<T, CallError> {
         let snapshot = NodeApi::snapshot(self)?;
-        let header: Sealed<Header> = chain::read_header(&snapshot, block)
-            .map_err(chain_fault)?
-            .ok_or(rpc::NodeError::Corrupt("block"))?;
+        let header: Sealed<Header> =
+            chain::read_header(&snapshot, block).map_err(chain_fault)?.ok_or(rpc::NodeError::Corrupt("block"))?;
         let outcome = self.at(block, |snapshot, state| {
             Ok(run(Simulation::new(self.node.spec.chain_id, &header, World::new(state, snapshot))))
         });
@@ -203,7 +201,8 @@ impl NodeApi for Backend {
             anchoring::MerkleError::NoLeaves => MerkleError::Empty,
             _ => MerkleError::TooHigh { leaves: count, height_max: anchoring::MAX_TREE_HEIGHT as u32 },
         })?;
-        let path = |index: &u32| tree.path(*index).map_err(|_| MerkleError::NoSuchLeaf { index: *index, leaves: count });
+        let path =
+            |index: &u32| tree.path(*index).map_err(|_| MerkleError::NoSuchLeaf { index: *index, leaves: count });
         Ok(MerkleBuilt {
             merkle_root: tree.root(),
             height: tree.height() as u32,

@@ -8,11 +8,9 @@ use super::{
 use crate::{
     anchoring,
     chain::{self, Imported, RecoveredBlock},
-    consensus,
     evm::Transaction,
-    state::{self, LatestState},
+    state::{self, HISTORY_BLOCKS, LatestState},
 };
-use alloy_consensus::{Header, Sealed};
 use lucid_storage::{Batch, Seals};
 use lucid_types::{ChainEvent, CommittedBlock, Seal, VrfProof};
 use std::{
@@ -25,8 +23,9 @@ use tracing::{debug, info};
 /// Candidates that are looked at beyond a full block, for those that turn out not to fit.
 const SPARE_CANDIDATES: usize = 100;
 
-/// Blocks whose undo rows are removed with each new block: two, so that a shorter history is reached in small steps.
-const UNDO_PRUNED_PER_BLOCK: u64 = 2;
+/// Undo rows that are removed with each new block at most: more than a full block writes, so that the log shrinks to its
+/// length again after blocks that wrote more, and in small steps.
+const UNDO_ROWS_PRUNED: usize = 5_000;
 
 impl Node {
     /// Makes and commits one block of what waits; `None` where nothing can be taken.
@@ -95,7 +94,8 @@ impl Node {
         let seal = self.solo.seal(&imported.header, proof);
         self.solo.chain().verify(&head.header, head.certificate.as_ref(), &imported.header, &seal)?;
         batch.append::<Seals>(&imported.header.number, &seal)?;
-        state::prune_undo(batch, imported.header.number, UNDO_PRUNED_PER_BLOCK)?;
+        let oldest_kept = (imported.header.number + 1).saturating_sub(HISTORY_BLOCKS);
+        state::prune_undo(batch, oldest_kept, UNDO_ROWS_PRUNED)?;
         Ok((imported, seal))
     }
 }

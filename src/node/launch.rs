@@ -30,7 +30,6 @@ pub struct LaunchOptions {
 }
 
 /// A node that serves.
-#[derive(Debug)]
 pub struct RunningNode {
     node: Arc<Node>,
     server: RpcServer,

@@ -12,10 +12,12 @@ mod datadir;
 mod dev;
 mod error;
 mod launch;
+mod proofs;
 mod state;
 
+pub use blocks::Sealing;
 pub use datadir::DataDir;
 pub use dev::dev_chain_spec;
 pub use error::NodeError;
-pub use launch::{LaunchOptions, RunningNode, Sealing, launch};
+pub use launch::{LaunchOptions, RunningNode, launch};
 pub use state::Node;

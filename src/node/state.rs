@@ -1,15 +1,15 @@
-use super::{clock::unix_now, datadir::DataDir, error::NodeError};
+use super::{anchorings::Anchorings, datadir::DataDir, error::NodeError};
 use crate::{
     chain::{self, next_base_fee},
     consensus::{Solo, SoloChain},
     keys::NodeKeys,
-    mempool::{Mempool, PoolLimits},
-    state::LatestState,
+    mempool::{Mempool, PoolLimits, SubmitError},
+    state::{LatestState, StateError, StateReader},
 };
 use alloy_consensus::{Header, Sealed};
-use alloy_primitives::B256;
-use lucid_storage::{Batch, Meta, Options, Reader, Seals, Snapshot, Store, StoreError};
-use lucid_types::{Certificate, ChainEvent, ChainSpec};
+use alloy_primitives::{Address, B256};
+use lucid_storage::{Batch, BlockchainState, Current, Meta, Options, Reader, Seals, Snapshot, Store, StoreError};
+use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::{Notify, broadcast};
 
@@ -32,7 +32,6 @@ impl Head {
 }
 
 /// A node: the store and what is known of its chain. Shared by the server, the block maker and the anchorings.
-#[derive(Debug)]
 pub struct Node {
     pub(super) store: Store,
     pub(super) spec: ChainSpec,
@@ -44,6 +43,7 @@ pub struct Node {
     pub(super) pool_changed: Notify,
     head: RwLock<Arc<Head>>,
     pool: Mutex<Mempool>,
+    anchorings: Mutex<Anchorings>,
     /// Held from the beginning of a batch to its commit: there is one writer.
     writer: Mutex<()>,
 }
@@ -60,16 +60,15 @@ impl Node {
         let store = if path.exists() {
             Store::open(&path, options)?
         } else {
-            create(&path, &new_spec(&keys)?, options)?
+            let spec = new_spec(&keys)?;
+            let genesis_hash = chain::genesis_header(&spec)?.hash();
+            Store::create(&path, &Meta::new(spec.to_canonical_json(), genesis_hash), options)?
         };
         let spec = ChainSpec::from_json(&store.meta().chain_spec)?;
         let genesis_hash = store.meta().genesis_hash;
-        let snapshot = store.snapshot()?;
-        let genesis = chain::read_header(&snapshot, 0)?;
-        if genesis.is_none_or(|genesis| genesis.hash() != genesis_hash || genesis.extra_data != *spec.hash()) {
-            return Err(NodeError::Genesis);
-        }
-        let solo = Solo::new(SoloChain::new(&spec, genesis_hash, spec.genesis_set().map_err(lucid_types::SpecError::from)?)?, &keys)?;
+        let snapshot = with_genesis(&store, &spec)?;
+        let set = spec.genesis_set().map_err(SpecError::from)?;
+        let solo = Solo::new(SoloChain::new(&spec, genesis_hash, set)?, &keys)?;
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         Ok(Self {
@@ -82,6 +81,7 @@ impl Node {
             pool_changed: Notify::new(),
             head: RwLock::new(Arc::new(Head { header, certificate })),
             pool: Mutex::new(Mempool::new(PoolLimits::default())),
+            anchorings: Mutex::new(Anchorings::load(&snapshot)?),
             writer: Mutex::new(()),
         })
     }
@@ -118,6 +118,34 @@ impl Node {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn anchorings(&self) -> MutexGuard<'_, Anchorings> {
+        self.anchorings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a signed transaction into the pool.
+    pub(super) fn submit(&self, raw: &[u8]) -> Result<B256, SubmitError> {
+        let base_fee = self.head().next_base_fee();
+        // Locked before the snapshot is taken: a block that is committed in between updates the pool afterwards.
+        let mut pool = self.pool();
+        let snapshot = self.store.snapshot().map_err(StateError::from)?;
+        let hash = pool.add(raw, &self.spec, base_fee, &LatestState::new(&snapshot))?;
+        drop(pool);
+        self.pool_changed.notify_one();
+        Ok(hash)
+    }
+
+    /// The nonce after an account's transactions, those that wait included.
+    pub(super) fn next_nonce(&self, address: Address) -> Result<u64, StateError> {
+        let pool = self.pool();
+        match pool.next_nonce(&address) {
+            Some(nonce) => Ok(nonce),
+            None => {
+                let account = LatestState::new(&self.store.snapshot()?).account(address)?;
+                Ok(account.map_or(0, |account| account.nonce))
+            }
+        }
+    }
+
     /// Runs `change` on a new batch and commits it. There is no other way to write.
     pub(super) fn write<T, E: From<StoreError>>(
         &self,
@@ -128,5 +156,20 @@ impl Node {
         let value = change(&mut batch)?;
         self.store.commit(batch)?;
         Ok(value)
+    }
+}
+
+/// The store with its genesis block: a crash may have come between the making of the file and its first batch.
+fn with_genesis(store: &Store, spec: &ChainSpec) -> Result<Snapshot, NodeError> {
+    let mut snapshot = store.snapshot()?;
+    if !snapshot.contains::<BlockchainState>(&Current)? {
+        let mut batch = store.begin()?;
+        chain::write_genesis(&mut batch, spec)?;
+        store.commit(batch)?;
+        snapshot = store.snapshot()?;
+    }
+    match chain::read_header(&snapshot, 0)? {
+        Some(genesis) if genesis.hash() == store.meta().genesis_hash => Ok(snapshot),
+        _ => Err(NodeError::Genesis),
     }
 }

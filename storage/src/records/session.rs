@@ -156,7 +156,12 @@ impl MerkleTreeRecord {
     /// The tree's id: BLAKE3 of session id (16 bytes) and root (32). So the same tree is one row however often
     /// it is built.
     pub fn tree_id(&self) -> B256 {
-        lucid_types::blake3([&self.session_id.as_bytes()[..], self.root_hash.as_slice()])
+        Self::id_of(&self.session_id, self.root_hash)
+    }
+
+    /// The id of the tree of a session with this root.
+    pub fn id_of(session_id: &SessionId, root_hash: B256) -> B256 {
+        lucid_types::blake3([&session_id.as_bytes()[..], root_hash.as_slice()])
     }
 }
 

@@ -1,0 +1,63 @@
+use super::{demo, dev, session};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Threads that answer and wait; what blocks or computes has threads of its own.
+const WORKER_THREADS: usize = 2;
+
+/// Threads for what blocks: more than the interface lets run at once, so that block making never waits for it.
+const MAX_BLOCKING_THREADS: usize = 32;
+
+/// A Lucid host's own chain, document store and JSON-RPC in one program with one file.
+#[derive(Debug, Parser)]
+#[command(name = "lucid-node", version, about, arg_required_else_help = true, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Args),
+    Demo(demo::Args),
+    #[command(subcommand)]
+    Session(session::Command),
+}
+
+/// Parses the command line, runs the subcommand, and gives the exit code: 0 done, 1 failed, 2 wrong usage.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    init_logs(&cli.command);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(cli.command)),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Session(command) => session::run(command).await,
+    }
+}
+
+/// Logs go to standard error. `RUST_LOG` says how much; a node says what happens, other commands only what goes wrong.
+fn init_logs(command: &Command) {
+    let default = if matches!(command, Command::Dev(_)) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

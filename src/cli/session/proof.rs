@@ -1,0 +1,40 @@
+use super::{client::NodeArgs, output::write_file};
+use alloy_primitives::Address;
+use anyhow::Context;
+use lucid_rpc::Client;
+use lucid_types::SessionId;
+use std::path::PathBuf;
+
+/// Fetch the proof of an anchored session: one file that anybody can check offline.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    node: NodeArgs,
+    /// The session.
+    session_id: SessionId,
+    /// Prove too that the chunk with this index belongs to the session; may be given often.
+    #[arg(long = "chunk", value_name = "I")]
+    chunks: Vec<u32>,
+    /// The account that registered the session; needed where several registered the same id.
+    #[arg(long, value_name = "ADDR")]
+    account: Option<Address>,
+    /// Where the proof is written.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub(super) async fn run(mut args: Args) -> anyhow::Result<()> {
+    args.chunks.sort_unstable();
+    args.chunks.dedup();
+    let client = Client::new(&args.node.url)?;
+    let proof = client.anchor_proof(args.session_id, &args.chunks, args.account).await?;
+    let text = serde_json::to_vec_pretty(&proof).context("the proof has no JSON form")?;
+    write_file(&args.output, &text)?;
+    let chunks = match proof.chunks.len() {
+        0 => String::new(),
+        1 => ", with the path of 1 chunk".to_owned(),
+        count => format!(", with the paths of {count} chunks"),
+    };
+    println!("{} ({} bytes): session {}{chunks}", args.output.display(), text.len(), args.session_id);
+    Ok(())
+}
