@@ -1,4 +1,7 @@
 //! All integration tests of the node, in one binary, one module for each situation.
 
+mod clients;
 mod contracts;
+mod dev;
 mod import_rules;
+mod support;

@@ -1,0 +1,28 @@
+// What the scripts share. Each is run with the node's address and Counter.json, and fails with what it found.
+import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
+import { HDNodeWallet, JsonRpcProvider, Mnemonic } from "ethers";
+
+export const MNEMONIC = "test test test test test test test test test test test junk";
+
+const [url, counter] = process.argv.slice(2);
+
+/// As a user makes it, but that it asks for news more often than every four seconds.
+export const provider = new JsonRpcProvider(url);
+provider.pollingInterval = 50;
+
+export const counterArtefact = JSON.parse(readFileSync(counter, "utf8"));
+
+/// The mnemonic's account at `index`, connected.
+export function wallet(index) {
+  const path = `m/44'/60'/0'/0/${index}`;
+  return HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(MNEMONIC), path).connect(provider);
+}
+
+/// What a promise is rejected with; resolving is an error.
+export async function rejection(promise) {
+  const unexpected = Symbol();
+  const error = await promise.then(() => unexpected, (reason) => reason);
+  assert.notEqual(error, unexpected, "was not rejected");
+  return error;
+}

@@ -1,0 +1,12 @@
+//! What integration tests share: the real program, and packages from npm.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy knows that a test may panic, and not that what tests share may"
+)]
+
+mod node;
+mod npm;
+
+pub(crate) use node::{DevNode, lucid_node};
+pub(crate) use npm::{npm_folder, said, say_skipped};
