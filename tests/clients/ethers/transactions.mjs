@@ -27,7 +27,7 @@ for (const kind of kinds) {
   assert.equal(receipt.type, type);
   assert.equal(receipt.from, sender.address);
   assert.equal(receipt.to, receiver);
-  // What is gone is the amount and the fee, to the wei. ethers caches the newest balance, but not that of a block.
+  // What is gone is the amount and the fee, to the wei.
   const before = await provider.getBalance(sender.address, receipt.blockNumber - 1);
   const after = await provider.getBalance(sender.address, receipt.blockNumber);
   assert.equal(before - after, amount + receipt.gasUsed * receipt.gasPrice);
