@@ -69,7 +69,7 @@ fn print_banner(running: &RunningNode, datadir: &DataDir, kept: bool) -> io::Res
     writeln!(out, "Data      {} ({fate})", datadir.path().display())?;
     writeln!(out, "\nAccounts with 10000 LUCID each, from the mnemonic\n  {DEV_MNEMONIC}\n")?;
     for (index, account) in DEV_ACCOUNTS.iter().enumerate() {
-        writeln!(out, "({index}) {}  0x{}", account.address(), account.secret())?;
+        writeln!(out, "({index}) {}  {}", account.address(), account.secret())?;
     }
     writeln!(out, "\nWARNING: everybody knows these keys. What is sent to these accounts on another chain is lost.\n")?;
     writeln!(out, "Listening on http://{}", running.local_addr())?;

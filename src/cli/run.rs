@@ -1,6 +1,6 @@
 use super::{demo, dev, session};
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 /// Threads that answer and wait; what blocks or computes has threads of its own.
@@ -59,5 +59,10 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
 fn init_logs(command: &Command) {
     let default = if matches!(command, Command::Dev(_)) { "info" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }

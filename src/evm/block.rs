@@ -2,7 +2,7 @@
 
 use super::{
     changes,
-    database::{World, WorldError},
+    database::{ReadFailure, World, WorldReader},
     error::ExecutionError,
     fork::OsakaFromGenesis,
 };
@@ -18,13 +18,13 @@ use alloy_evm::{
     eth::{EthBlockExecutionCtx, EthBlockExecutor, receipt_builder::AlloyReceiptBuilder},
     precompiles::PrecompilesMap,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use revm::{
     context_interface::result::InvalidTransaction,
     database::{State, states::bundle_state::BundleRetention},
     inspector::NoOpInspector,
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// A signed transaction whose sender is known.
 pub type Transaction = Recovered<TxEnvelope>;
@@ -32,8 +32,9 @@ pub type Transaction = Recovered<TxEnvelope>;
 /// Least gas of any transaction: below that, a block is full.
 const MIN_TRANSACTION_GAS: u64 = 21_000;
 
-/// Transactions in a row that may fail to fit before a block counts as full.
-const MAX_MISFITS: u32 = 50;
+/// Senders that may be passed over before a block counts as full: looking further would cost more time than the few
+/// transactions that still fit are worth.
+const MAX_PASSED_OVER_SENDERS: usize = 50;
 
 /// The block that transactions run in: its header, as far as it is known before they have run.
 #[derive(Debug, Clone)]
@@ -71,7 +72,8 @@ impl Executed {
     }
 }
 
-/// A transaction that no block can take as the state stands.
+/// A transaction that no block can take as the state stands: its sender has used its nonce or cannot pay for it, or no
+/// block can ever take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// The transaction.
@@ -106,55 +108,98 @@ pub fn execute(
     transactions: &[Transaction],
     world: World<'_>,
 ) -> Result<Executed, ExecutionError> {
+    let failure = ReadFailure::default();
+    let executed = execute_all(context, transactions, WorldReader::new(world, &failure));
+    failure.check()?;
+    executed
+}
+
+fn execute_all(
+    context: &BlockContext<'_>,
+    transactions: &[Transaction],
+    world: WorldReader<'_>,
+) -> Result<Executed, ExecutionError> {
     let mut state = new_state(world);
     let mut executor = executor(context, &mut state, transactions.len());
     executor.apply_pre_execution_changes().map_err(system_error)?;
     for transaction in transactions {
-        executor.execute_transaction(transaction).map_err(|error| transaction_error(transaction, &error))?;
+        executor.execute_transaction(transaction).map_err(|error| ExecutionError::InvalidTransaction {
+            hash: *transaction.tx_hash(),
+            reason: reason(&error),
+        })?;
     }
     let (_, result) = executor.finish().map_err(system_error)?;
     Ok(Executed::new(result, &mut state))
 }
 
-/// Takes from `candidates`, best first, what fits and runs.
+/// Takes from `candidates`, best first and each sender's in nonce order, what fits and runs.
 ///
-/// A candidate that cannot run now but may later (its sender's earlier one was passed over) is left where it is;
-/// one that never can is named in [`Filled::rejected`].
+/// A candidate that cannot run now but may later (it is too large for what is left, or its sender's earlier one was
+/// passed over) is left where it is; one that never can is named in [`Filled::rejected`].
 pub fn fill(
     context: &BlockContext<'_>,
     limits: Limits,
     candidates: impl IntoIterator<Item = Transaction>,
     world: World<'_>,
 ) -> Result<Filled, ExecutionError> {
-    let mut state = new_state(world);
+    let failure = ReadFailure::default();
+    let mut state = new_state(WorldReader::new(world, &failure));
     let mut executor = executor(context, &mut state, 0);
-    executor.apply_pre_execution_changes().map_err(system_error)?;
-    let (mut taken, mut rejected) = (Vec::new(), Vec::new());
-    let (mut gas_left, mut bytes_left, mut misfits) = (context.header.gas_limit, limits.bytes, 0);
+    let started = executor.apply_pre_execution_changes();
+    failure.check()?;
+    started.map_err(system_error)?;
+
+    let mut content = Content { taken: Vec::new(), rejected: Vec::new(), passed_over: BTreeSet::new() };
+    let (mut gas_left, mut bytes_left) = (context.header.gas_limit, limits.bytes);
     for candidate in candidates {
-        let full = taken.len() as u64 >= limits.transactions || gas_left < MIN_TRANSACTION_GAS;
-        if full || misfits >= MAX_MISFITS {
+        let full = content.taken.len() as u64 >= limits.transactions || gas_left < MIN_TRANSACTION_GAS;
+        if full || content.passed_over.len() >= MAX_PASSED_OVER_SENDERS {
             break;
         }
         let bytes = network_bytes(&candidate);
-        if candidate.gas_limit() > gas_left || bytes > bytes_left {
-            misfits += 1;
-            continue;
-        }
-        match executor.execute_transaction(&candidate) {
-            Ok(gas) => {
-                gas_left = gas_left.saturating_sub(gas.tx_gas_used());
-                bytes_left -= bytes;
-                taken.push(candidate);
+        if content.passed_over.contains(&candidate.signer()) {
+            // Its nonce cannot be the next one.
+        } else if candidate.is_eip4844() {
+            content.reject(candidate, "transaction type not supported".to_owned());
+        } else if candidate.gas_limit() > context.header.gas_limit || bytes > limits.bytes {
+            content.reject(candidate, "larger than a block".to_owned());
+        } else if candidate.gas_limit() > gas_left || bytes > bytes_left {
+            content.passed_over.insert(candidate.signer());
+        } else {
+            let outcome = executor.execute_transaction(&candidate);
+            failure.check()?;
+            match outcome {
+                Ok(gas) => {
+                    gas_left = gas_left.saturating_sub(gas.tx_gas_used());
+                    bytes_left -= bytes;
+                    content.taken.push(candidate);
+                }
+                Err(error) if may_run_later(&error) => {
+                    content.passed_over.insert(candidate.signer());
+                }
+                Err(error) => content.reject(candidate, reason(&error)),
             }
-            Err(error) => match rejection(&candidate, &error)? {
-                Some(reason) => rejected.push(Rejected { hash: *candidate.tx_hash(), reason }),
-                None => misfits += 1,
-            },
         }
     }
-    let (_, result) = executor.finish().map_err(system_error)?;
-    Ok(Filled { transactions: taken, executed: Executed::new(result, &mut state), rejected })
+    let finished = executor.finish();
+    failure.check()?;
+    let (_, result) = finished.map_err(system_error)?;
+    let executed = Executed::new(result, &mut state);
+    Ok(Filled { transactions: content.taken, executed, rejected: content.rejected })
+}
+
+/// What becomes of the candidates of a new block.
+struct Content {
+    taken: Vec<Transaction>,
+    rejected: Vec<Rejected>,
+    /// Senders of which a candidate had to wait, so that all their later ones have to.
+    passed_over: BTreeSet<Address>,
+}
+
+impl Content {
+    fn reject(&mut self, candidate: Transaction, reason: String) {
+        self.rejected.push(Rejected { hash: *candidate.tx_hash(), reason });
+    }
 }
 
 /// Bytes of a transaction inside a block's RLP: its EIP-2718 form with the longest string header it can have.
@@ -162,7 +207,7 @@ fn network_bytes(transaction: &Transaction) -> u64 {
     transaction.encode_2718_len() as u64 + 4
 }
 
-type BlockState<'a> = State<World<'a>>;
+type BlockState<'a> = State<WorldReader<'a>>;
 type Executor<'a, 'b> = EthBlockExecutor<
     'a,
     EthEvm<&'b mut BlockState<'a>, NoOpInspector, PrecompilesMap>,
@@ -170,7 +215,7 @@ type Executor<'a, 'b> = EthBlockExecutor<
     AlloyReceiptBuilder,
 >;
 
-fn new_state(world: World<'_>) -> BlockState<'_> {
+fn new_state(world: WorldReader<'_>) -> BlockState<'_> {
     State::builder().with_database(world).with_bundle_update().build()
 }
 
@@ -197,31 +242,22 @@ pub(super) fn env(chain_id: u64, header: &Header) -> EvmEnv {
 
 /// A failure outside of any transaction.
 fn system_error(error: BlockExecutionError) -> ExecutionError {
-    match WorldError::behind(&error) {
-        Some(state) => ExecutionError::State(state),
-        None => ExecutionError::SystemCall(error.to_string()),
+    ExecutionError::SystemCall(error.to_string())
+}
+
+/// What is wrong with a transaction, without the executor's preamble where there is one.
+fn reason(error: &BlockExecutionError) -> String {
+    match error {
+        BlockExecutionError::Validation(BlockValidationError::InvalidTx { error, .. }) => error.to_string(),
+        other => other.to_string(),
     }
 }
 
-/// A failure of a transaction.
-fn transaction_error(transaction: &Transaction, error: &BlockExecutionError) -> ExecutionError {
-    match WorldError::behind(error) {
-        Some(state) => ExecutionError::State(state),
-        None => ExecutionError::InvalidTransaction { hash: *transaction.tx_hash(), reason: error.to_string() },
-    }
-}
-
-/// Why a candidate never can run, or `None` where it may later.
-fn rejection(candidate: &Transaction, error: &BlockExecutionError) -> Result<Option<String>, ExecutionError> {
-    if let BlockExecutionError::Validation(BlockValidationError::InvalidTx { error, .. }) = error {
-        return Ok(match error.as_invalid_tx_err() {
-            // Its sender's earlier transaction was passed over, or the base fee may fall again.
-            Some(InvalidTransaction::NonceTooHigh { .. } | InvalidTransaction::GasPriceLessThanBasefee) => None,
-            _ => Some(error.to_string()),
-        });
-    }
-    match transaction_error(candidate, error) {
-        ExecutionError::InvalidTransaction { reason, .. } => Ok(Some(reason)),
-        other => Err(other),
-    }
+/// Whether a transaction only has to wait: its sender's earlier one is missing, or the base fee may fall again.
+fn may_run_later(error: &BlockExecutionError) -> bool {
+    let BlockExecutionError::Validation(BlockValidationError::InvalidTx { error, .. }) = error else { return false };
+    matches!(
+        error.as_invalid_tx_err(),
+        Some(InvalidTransaction::NonceTooHigh { .. } | InvalidTransaction::GasPriceLessThanBasefee)
+    )
 }

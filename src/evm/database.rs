@@ -3,8 +3,8 @@
 use crate::state::{StateError, StateReader};
 use alloy_primitives::{Address, B256, U256};
 use lucid_storage::{Blocks, Reader};
-use revm::{Database, DatabaseRef, bytecode::Bytecode, context::DBErrorMarker, state::AccountInfo};
-use std::sync::Arc;
+use revm::{Database, bytecode::Bytecode, context::DBErrorMarker, state::AccountInfo};
+use std::{cell::OnceCell, sync::Arc};
 
 /// Where the hash of an earlier block is found (opcode BLOCKHASH).
 pub trait BlockHashes {
@@ -38,38 +38,64 @@ impl std::fmt::Debug for World<'_> {
     }
 }
 
-/// The state could not be read while a transaction ran. Never a verdict on the transaction.
+/// The first read that failed while something ran.
+///
+/// It is kept here because the executor's errors do not lead back to it: it turns the errors of system calls into
+/// text and drops those of the balances that it credits. Whoever ran something asks [`Self::check`] before he
+/// believes any verdict.
+#[derive(Debug, Default)]
+pub(super) struct ReadFailure(OnceCell<Arc<StateError>>);
+
+impl ReadFailure {
+    /// The failure, if there was one.
+    pub(super) fn check(&self) -> Result<(), Arc<StateError>> {
+        self.0.get().map_or(Ok(()), |failure| Err(Arc::clone(failure)))
+    }
+}
+
+/// A read failed; what it was is in the [`ReadFailure`]. Never a verdict on what ran.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct WorldError(Arc<StateError>);
+#[error("the state cannot be read")]
+pub(super) struct ReadError;
 
-impl DBErrorMarker for WorldError {}
-
-impl From<StateError> for WorldError {
-    fn from(error: StateError) -> Self {
-        Self(Arc::new(error))
+impl DBErrorMarker for ReadError {
+    fn is_fatal(&self) -> bool {
+        true
     }
 }
 
-impl WorldError {
-    /// The state's own error, if that is what lies behind an error of the executor.
-    pub(super) fn behind(error: &(dyn std::error::Error + 'static)) -> Option<Arc<StateError>> {
-        let mut source = Some(error);
-        while let Some(inner) = source {
-            if let Some(Self(state)) = inner.downcast_ref() {
-                return Some(Arc::clone(state));
-            }
-            source = inner.source();
-        }
-        None
+/// A [`World`] as revm reads it, with the place where a failure is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WorldReader<'a> {
+    world: World<'a>,
+    failure: &'a ReadFailure,
+}
+
+impl<'a> WorldReader<'a> {
+    pub(super) fn new(world: World<'a>, failure: &'a ReadFailure) -> Self {
+        Self { world, failure }
+    }
+
+    fn keep<T>(&self, read: Result<T, StateError>) -> Result<T, ReadError> {
+        read.map_err(|error| {
+            // The first one counts: later ones may follow from it.
+            let _ = self.failure.0.set(Arc::new(error));
+            ReadError
+        })
+    }
+
+    fn read_code(&self, code_hash: B256) -> Result<Bytecode, StateError> {
+        let code = self.world.state.code(code_hash)?;
+        Bytecode::new_raw_checked(code)
+            .map_err(|_| StateError::BadRow { table: "code", what: "the bytes are neither code nor a delegation" })
     }
 }
 
-impl DatabaseRef for World<'_> {
-    type Error = WorldError;
+impl Database for WorldReader<'_> {
+    type Error = ReadError;
 
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, WorldError> {
-        let account = self.state.account(address)?;
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
+        let account = self.keep(self.world.state.account(address))?;
         Ok(account.map(|account| AccountInfo {
             balance: account.balance,
             nonce: account.nonce,
@@ -80,35 +106,15 @@ impl DatabaseRef for World<'_> {
         }))
     }
 
-    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, WorldError> {
-        Ok(Bytecode::new_raw(self.state.code(code_hash)?))
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, ReadError> {
+        self.keep(self.read_code(code_hash))
     }
 
-    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, WorldError> {
-        Ok(self.state.storage(address, slot)?)
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, ReadError> {
+        self.keep(self.world.state.storage(address, slot))
     }
 
-    fn block_hash_ref(&self, height: u64) -> Result<B256, WorldError> {
-        Ok(self.blocks.block_hash(height)?.unwrap_or_default())
-    }
-}
-
-impl Database for World<'_> {
-    type Error = WorldError;
-
-    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, WorldError> {
-        self.basic_ref(address)
-    }
-
-    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, WorldError> {
-        self.code_by_hash_ref(code_hash)
-    }
-
-    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, WorldError> {
-        self.storage_ref(address, slot)
-    }
-
-    fn block_hash(&mut self, height: u64) -> Result<B256, WorldError> {
-        self.block_hash_ref(height)
+    fn block_hash(&mut self, height: u64) -> Result<B256, ReadError> {
+        Ok(self.keep(self.world.blocks.block_hash(height))?.unwrap_or_default())
     }
 }

@@ -23,6 +23,12 @@ pub enum ExecutionError {
     State(Arc<StateError>),
 }
 
+impl From<Arc<StateError>> for ExecutionError {
+    fn from(error: Arc<StateError>) -> Self {
+        Self::State(error)
+    }
+}
+
 /// Why a call gave no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -67,4 +73,10 @@ pub enum CallError {
     /// The state could not be read.
     #[error("the state cannot be read: {0}")]
     State(Arc<StateError>),
+}
+
+impl From<Arc<StateError>> for CallError {
+    fn from(error: Arc<StateError>) -> Self {
+        Self::State(error)
+    }
 }

@@ -71,6 +71,7 @@ impl Node {
         let solo = Solo::new(SoloChain::new(&spec, genesis_hash, set)?, &keys)?;
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
+        let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
         Ok(Self {
             store,
             spec,
@@ -81,7 +82,7 @@ impl Node {
             pool_changed: Notify::new(),
             head: RwLock::new(Arc::new(Head { header, certificate })),
             pool: Mutex::new(Mempool::new(PoolLimits::default())),
-            anchorings: Mutex::new(Anchorings::load(&snapshot)?),
+            anchorings: Mutex::new(anchorings),
             writer: Mutex::new(()),
         })
     }

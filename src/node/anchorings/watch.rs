@@ -1,0 +1,177 @@
+//! Watching the anchorings under way until they are final, and sending again what is in no block.
+
+use super::{
+    super::{clock::unix_now, error::NodeError, state::Node},
+    rows::{same_call, succeeded, write_progress},
+};
+use crate::mempool::SubmitError;
+use alloy_consensus::{Transaction as _, TxEnvelope};
+use alloy_eips::eip2718::Decodable2718;
+use alloy_primitives::B256;
+use lucid_storage::{
+    AnchoringStatus, Reader, ReceiptRecord, Receipts, SessionAnchoringRecord, SessionAnchorings, Snapshot,
+    TransactionKey, TransactionsByHash, TransactionsBySender,
+};
+use lucid_types::{AnchoringId, TransactionRefusal};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+/// How long an anchoring may take before it is given up, in seconds: a week, over which a host may be cut off.
+const ANCHORING_EXPIRY_SECS: u64 = 7 * 86_400;
+
+/// How often anchorings are looked at where no block comes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Looks after the anchorings until it is told to stop.
+pub(in crate::node) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool>) -> Result<(), NodeError> {
+    let mut events = node.subscribe();
+    let mut interval = tokio::time::interval(CHECK_INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            // A listener that lagged has missed blocks, and looks at the store all the same.
+            _ = events.recv() => {}
+            _ = interval.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+        if node.anchorings().is_empty() {
+            continue;
+        }
+        let worker = Arc::clone(&node);
+        let advanced = tokio::task::spawn_blocking(move || worker.advance_anchorings()).await;
+        advanced.map_err(|error| NodeError::Task(error.to_string()))??;
+    }
+}
+
+impl Node {
+    /// Looks at every anchoring under way once.
+    pub(super) fn advance_anchorings(&self) -> Result<(), NodeError> {
+        let ids: Vec<AnchoringId> = self.anchorings().ids();
+        for id in ids {
+            let snapshot = self.store.snapshot()?;
+            let Some(record) = snapshot.get::<SessionAnchorings>(&id)? else { continue };
+            let next = self.advance(&snapshot, record.clone())?;
+            if next != record {
+                self.write(|batch| write_progress(batch, &id, &next))?;
+                self.anchorings().insert(id, &next);
+            }
+            if !matches!(next.status, AnchoringStatus::Pending | AnchoringStatus::Processing) {
+                self.anchorings().remove(&id);
+                log_end(&id, &next);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an anchoring stands now; sends what is in no block and in no pool.
+    fn advance(
+        &self,
+        snapshot: &Snapshot,
+        mut job: SessionAnchoringRecord,
+    ) -> Result<SessionAnchoringRecord, NodeError> {
+        let now = unix_now();
+        let (mut open, mut sent) = (0, false);
+        for place in 0..job.transactions.len() {
+            match self.place_of(snapshot, &job, place)? {
+                Some((hash, key, receipt)) => {
+                    job.transactions[place].hash = hash;
+                    if !succeeded(&receipt) {
+                        let text = format!("transaction {hash} was executed in block {} and failed", key.block);
+                        return Ok(ended(job, AnchoringStatus::Failed, Some(text), now));
+                    }
+                    if place == 0 {
+                        job.transaction_id = Some(hash);
+                        job.block_number = Some(key.block);
+                    }
+                }
+                None => {
+                    open += 1;
+                    sent |= self.resend(&mut job, place);
+                }
+            }
+        }
+        if open == 0 {
+            return Ok(ended(job, AnchoringStatus::Confirmed, None, now));
+        }
+        if now.saturating_sub(job.created_at) > ANCHORING_EXPIRY_SECS {
+            let text = format!("{open} of its transactions came into no block for a week");
+            return Ok(ended(job, AnchoringStatus::Expired, Some(text), now));
+        }
+        job.status = AnchoringStatus::Processing;
+        if sent {
+            job.attempts += 1;
+            job.updated_at = now;
+        }
+        Ok(job)
+    }
+
+    /// The block that holds a transaction of a job, or the one with its nonce that does the same.
+    fn place_of(
+        &self,
+        snapshot: &Snapshot,
+        job: &SessionAnchoringRecord,
+        place: usize,
+    ) -> Result<Option<(B256, TransactionKey, ReceiptRecord)>, NodeError> {
+        let ours = &job.transactions[place];
+        let by_hash = snapshot.first_by_index::<TransactionsByHash>(&ours.hash)?;
+        let found = match by_hash {
+            Some(found) => Some(found),
+            // With a raised fee it may be the earlier writing that came into a block.
+            None => snapshot
+                .first_by_index::<TransactionsBySender>(&(job.account, ours.nonce))?
+                .filter(|(_, mined)| same_call(&mined.raw, &ours.raw)),
+        };
+        let Some((key, mined)) = found else { return Ok(None) };
+        Ok(snapshot.get::<Receipts>(&key)?.map(|receipt| (mined.hash, key, receipt)))
+    }
+
+    /// Sends a transaction that is in no block, with a higher fee or another nonce where it needs one; says whether
+    /// anything was sent.
+    fn resend(&self, job: &mut SessionAnchoringRecord, place: usize) -> bool {
+        let ours = job.transactions[place].clone();
+        let base_fee = self.head().next_base_fee();
+        let Ok(transaction) = TxEnvelope::decode_2718_exact(&ours.raw) else { return false };
+        let mine = job.account == self.keys.account().address();
+        let too_cheap = transaction.max_fee_per_gas() < u128::from(base_fee);
+        let waiting = self.pool().get(&ours.hash).is_some();
+        if waiting && !(too_cheap && mine) {
+            return false;
+        }
+        let sending = if too_cheap && mine { self.with_raised_fee(&transaction, base_fee) } else { ours };
+        match self.submit(&sending.raw) {
+            Ok(_) | Err(SubmitError::Refused(TransactionRefusal::AlreadyKnown)) => job.last_error = None,
+            // The nonce went to a transaction that is not part of any anchoring.
+            Err(SubmitError::Refused(TransactionRefusal::NonceTooLow { .. })) if mine => {
+                let Ok(again) = self.with_new_nonce(&transaction) else { return false };
+                let sent = self.submit(&again.raw).is_ok();
+                job.transactions[place] = again;
+                return sent;
+            }
+            Err(error) => {
+                job.last_error = Some(error.to_string());
+                return false;
+            }
+        }
+        job.transactions[place] = sending;
+        true
+    }
+}
+
+fn ended(
+    job: SessionAnchoringRecord,
+    status: AnchoringStatus,
+    last_error: Option<String>,
+    updated_at: u64,
+) -> SessionAnchoringRecord {
+    SessionAnchoringRecord { status, last_error, updated_at, ..job }
+}
+
+/// One line per anchoring.
+fn log_end(id: &AnchoringId, job: &SessionAnchoringRecord) {
+    let status = job.status.as_str();
+    match &job.last_error {
+        None => info!(anchoring = %id, session = %job.session_id, block = job.block_number, status, "anchored"),
+        Some(error) => warn!(anchoring = %id, session = %job.session_id, status, error, "not anchored"),
+    }
+}
