@@ -104,7 +104,7 @@ fn crates_are_named_where_they_belong() {
         ("src/node/launch.rs", "use jsonrpsee::core;", "`jsonrpsee`"),
         ("src/node/launch.rs", "use hyper::Request;", "`hyper`"),
         ("src/node/launch.rs", "fn f() -> anyhow::Result<()> { Ok(()) }", "`anyhow`"),
-        ("src/config/mod.rs", "pub use clap::Parser;", "`clap`"),
+        ("src/keys/mod.rs", "pub use clap::Parser;", "`clap`"),
         ("src/mempool/pool.rs", "#[tokio::main]\nasync fn f() {}", "`tokio`"),
         ("src/anchoring/calls.rs", "use lucid_rpc::Client;", "`lucid_rpc`"),
         ("src/evm/block.rs", "use k256::ecdsa;", "`k256`"),
