@@ -32,7 +32,8 @@ pub(crate) fn npm_folder(test: &str) -> Option<PathBuf> {
 /// Says that a test is skipped, and why.
 pub(crate) fn say_skipped(test: &str, why: &str) {
     // Straight to the handle: what a passing test prints through the macros is not shown.
-    writeln!(std::io::stderr(), "{test} is skipped: {why}").unwrap();
+    let mut errors = std::io::stderr();
+    writeln!(errors, "{test} is skipped: {why}").unwrap();
 }
 
 /// Installs what the lock file names, once for each lock file.
