@@ -25,3 +25,8 @@ fn ethers_deploys_calls_sends_waits_and_reads_logs_and_reverts() {
 fn ethers_sends_every_type_of_transaction_and_reads_blocks_and_fees() {
     run("ethers_sends_every_type_of_transaction_and_reads_blocks_and_fees", "transactions.mjs");
 }
+
+#[test]
+fn ethers_hears_events_in_order_by_asking_for_logs() {
+    run("ethers_hears_events_in_order_by_asking_for_logs", "events.mjs");
+}

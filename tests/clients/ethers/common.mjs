@@ -28,3 +28,10 @@ export async function rejection(promise) {
   assert.notEqual(error, unexpected, "was not rejected");
   return error;
 }
+
+/// What does not come would be waited for without an end.
+const PATIENCE_MS = 60_000;
+setTimeout(() => {
+  console.error(`not done after ${PATIENCE_MS} ms`);
+  process.exit(1);
+}, PATIENCE_MS).unref();
