@@ -1,6 +1,9 @@
 //! All integration tests of the node, in one binary, one module for each situation.
 
+mod clients;
 mod contracts;
-mod process;
+mod dev;
+mod import_rules;
 mod session;
+mod support;
 mod survival;

@@ -1,6 +1,12 @@
 //! A recorded session on its way to an anchor and to a proof that a stranger checks.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy knows that a test may panic, and not that what tests share may"
+)]
 
-use crate::process::{Node, run, text};
+use crate::support::{DevNode, block_on, run, text};
 use lucid_node::keys::{DEV_ACCOUNTS, create_key_file};
 use serde_json::Value;
 use std::{
@@ -29,8 +35,8 @@ fn path(path: &Path) -> &str {
 }
 
 /// Anchors with `--json` and gives the answer.
-fn anchor(node: &Node, recording: &Path, more: &[&str]) -> Value {
-    let mut args = vec!["session", "anchor", "--rpc", &node.url, "--json"];
+fn anchor(node: &DevNode, recording: &Path, more: &[&str]) -> Value {
+    let mut args = vec!["session", "anchor", "--rpc", node.url(), "--json"];
     args.extend(more);
     args.push(path(recording));
     let output = run(&args);
@@ -58,14 +64,14 @@ fn flip(value: &mut Value) {
 fn a_session_of_200_files_of_1_mib_is_anchored_and_its_proof_holds_offline() {
     let folder = tempfile::tempdir().unwrap();
     let recording = record(folder.path(), CHUNKS, CHUNK_BYTES);
-    let node = Node::dev(&folder.path().join("chain"), &[]);
+    let node = DevNode::start_in(&folder.path().join("chain"));
     let anchored = anchor(&node, &recording, &[]);
     assert!(anchored["block_number"].is_u64() && anchored["transaction_hash"].is_string());
     let session_id = anchored["session_id"].as_str().unwrap();
 
     let file = folder.path().join("proof.json");
     let args =
-        ["session", "proof", "--rpc", &node.url, session_id, "--chunk", "0", "--chunk", "199", "-o", path(&file)];
+        ["session", "proof", "--rpc", node.url(), session_id, "--chunk", "0", "--chunk", "199", "-o", path(&file)];
     let output = run(&args);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let genesis = genesis_hash(&node);
@@ -91,8 +97,8 @@ fn a_session_of_200_files_of_1_mib_is_anchored_and_its_proof_holds_offline() {
     assert!(said.contains("not by"), "{said}");
 }
 
-fn genesis_hash(node: &Node) -> String {
-    let info = crate::process::block_on(async { node.client().chain_info().await.unwrap() });
+fn genesis_hash(node: &DevNode) -> String {
+    let info = block_on(async { node.client().chain_info().await.unwrap() });
     info.genesis_hash.to_string()
 }
 
@@ -100,12 +106,12 @@ fn genesis_hash(node: &Node) -> String {
 fn a_flipped_bit_anywhere_in_a_proof_is_refused_with_a_message_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let recording = record(folder.path(), 5, 1_000);
-    let node = Node::dev(&folder.path().join("chain"), &[]);
+    let node = DevNode::start_in(&folder.path().join("chain"));
     let anchored = anchor(&node, &recording, &[]);
     let file = folder.path().join("proof.json");
     let session_id = anchored["session_id"].as_str().unwrap();
     assert!(
-        run(&["session", "proof", "--rpc", &node.url, session_id, "--chunk", "2", "-o", path(&file)]).status.success()
+        run(&["session", "proof", "--rpc", node.url(), session_id, "--chunk", "2", "-o", path(&file)]).status.success()
     );
     let genesis = genesis_hash(&node);
     let proof: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
@@ -155,7 +161,7 @@ fn a_flipped_bit_anywhere_in_a_proof_is_refused_with_a_message_of_its_own() {
 fn an_own_key_and_owner_are_what_the_chain_records() {
     let folder = tempfile::tempdir().unwrap();
     let recording = record(folder.path(), 3, 100);
-    let node = Node::dev(&folder.path().join("chain"), &[]);
+    let node = DevNode::start_in(&folder.path().join("chain"));
     let key_file = folder.path().join("own.key");
     create_key_file(&key_file, &DEV_ACCOUNTS[2].secret_key()).unwrap();
     let owner = DEV_ACCOUNTS[5].address().to_string();
@@ -163,18 +169,18 @@ fn an_own_key_and_owner_are_what_the_chain_records() {
     let more = ["--key", path(&key_file), "--owner", &owner, "--session-id", id];
     let anchored = anchor(&node, &recording, &more);
     assert_eq!(anchored["session_id"], id);
-    let session = crate::process::block_on(async {
+    let session = block_on(async {
         node.client().session(id.parse().unwrap(), None).await.unwrap().expect("the session is known")
     });
     assert_eq!(session.account, DEV_ACCOUNTS[2].address());
     assert_eq!(session.owner_addr, DEV_ACCOUNTS[5].address());
     let file = folder.path().join("proof.json");
-    assert!(run(&["session", "proof", "--rpc", &node.url, id, "-o", path(&file)]).status.success());
+    assert!(run(&["session", "proof", "--rpc", node.url(), id, "-o", path(&file)]).status.success());
     let by = DEV_ACCOUNTS[2].address().to_string();
     assert_eq!(verify(&file, &["--by", &by]).0, Some(0));
 
     // The same chunks again, by the same account: its root is used.
-    let args = ["session", "anchor", "--rpc", &node.url, "--key", path(&key_file), path(&recording)];
+    let args = ["session", "anchor", "--rpc", node.url(), "--key", path(&key_file), path(&recording)];
     let again = run(&args);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("LUCID_ERR_6006"), "{}", text(&again.stderr));
@@ -184,12 +190,12 @@ fn an_own_key_and_owner_are_what_the_chain_records() {
 
 #[test]
 fn the_demo_tells_its_story_and_keeps_serving() {
-    let node = Node::start(&["demo", "--port", "0"]);
-    let story = node.greeting.join("\n");
+    let node = DevNode::start_demo();
+    let story = node.banner().join("\n");
     for word in ["Chain ", "Session ", "Anchored ", "Proof ", "Verified ", "Refused ", "until Ctrl-C"] {
         assert!(story.contains(word), "{story}");
     }
-    let page = crate::process::block_on(async { node.client().sessions(&Default::default()).await.unwrap() });
+    let page = block_on(async { node.client().sessions(&Default::default()).await.unwrap() });
     assert_eq!(page.sessions.len(), 1);
     assert!(node.interrupt().success());
 }

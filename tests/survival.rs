@@ -1,6 +1,12 @@
 //! What was answered as done is there after the process was killed without a warning.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy knows that a test may panic, and not that what tests share may"
+)]
 
-use crate::process::{Node, block_on, eventually, run, send, text, transfer};
+use crate::support::{DevNode, block_on, eventually, run, send, text, transfer};
 use alloy_primitives::{Address, B256, U256};
 use alloy_trie::{
     TrieAccount,
@@ -52,7 +58,7 @@ fn open(datadir: &Path) -> Store {
 #[test]
 fn a_chain_of_200_blocks_reopened_after_sigkill_has_the_same_roots() {
     let folder = tempfile::tempdir().unwrap();
-    let node = Node::dev(folder.path(), &[]);
+    let node = DevNode::start_in(folder.path());
     let before = block_on(async {
         let client = node.client();
         for nonce in 0..BLOCKS {
@@ -77,7 +83,7 @@ fn a_chain_of_200_blocks_reopened_after_sigkill_has_the_same_roots() {
     assert_eq!(seal.certificate.block_hash, head.hash());
     drop(snapshot);
 
-    let node = Node::dev(folder.path(), &[]);
+    let node = DevNode::start_in(folder.path());
     block_on(async {
         let client = node.client();
         assert_eq!(roots(&client, BLOCKS).await, before);
@@ -93,15 +99,15 @@ fn an_anchoring_that_was_answered_is_sent_again_after_sigkill() {
     fs::create_dir(&recording).unwrap();
     fs::write(recording.join("chunk-0"), b"ciphertext").unwrap();
     // No block for an hour: the anchoring is accepted, and its transactions wait in a pool that a kill empties.
-    let node = Node::dev(&datadir, &["--block-time", "3600"]);
+    let node = DevNode::start_in_with(&datadir, &["--block-time", "3600"]);
     let recording = recording.to_str().unwrap();
-    let anchor = run(&["session", "anchor", "--rpc", &node.url, "--no-wait", "--json", recording]);
+    let anchor = run(&["session", "anchor", "--rpc", node.url(), "--no-wait", "--json", recording]);
     assert!(anchor.status.success(), "{}", text(&anchor.stderr));
     let answer: Value = serde_json::from_slice(&anchor.stdout).unwrap();
     assert_eq!(answer["block_number"], Value::Null);
     node.kill();
 
-    let node = Node::dev(&datadir, &[]);
+    let node = DevNode::start_in(&datadir);
     let session_id = answer["session_id"].as_str().unwrap().parse().unwrap();
     block_on(async {
         let client = node.client();
@@ -115,25 +121,10 @@ fn an_anchoring_that_was_answered_is_sent_again_after_sigkill() {
 }
 
 #[test]
-fn a_temporary_chain_is_gone_after_ctrl_c_and_a_kept_one_is_not() {
-    let kept = tempfile::tempdir().unwrap();
-    let node = Node::dev(kept.path(), &[]);
-    assert!(node.interrupt().success());
-    assert!(kept.path().join("lucid.redb").exists());
-
-    let node = Node::start(&["dev", "--port", "0"]);
-    let data = node.greeting.iter().find_map(|line| line.strip_prefix("Data")).expect("it says where its data is");
-    let folder = Path::new(data.trim().split(' ').next().unwrap()).to_owned();
-    assert!(folder.join("lucid.redb").exists());
-    assert!(node.interrupt().success());
-    assert!(!folder.exists());
-}
-
-#[test]
 fn what_cannot_be_used_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
-    let node = Node::dev(folder.path(), &[]);
-    let port = node.url.rsplit(':').next().unwrap();
+    let node = DevNode::start_in(folder.path());
+    let port = node.url().rsplit(':').next().unwrap();
     let datadir = folder.path().to_str().unwrap();
     let file = folder.path().join("lucid.redb");
     let not_a_store = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use super::{
     validate::{self, SenderState},
 };
 use crate::{
-    evm::Transaction,
+    chain::Transaction,
     state::{StateError, StateReader},
 };
 use alloy_consensus::{Transaction as _, transaction::TxHashRef};

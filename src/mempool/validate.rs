@@ -2,7 +2,7 @@
 
 use super::error::SubmitError;
 use crate::{
-    evm::{MAX_INITCODE_BYTES, Transaction, intrinsic_gas},
+    chain::{MAX_INITCODE_BYTES, Transaction, intrinsic_gas},
     state::StateReader,
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, constants::EIP4844_TX_TYPE_ID, transaction::SignerRecoverable};

@@ -1,0 +1,66 @@
+//! What tests of sessions and survival do to a node again and again.
+
+use super::lucid_node;
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use lucid_node::keys::DevAccount;
+use lucid_rpc::Client;
+use std::{
+    future::Future,
+    process::Output,
+    time::{Duration, Instant},
+};
+
+/// How long anything may take before a test gives up, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a command line to its end.
+pub(crate) fn run(args: &[&str]) -> Output {
+    lucid_node().args(args).output().unwrap()
+}
+
+/// What a program wrote, as text.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs asynchronous calls to their end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Asks until there is an answer.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what} does not come");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A signed transfer of one wei.
+pub(crate) fn transfer(from: &DevAccount, nonce: u64, to: Address) -> Bytes {
+    let transaction = TxEip1559 {
+        chain_id: 31_337,
+        nonce,
+        gas_limit: 21_000,
+        max_fee_per_gas: 3_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+        to: TxKind::Call(to),
+        value: U256::from(1),
+        ..TxEip1559::default()
+    };
+    let signature = from.secret_key().sign_prehash_recoverable(transaction.signature_hash());
+    TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
+}
+
+/// Sends a transaction and waits for its block.
+pub(crate) async fn send(client: &Client, raw: &Bytes) -> (B256, u64) {
+    let hash = client.send_raw_transaction(raw).await.unwrap();
+    let receipt = eventually("a receipt", || async { client.transaction_receipt(hash).await.unwrap() }).await;
+    (hash, receipt.block_number.unwrap())
+}
