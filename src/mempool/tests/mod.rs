@@ -7,7 +7,7 @@ mod refusals;
 
 use super::*;
 use crate::{
-    evm::{MAX_INITCODE_BYTES, Transaction},
+    chain::{MAX_INITCODE_BYTES, Transaction},
     state::{StateError, StateReader},
     testing::{BALANCE, CHAIN_ID, Form, GWEI, TestChain, Tx, account, authorize, init_code, key, spec},
 };
