@@ -98,6 +98,18 @@ pub struct Stored<R> {
     pub sequence: u64,
 }
 
+impl<R: Record> Stored<R> {
+    /// The bytes of the row: envelope and body.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
+        encode(&self.record, self.origin, self.sequence)
+    }
+
+    /// The row that `bytes` are, to the last byte.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        decode(bytes)
+    }
+}
+
 struct Body(Vec<u8>);
 
 impl Writer for Body {
