@@ -10,7 +10,7 @@ use lucid_node::{
 use std::time::{Duration, Instant};
 
 pub(crate) fn benches(criterion: &mut Criterion) {
-    let mut world = World::new();
+    let mut world = World::new(false);
     let mut group = criterion.benchmark_group("chain::import");
     group.sample_size(20).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(crate::world::TRANSFERS));
     let block = world.next_block();

@@ -61,8 +61,8 @@ fn median(values: &[f64]) -> f64 {
 }
 
 /// Runs blocks of 1000 transfers over 100,000 accounts and prints what each stage took.
-pub(crate) fn report() {
-    let mut world = World::new();
+pub(crate) fn report(grown: bool) {
+    let mut world = World::new(grown);
     let [mut recover, mut execute, mut apply, mut import, mut commit] =
         [const { Vec::new() }; 5].map(|empty: Vec<f64>| Stage { cpu: empty.clone(), wall: empty });
     let written = |world: &World| world.store.stats().unwrap().bytes_written;

@@ -1,5 +1,6 @@
 //! What the program costs. `cargo bench --bench lucid [-- FILTER]` measures time; `cargo bench --bench lucid -- --cpu`
-//! prints the processor time of each stage of a block. docs/performance.md has the figures.
+//! prints the processor time of each stage of a block, and `--cpu --grown` does so over a state that came about block by
+//! block. docs/performance.md has the figures.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails by panicking")]
 
@@ -12,8 +13,9 @@ mod store;
 mod world;
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--cpu") {
-        cpu::report();
+    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    if asked("--cpu") {
+        cpu::report(asked("--grown"));
         return;
     }
     let mut criterion = criterion::Criterion::default().configure_from_args();

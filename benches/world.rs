@@ -7,6 +7,7 @@ use lucid_node::{
     consensus::{Solo, SoloChain},
     evm::Transaction,
     keys::{NodeKeys, SecretKey},
+    state::{self, Account, AccountChange},
 };
 use lucid_storage::{Batch, Meta, Options, Seals, Store};
 use lucid_types::{Certificate, ChainSpec, ConsensusKey, GenesisValidator, Preset, Rules, blake3};
@@ -42,8 +43,9 @@ fn stranger(n: u64) -> Address {
 }
 
 impl World {
-    /// A new chain at its genesis.
-    pub(crate) fn new() -> Self {
+    /// A new chain at its genesis. Its state is written in one ascending run, or has `grown`: the pages of its tables
+    /// are then as full as insertions at random leave them.
+    pub(crate) fn new(grown: bool) -> Self {
         let keys = NodeKeys::new(secret(u64::MAX), secret(u64::MAX - 1)).unwrap();
         let senders: Vec<_> = (0..SENDERS).map(secret).collect();
         let spec = spec(&keys, &senders);
@@ -51,6 +53,9 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let meta = Meta::new(spec.to_canonical_json(), header.hash());
         let store = Store::create(folder.path().join("node.redb"), &meta, &Options::default()).unwrap();
+        if grown {
+            grow(&store, &spec);
+        }
         let mut batch = store.begin().unwrap();
         let head = chain::write_genesis(&mut batch, &spec).unwrap();
         store.commit(batch).unwrap();
@@ -108,6 +113,23 @@ impl World {
     pub(crate) fn advance(&mut self, imported: Imported) {
         self.certificate = Some(self.solo.seal(&imported.header, None).certificate);
         self.head = imported.header;
+    }
+}
+
+/// Writes the accounts a thousand at a time, scattered over the tables, as a chain comes to its accounts. Genesis then
+/// finds them as it wants them.
+fn grow(store: &Store, spec: &ChainSpec) {
+    let mut accounts: Vec<_> = spec.allocations.iter().collect();
+    accounts.sort_by_key(|(address, _)| blake3([address.as_slice()]));
+    for some in accounts.chunks(TRANSFERS as usize) {
+        let mut batch = store.begin().unwrap();
+        let change = |balance| {
+            let account = Some(Account { balance, ..Account::default() });
+            AccountChange { account, ..AccountChange::default() }
+        };
+        let changes = some.iter().map(|(address, balance)| (**address, change(**balance))).collect();
+        state::apply(&mut batch, 0, &changes).unwrap();
+        store.commit(batch).unwrap();
     }
 }
 

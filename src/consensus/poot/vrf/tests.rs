@@ -1,6 +1,6 @@
 //! The RFC's and others' vectors, and what a forger would try.
 
-use alloy_primitives::b256;
+use alloy_primitives::{b256, hex};
 use k256::{U256, elliptic_curve::bigint::Encoding};
 use p256::NistP256;
 use proptest::prelude::*;
