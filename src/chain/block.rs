@@ -7,8 +7,16 @@ use super::{
 use crate::evm::Transaction;
 use alloy_consensus::{BlockBody, Header, Sealable, Sealed, TxEnvelope, transaction::SignerRecoverable};
 use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
+use alloy_primitives::Address;
 use alloy_rlp::{Decodable, Encodable, length_of_length};
 use lucid_storage::{BlockRecord, BlockchainState, Blocks, Current, Direction, Reader, Transactions};
+use std::{num::NonZeroUsize, panic::resume_unwind, thread};
+
+/// Most threads that recover the senders of one block: a Pi has four cores.
+const MAX_RECOVERY_THREADS: usize = 4;
+
+/// Fewest transactions that a thread is started for: their recovery takes ten times as long as its start.
+const MIN_RECOVERIES_PER_THREAD: usize = 32;
 
 /// An Ethereum block: header, transactions, no ommers, withdrawals.
 pub type Block = alloy_consensus::Block<TxEnvelope>;
@@ -30,14 +38,10 @@ impl RecoveredBlock {
         let BlockBody { transactions, ommers, withdrawals } = block.body;
         rules::equal("ommers", ommers.len(), 0)?;
         let withdrawals = withdrawals.ok_or_else(|| Invalid::field("withdrawals", "absent", "a list"))?;
-        let recovered = transactions.into_iter().map(|transaction| {
-            let hash = *transaction.tx_hash();
-            if transaction.is_eip4844() {
-                return Err(Invalid::Blobs(hash));
-            }
-            transaction.try_into_recovered().map_err(|_| Invalid::Signature(hash))
-        });
-        Ok(Self { header: block.header, transactions: recovered.collect::<Result<_, _>>()?, withdrawals })
+        let senders = senders(&transactions)?;
+        let transactions = transactions.into_iter().zip(senders);
+        let transactions = transactions.map(|(transaction, sender)| Transaction::new_unchecked(transaction, sender));
+        Ok(Self { header: block.header, transactions: transactions.collect(), withdrawals })
     }
 
     /// Bytes of the block's RLP.
@@ -54,6 +58,32 @@ impl RecoveredBlock {
         let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: Some(self.withdrawals) };
         Block { header: self.header, body }
     }
+}
+
+/// Who signed each transaction, in their order; the error is that of the first bad one.
+fn senders(transactions: &[TxEnvelope]) -> Result<Vec<Address>, Invalid> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = cores.min(MAX_RECOVERY_THREADS).min(transactions.len() / MIN_RECOVERIES_PER_THREAD);
+    if threads < 2 {
+        return transactions.iter().map(sender).collect();
+    }
+    let share = transactions.len().div_ceil(threads);
+    thread::scope(|scope| {
+        let recover = |part: &'_ [TxEnvelope]| part.iter().map(sender).collect::<Result<Vec<_>, _>>();
+        let workers: Vec<_> = transactions.chunks(share).map(|part| scope.spawn(move || recover(part))).collect();
+        let mut all = Vec::with_capacity(transactions.len());
+        for worker in workers {
+            all.append(&mut worker.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(all)
+    })
+}
+
+fn sender(transaction: &TxEnvelope) -> Result<Address, Invalid> {
+    if transaction.is_eip4844() {
+        return Err(Invalid::Blobs(*transaction.tx_hash()));
+    }
+    transaction.recover_signer().map_err(|_| Invalid::Signature(*transaction.tx_hash()))
 }
 
 /// Decodes a header record; `None` where it is damaged.

@@ -59,7 +59,7 @@ fn apply_account(
     }
     undo.account(batch, address, before.as_ref());
     if let Some(record) = &after {
-        batch.put::<Accounts>(&address, record)?;
+        batch.overwrite::<Accounts>(&address, record)?;
     } else {
         batch.remove::<Accounts>(&address)?;
     }

@@ -18,12 +18,14 @@ pub struct Batch {
     base: Snapshot,
     began: u64,
     pending: PendingTables,
+    /// Where records are encoded, so that what is kept of them takes no more memory than it has bytes.
+    scratch: Vec<u8>,
 }
 
 impl Batch {
     pub(crate) fn new(base: Snapshot) -> Result<Self, StoreError> {
         let began = base.sequence()?;
-        Ok(Self { base, began, pending: PendingTables::default() })
+        Ok(Self { base, began, pending: PendingTables::default(), scratch: Vec::new() })
     }
 
     /// The sequence that this batch writes into its records and that the store has after the commit.
@@ -102,6 +104,15 @@ impl Batch {
         Ok(())
     }
 
+    /// Writes a row of a collection that nothing but its key leads to. The caller has seen the old row and knows that
+    /// the new one differs, so the old one is not read again.
+    pub fn overwrite<C: Collection>(&mut self, key: &C::Key, record: &C::Record) -> Result<(), StoreError> {
+        const { assert!(C::INDEXES.is_empty() && C::DEF.by_sequence.is_none(), "the old row's entries would stay") };
+        let value = self.encode::<C>(record)?;
+        self.raw_put(C::DEF.table, row_key(key), value);
+        Ok(())
+    }
+
     /// Removes the row and says whether there was one.
     pub fn remove<C: Collection>(&mut self, key: &C::Key) -> Result<bool, StoreError> {
         let row_key = row_key(key);
@@ -129,9 +140,11 @@ impl Batch {
         self.pending.get_mut(table).insert(key.into(), None);
     }
 
-    fn encode<C: Collection>(&self, record: &C::Record) -> Result<Vec<u8>, StoreError> {
-        codec::encode(record, C::DEF.origin, self.sequence())
-            .map_err(|source| StoreError::Record { collection: C::DEF.name, source })
+    fn encode<C: Collection>(&mut self, record: &C::Record) -> Result<Vec<u8>, StoreError> {
+        let sequence = self.sequence();
+        codec::encode_into(&mut self.scratch, record, C::DEF.origin, sequence)
+            .map_err(|source| StoreError::Record { collection: C::DEF.name, source })?;
+        Ok(self.scratch.clone())
     }
 }
 

@@ -98,9 +98,21 @@ pub struct Stored<R> {
     pub sequence: u64,
 }
 
-struct Body(Vec<u8>);
+impl<R: Record> Stored<R> {
+    /// The bytes of the row: envelope and body.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
+        encode(&self.record, self.origin, self.sequence)
+    }
 
-impl Writer for Body {
+    /// The row that `bytes` are, to the last byte.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        decode(bytes)
+    }
+}
+
+struct Body<'a>(&'a mut Vec<u8>);
+
+impl Writer for Body<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
@@ -110,15 +122,27 @@ impl Writer for Body {
 
 /// Envelope and body of a record.
 pub(crate) fn encode<R: Record>(record: &R, origin: Origin, sequence: u64) -> Result<Vec<u8>, RecordError> {
-    let mut out = Vec::with_capacity(192);
+    let mut out = Vec::new();
+    encode_into(&mut out, record, origin, sequence)?;
+    Ok(out)
+}
+
+/// Envelope and body of a record in place of what `out` held: a buffer that is used again and again takes no memory
+/// for each record.
+pub(crate) fn encode_into<R: Record>(
+    out: &mut Vec<u8>,
+    record: &R,
+    origin: Origin,
+    sequence: u64,
+) -> Result<(), RecordError> {
+    out.clear();
     out.push(R::VERSION);
     out.push(origin as u8);
     out.extend_from_slice(&sequence.to_be_bytes());
-    let mut writer = Body(out);
-    bincode::serde::encode_into_writer(record, &mut writer, CONFIG)
+    bincode::serde::encode_into_writer(record, Body(out), CONFIG)
         .map_err(|error| RecordError::Encode(error.to_string()))?;
-    let bytes = writer.0.len() - ENVELOPE_BYTES;
-    if bytes > MAX_RECORD_BYTES { Err(RecordError::TooLarge { bytes }) } else { Ok(writer.0) }
+    let bytes = out.len() - ENVELOPE_BYTES;
+    if bytes > MAX_RECORD_BYTES { Err(RecordError::TooLarge { bytes }) } else { Ok(()) }
 }
 
 /// What the envelope says, and the body.

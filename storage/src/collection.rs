@@ -38,6 +38,8 @@ pub enum WriteOrder {
     Appended,
     /// In any order: a table leads from each batch's sequence to the keys that it wrote.
     Any,
+    /// With blocks: the undo log leads from each height to the keys that it wrote, so no other table has to.
+    Logged,
     /// There is one row, and its envelope has its sequence.
     SingleRow,
 }

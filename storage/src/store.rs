@@ -20,9 +20,10 @@ use std::{
     },
 };
 
-/// Memory that the database may use for pages, unless told otherwise: the hot part of a chain of a year fits,
-/// and so does the node in a small machine. (The engine's own default is 1 GiB.)
-pub const DEFAULT_CACHE_BYTES: usize = 16 << 20;
+/// Memory that the database may use for pages, unless told otherwise: half of it takes the pages that a commit
+/// changes, and a block of a thousand transfers changes about 16 MiB of them; those that do not fit are written twice.
+/// (The engine's own default is 1 GiB.)
+pub const DEFAULT_CACHE_BYTES: usize = 32 << 20;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use crate::{
 };
 use Placement::{Replicated, Sharded};
 use Retention::{Forever, LeaderWindow, Newest};
-use WriteOrder::{Any, Appended, SingleRow};
+use WriteOrder::{Any, Appended, Logged, SingleRow};
 use alloy_primitives::{Address, B256};
 use lucid_types::{AnchoringId, Seal, SessionId};
 
@@ -157,7 +157,7 @@ store_tables! {
         /// Accounts of the state at the head.
         Accounts "accounts" (address): Address => AccountRecord {
             placement: Replicated, origin: Chain, retention: Forever, writer: "state",
-            order: Any AccountsBySequence,
+            order: Logged,
             indexes: []
         }
 
@@ -185,7 +185,8 @@ store_tables! {
         Code "code", writer: "state",
             "keccak256 of the code (32)" => "the code";
         AccountTrie "account_trie", writer: "state",
-            "path of the node, two nibbles to a byte; its length in nibbles (1)" => "RLP of the node";
+            "path of the node, two nibbles to a byte; its length in nibbles (1)"
+                => "RLP of the node; a leaf of an account without storage and code without its last 66 bytes";
         StorageTrie "storage_trie", writer: "state",
             "keccak256 of the address (32), then as in account_trie" => "RLP of the node";
         UndoLog "undo_log", writer: "state",

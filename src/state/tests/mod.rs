@@ -86,6 +86,29 @@ proptest! {
     }
 
     #[test]
+    fn the_undo_log_names_every_account_that_a_later_batch_wrote(blocks in blocks()) {
+        let (store, _folder) = store();
+        let mut heights = Vec::new();
+        for (height, block) in (1..).zip(&blocks) {
+            let mut batch = store.begin().unwrap();
+            apply(&mut batch, height, &block.changes).unwrap();
+            heights.push((height, store.commit(batch).unwrap().sequence));
+        }
+        let snapshot = store.snapshot().unwrap();
+        for (height, sequence) in heights {
+            let log = table(&snapshot, TableId::UndoLog).into_iter().map(|(key, _)| key);
+            let above = log.filter(|key| key[..8] > height.to_be_bytes()[..] && key[8] == 0);
+            let named: std::collections::BTreeSet<_> = above.map(|key| Address::from_slice(&key[9..])).collect();
+            for address in (0..model::ADDRESSES).map(address) {
+                let row = snapshot.get_stored::<lucid_storage::Accounts>(&address).unwrap();
+                if let Some(row) = row {
+                    prop_assert_eq!(named.contains(&address), row.sequence > sequence);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_row_stays_that_a_fresh_state_would_not_have(blocks in blocks()) {
         let ((store, _folder), (fresh_store, _fresh_folder)) = (store(), store());
         let (batch, history) = run(&store, &blocks);
