@@ -38,13 +38,13 @@ impl Batch {
         self.began
     }
 
-    pub(crate) fn pending(&self) -> &PendingTables {
-        &self.pending
+    pub(crate) fn into_pending(self) -> PendingTables {
+        self.pending
     }
 
     /// Whether nothing was written to the batch.
     pub fn is_empty(&self) -> bool {
-        self.pending.changed().next().is_none()
+        self.pending.is_empty()
     }
 
     /// Writes the row, whether or not there is one under the key. A row that stays the same is not written again.
@@ -188,10 +188,10 @@ impl Reader for Batch {
 mod tests {
     use super::*;
     use crate::{
-        AnchoringStatus, ChainParams, Index, KeyPrefix, Meta, Options, ParamRecord, SessionAnchoringRecord,
-        SessionAnchorings, SessionAnchoringsByStatus, SessionAnchoringsByUser, Store, StoreKey,
+        AccountRecord, Accounts, AnchoringStatus, ChainParams, Index, KeyPrefix, Meta, Options, ParamRecord,
+        SessionAnchoringRecord, SessionAnchorings, SessionAnchoringsByStatus, SessionAnchoringsByUser, Store, StoreKey,
         collection::OWN_ROWS,
-        samples::{Sample, anchoring, hash, session},
+        samples::{Sample, address, anchoring, hash, session},
     };
     use lucid_types::AnchoringId;
     use proptest::prelude::*;
@@ -331,6 +331,19 @@ mod tests {
         assert_eq!(range(Bound::Excluded(&Pending), Bound::Included(&Failed)), ids(&[2]));
         assert_eq!(range(Bound::Unbounded, Bound::Included(&Pending)), ids(&[1, 3, 4]));
         assert_eq!(range(Bound::Included(&Failed), Bound::Included(&Pending)), ids(&[]));
+    }
+
+    #[test]
+    fn a_row_that_is_overwritten_has_the_new_record_and_the_new_sequence() {
+        let (_folder, store) = new_store();
+        let account = |nonce| AccountRecord { nonce, ..Sample::sample() };
+        for nonce in 1..=2 {
+            let mut batch = store.begin().unwrap();
+            batch.overwrite::<Accounts>(&address(5), &account(nonce)).unwrap();
+            store.commit(batch).unwrap();
+        }
+        let stored = store.snapshot().unwrap().get_stored::<Accounts>(&address(5)).unwrap().unwrap();
+        assert_eq!((stored.record, stored.sequence), (account(2), 2));
     }
 
     #[test]

@@ -174,9 +174,14 @@ impl PendingTables {
         &mut self.0[table as usize]
     }
 
-    /// Tables that would change.
-    pub(crate) fn changed(&self) -> impl Iterator<Item = (TableId, &Pending)> {
-        TableId::ALL.into_iter().zip(&self.0).filter(|(_, pending)| !pending.is_empty())
+    /// Whether no table would change.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(Pending::is_empty)
+    }
+
+    /// Tables that change.
+    pub(crate) fn into_changed(self) -> impl Iterator<Item = (TableId, Pending)> {
+        TableId::ALL.into_iter().zip(self.0).filter(|(_, pending)| !pending.is_empty())
     }
 }
 
