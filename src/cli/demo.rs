@@ -1,6 +1,7 @@
 use super::{
     dev::serve,
     session::{AnchorOptions, Anchored, anchor_folder},
+    signals::StopSignals,
 };
 use crate::{
     anchoring,
@@ -33,6 +34,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = DataDir::temporary()?;
     let running = launch_somewhere(&datadir, args.port).await?;
     let url = format!("http://{}", running.local_addr());
@@ -61,7 +63,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     print_hints(&anchored, &path, &recording);
     println!("\nServing on {url} until Ctrl-C, which removes everything");
     drop(datadir);
-    serve(running).await
+    serve(running, stop).await
 }
 
 /// Starts a dev node on the port that was asked for, or on a free one.

@@ -1,4 +1,4 @@
-use super::signals::stop_requested;
+use super::signals::StopSignals;
 use crate::{
     keys::{DEV_ACCOUNTS, DEV_MNEMONIC},
     node::{DataDir, LaunchOptions, RunningNode, Sealing, launch},
@@ -33,6 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = match &args.datadir {
         Some(path) => DataDir::at(path)?,
         None => DataDir::temporary()?,
@@ -42,14 +43,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let running = launch(options).await?;
     print_banner(&running, &datadir, args.datadir.is_some()).context("cannot write to standard output")?;
     drop(datadir);
-    serve(running).await
+    serve(running, stop).await
 }
 
 /// Serves until Ctrl-C, SIGTERM or a failure.
-pub(super) async fn serve(mut running: RunningNode) -> anyhow::Result<()> {
+pub(super) async fn serve(mut running: RunningNode, mut stop: StopSignals) -> anyhow::Result<()> {
     tokio::select! {
-        stopped = stop_requested() => {
-            stopped.context("cannot wait for signals")?;
+        () = stop.received() => {
             running.stop().await;
             Ok(())
         }
