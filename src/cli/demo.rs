@@ -60,7 +60,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (path, bytes) = save(&proof, datadir.path())?;
     println!("Proof     {} ({bytes} bytes)", path.display());
     verify(&proof, genesis_hash, &recording)?;
-    print_hints(&anchored, &path, &recording);
+    print_hints(&url, &anchored, &path, &recording);
     println!("\nServing on {url} until Ctrl-C, which removes everything");
     drop(datadir);
     serve(running, stop).await
@@ -120,13 +120,16 @@ fn verify(proof: &AnchorProof, genesis_hash: alloy_primitives::B256, recording: 
     let mut flipped = digest.blake3;
     flipped[0] ^= 1;
     let refusal = checked.check_chunk(PROVED_CHUNK, flipped).err().context("a changed chunk was accepted")?;
-    println!("Refused   the same chunk with a bit flipped: {refusal}");
+    println!("Refused   the same chunk with a bit flipped:");
+    println!("          {refusal}");
     Ok(())
 }
 
-fn print_hints(anchored: &Anchored, proof: &Path, recording: &Path) {
+fn print_hints(url: &str, anchored: &Anchored, proof: &Path, recording: &Path) {
+    // As it was called, so that the lines can be pasted.
+    let program = std::env::args().next().unwrap_or_else(|| "lucid-node".to_owned());
     println!("\nTry, while this runs:");
-    println!("  lucid-node session verify {} \\", proof.display());
+    println!("  {program} session verify {} \\", proof.display());
     println!("    --chunk-file {PROVED_CHUNK}={}", recording.join(format!("chunk-{PROVED_CHUNK}.enc")).display());
-    println!("  lucid-node session proof {} --chunk 0 -o proof.json", anchored.session_id);
+    println!("  {program} session proof --rpc {url} {} --chunk 0 -o proof.json", anchored.session_id);
 }
