@@ -9,3 +9,6 @@ mod watch;
 
 pub(super) use active::Anchorings;
 pub(super) use watch::run;
+
+#[cfg(test)]
+mod tests;
