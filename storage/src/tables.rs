@@ -12,7 +12,7 @@ use crate::{
 };
 use Placement::{Replicated, Sharded};
 use Retention::{Forever, LeaderWindow, Newest};
-use WriteOrder::{Any, Appended, Logged, SingleRow};
+use WriteOrder::{Any, Appended, Journaled, SingleRow};
 use alloy_primitives::{Address, B256};
 use lucid_types::{AnchoringId, Seal, SessionId};
 
@@ -157,7 +157,7 @@ store_tables! {
         /// Accounts of the state at the head.
         Accounts "accounts" (address): Address => AccountRecord {
             placement: Replicated, origin: Chain, retention: Forever, writer: "state",
-            order: Logged,
+            order: Journaled AccountsBySequence,
             indexes: []
         }
 
@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn a_collection_has_a_sequence_table_exactly_when_its_rows_come_in_any_order() {
         for collection in COLLECTIONS {
-            assert_eq!(collection.by_sequence.is_some(), collection.order == Any, "{}", collection.name);
+            let any_order = matches!(collection.order, Any | Journaled);
+            assert_eq!(collection.by_sequence.is_some(), any_order, "{}", collection.name);
         }
     }
 
