@@ -23,6 +23,9 @@ pub(crate) fn sequence_key(sequence: u64, row_key: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A row with what its envelope says: key and stored record.
+pub type StoredRow<C> = (<C as Collection>::Key, Stored<<C as Collection>::Record>);
+
 /// Rows that were written after some sequence, read as they are asked for. Made by [`Reader::changed_since`].
 pub struct ChangedRows<'a, R, C> {
     /// Nothing where no sequence is above the one asked for.
@@ -46,7 +49,7 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
     }
 
     /// The row that an entry leads to, unless the entry is stale or of an imported row.
-    fn row(&self, entry: &[u8]) -> Result<Option<(C::Key, Stored<C::Record>)>, StoreError> {
+    fn row(&self, entry: &[u8]) -> Result<Option<StoredRow<C>>, StoreError> {
         let dangling = || StoreError::DanglingEntry { index: self.table.name() };
         let (sequence, row_key) = entry.split_first_chunk::<SEQUENCE_BYTES>().ok_or_else(dangling)?;
         if row_key.first() != Some(&OWN_ROWS) {
@@ -67,7 +70,7 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
 }
 
 impl<R: Reader, C: Collection> Iterator for ChangedRows<'_, R, C> {
-    type Item = Result<(C::Key, Stored<C::Record>), StoreError>;
+    type Item = Result<StoredRow<C>, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

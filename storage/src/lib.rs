@@ -25,7 +25,7 @@ mod store;
 mod tables;
 
 pub use batch::Batch;
-pub use changed::ChangedRows;
+pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
 pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder};
 pub use error::StoreError;

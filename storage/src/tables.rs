@@ -186,9 +186,9 @@ store_tables! {
             "keccak256 of the code (32)" => "the code";
         AccountTrie "account_trie", writer: "state",
             "path of the node, two nibbles to a byte; its length in nibbles (1)"
-                => "RLP of the node; a leaf of an account without storage and code without its last 66 bytes";
+                => "RLP of the node; of a leaf the address of its account (20)";
         StorageTrie "storage_trie", writer: "state",
-            "keccak256 of the address (32), then as in account_trie" => "RLP of the node";
+            "keccak256 of the address (32), then the key of a node as in account_trie" => "RLP of the node";
         UndoLog "undo_log", writer: "state",
             "height (8), kind (1: 0 account, 1 slot), address (20), slot (32); eight zero bytes"
                 => "the account or slot before the block; the lowest height that is complete (8)";
