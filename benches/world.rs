@@ -1,4 +1,4 @@
-//! A chain to measure on: 100,000 accounts, and blocks of transfers between accounts that no two transfers share.
+//! A chain to measure on: 100,000 accounts, and blocks of transfers between them.
 
 use alloy_consensus::{Header, Sealed, SignableTransaction, TxEip1559, TxEnvelope, transaction::Recovered};
 use alloy_primitives::{Address, TxKind, U256};
@@ -21,6 +21,27 @@ pub(crate) const TRANSFERS: u64 = 1_000;
 /// Accounts with a key. Each block is sent by the next thousand of them, so that no block finds the pages of the
 /// one before in a processor's cache.
 const SENDERS: u64 = 10 * TRANSFERS;
+
+/// Who pays whom in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A thousand accounts pay a thousand others: with who gets the fees, 2001 accounts change.
+    Pairs,
+    /// A thousand accounts stand in a ring and each pays the next: 1001 accounts change.
+    Ring,
+}
+
+impl Shape {
+    pub(crate) const ALL: [Self; 2] = [Self::Pairs, Self::Ring];
+
+    /// Its name in the names of benches, which stay as they are.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pairs => "transfers",
+            Self::Ring => "ring",
+        }
+    }
+}
 
 /// A chain on disk, the keys of those who send, and the head.
 pub(crate) struct World {
@@ -64,8 +85,8 @@ impl World {
         Self { spec, store, head, solo, senders, certificate: None, _folder: folder }
     }
 
-    /// The next block: a thousand transfers, each from another account to another account.
-    pub(crate) fn next_block(&self) -> Block {
+    /// The next block: a thousand transfers, each from another account.
+    pub(crate) fn next_block(&self, shape: Shape) -> Block {
         let turn = self.head.number;
         let first = turn * TRANSFERS % SENDERS;
         let nonce = turn * TRANSFERS / SENDERS;
@@ -73,7 +94,10 @@ impl World {
         let transfers: Vec<_> = (0..TRANSFERS)
             .map(|n| {
                 // Neighbours in number are far apart in the tables: both are keyed by hashes.
-                let to = stranger((turn * TRANSFERS + n) % strangers);
+                let to = match shape {
+                    Shape::Pairs => stranger((turn * TRANSFERS + n) % strangers),
+                    Shape::Ring => self.senders[(first + (n + 1) % TRANSFERS) as usize].address(),
+                };
                 self.transfer(&self.senders[(first + n) as usize], nonce, to)
             })
             .collect();

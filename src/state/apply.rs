@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use alloy_trie::EMPTY_ROOT_HASH;
 use lucid_storage::{AccountRecord, Accounts, Batch, Direction, Reader, TableId};
 
 use super::{
     Account, AccountChange, StateChanges, StateError,
-    rows::{self, TrieRows},
+    account_trie::{AccountTrie, KnownAccounts, trie_account},
+    rows::{self, StorageTrie},
     trie,
     undo::UndoWriter,
 };
@@ -19,29 +20,30 @@ use super::{
 /// leaves no undo rows. What does not change anything is not written. On an error the batch has to be dropped.
 pub fn apply(batch: &mut Batch, height: u64, changes: &StateChanges) -> Result<B256, StateError> {
     let undo = UndoWriter::new(height);
-    let mut trie_changes = BTreeMap::new();
+    let (mut known, mut trie_changes) = (KnownAccounts::default(), BTreeMap::new());
     for (address, change) in changes {
-        if let Some(record) = apply_account(batch, &undo, *address, change)? {
-            trie_changes.insert(keccak256(address), record.map(|record| alloy_rlp::encode(trie_account(&record))));
+        if let Some(Written { before, after }) = apply_account(batch, &undo, *address, change)? {
+            let hashed = keccak256(address);
+            known.insert_changed(hashed, *address, before);
+            trie_changes.insert(hashed, after.map(|record| alloy_rlp::encode(trie_account(&record))));
         }
     }
-    Ok(trie::update(&mut TrieRows::accounts(batch), trie_changes)?)
+    Ok(trie::update(&mut AccountTrie::changing(batch, known), trie_changes)?)
 }
 
-/// What the account trie holds of an account.
-pub(super) fn trie_account(record: &AccountRecord) -> TrieAccount {
-    let AccountRecord { nonce, balance, code_hash, storage_root } = *record;
-    TrieAccount { nonce, balance, storage_root, code_hash }
+/// An account that was written: how it was before, and how it is now. Nothing stands for no account.
+struct Written {
+    before: Option<AccountRecord>,
+    after: Option<AccountRecord>,
 }
 
-/// Writes one account with its storage and code. Returns its new record (nothing inside: removed), or nothing
-/// where it is as it was.
+/// Writes one account with its storage and code. Returns nothing where it is as it was.
 fn apply_account(
     batch: &mut Batch,
     undo: &UndoWriter,
     address: Address,
     change: &AccountChange,
-) -> Result<Option<Option<AccountRecord>>, StateError> {
+) -> Result<Option<Written>, StateError> {
     let before = batch.get::<Accounts>(&address)?;
     let old_root = before.map_or(EMPTY_ROOT_HASH, |record| record.storage_root);
     let storage_root = apply_storage(batch, undo, address, change, old_root)?;
@@ -63,7 +65,7 @@ fn apply_account(
     } else {
         batch.remove::<Accounts>(&address)?;
     }
-    Ok(Some(after))
+    Ok(Some(Written { before, after }))
 }
 
 /// Writes the slots that change and returns the root of the storage trie, which was `old_root`.
@@ -94,7 +96,7 @@ fn apply_storage(
     if trie_changes.is_empty() {
         return Ok(old_root);
     }
-    Ok(trie::update(&mut TrieRows::storage(batch, keccak256(address)), trie_changes)?)
+    Ok(trie::update(&mut StorageTrie::new(batch, keccak256(address)), trie_changes)?)
 }
 
 /// The slots that the change touches with their values after it. A wipe touches every slot that there is: most

@@ -9,12 +9,14 @@
 //!   the root of their storage trie; a slot of zero has no row and no leaf.
 //! - The state's rows are those of the head. Every older state, down to [`HISTORY_BLOCKS`] back, is the latest one
 //!   with the undo log's rows of later blocks laid over it.
+//! - An account lies once: its leaf in the account trie is made anew from its row.
 //! - Code lies under its hash and is never deleted.
 //! - The same changes over the same state write the same rows: nothing depends on a map's order.
 //! - Damaged rows are errors, never panics and never other values in silence where the row no longer decodes.
 //!
 //! An error in the midst of [`apply()`] leaves a batch half written. It must be dropped, not committed.
 
+mod account_trie;
 mod apply;
 mod changes;
 mod error;

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use lucid_storage::{AccountRecord, Reader};
 
-use super::{LatestState, StateError, StateReader, rows::TrieRows, trie};
+use super::{LatestState, StateError, StateReader, account_trie::AccountTrie, rows::StorageTrie, trie};
 
 /// An account with the nodes that prove it, or prove that there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct SlotProof {
 pub fn prove<R: Reader>(reader: &R, address: Address, slots: &[U256]) -> Result<AccountProof, StateError> {
     let state = LatestState::new(reader);
     let owner = keccak256(address);
-    let storage = TrieRows::storage(reader, owner);
+    let storage = StorageTrie::new(reader, owner);
     let prove_slot = |slot: &U256| {
         let nodes = trie::proof(&storage, keccak256(slot.to_be_bytes::<32>()))?;
         Ok(SlotProof { slot: *slot, value: state.storage(address, *slot)?, nodes })
@@ -41,7 +41,7 @@ pub fn prove<R: Reader>(reader: &R, address: Address, slots: &[U256]) -> Result<
     Ok(AccountProof {
         address,
         account: state.account(address)?,
-        nodes: trie::proof(&TrieRows::accounts(reader), owner)?,
+        nodes: trie::proof(&AccountTrie::new(reader), owner)?,
         slots: slots.iter().map(prove_slot).collect::<Result<_, StateError>>()?,
     })
 }

@@ -3,11 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use lucid_storage::{AccountRecord, Accounts, Reader, TableId};
 
-use super::{
-    StateError,
-    rows::{self, TrieRows},
-    trie,
-};
+use super::{StateError, account_trie::AccountTrie, rows, trie};
 
 /// The state at one height.
 pub trait StateReader {
@@ -35,7 +31,7 @@ impl<R: Reader> LatestState<R> {
 
     /// Root hash of the account trie.
     pub fn root(&self) -> Result<B256, StateError> {
-        Ok(trie::root(&TrieRows::accounts(&self.reader))?)
+        Ok(trie::root(&AccountTrie::new(&self.reader))?)
     }
 }
 

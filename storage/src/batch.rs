@@ -1,8 +1,9 @@
 //! An open batch: an ordered set of writes over a snapshot, kept in memory until the store commits it whole.
 
 use crate::{
+    changed::sequence_key,
     codec,
-    collection::{Collection, row_key},
+    collection::{Collection, WriteOrder, row_key},
     error::StoreError,
     range::{Direction, PendingTables, RawRange, View, is_empty_range},
     reader::{Reader, decode_row},
@@ -78,7 +79,9 @@ impl Batch {
         if let Some(table) = C::DEF.by_sequence
             && old_sequence != Some(self.sequence())
         {
-            if let Some(old) = old_sequence {
+            if let Some(old) = old_sequence
+                && C::DEF.order != WriteOrder::Journaled
+            {
                 self.raw_remove(table, sequence_key(old, &row_key));
             }
             self.raw_put(table, sequence_key(self.sequence(), &row_key), Vec::new());
@@ -104,12 +107,22 @@ impl Batch {
         Ok(())
     }
 
-    /// Writes a row of a collection that nothing but its key leads to. The caller has seen the old row and knows that
-    /// the new one differs, so the old one is not read again.
+    /// Writes a row of a collection without entries that would have to be taken back: it has no index, and no table from
+    /// sequence to key or one that is a journal. The caller has seen the old row and knows that the new one differs, so
+    /// the old one is not read again.
     pub fn overwrite<C: Collection>(&mut self, key: &C::Key, record: &C::Record) -> Result<(), StoreError> {
-        const { assert!(C::INDEXES.is_empty() && C::DEF.by_sequence.is_none(), "the old row's entries would stay") };
+        const {
+            assert!(
+                C::INDEXES.is_empty() && !matches!(C::DEF.order, WriteOrder::Any),
+                "the old row's entries would stay"
+            );
+        };
+        let row_key = row_key(key);
         let value = self.encode::<C>(record)?;
-        self.raw_put(C::DEF.table, row_key(key), value);
+        if let Some(table) = C::DEF.by_sequence {
+            self.raw_put(table, sequence_key(self.sequence(), &row_key), Vec::new());
+        }
+        self.raw_put(C::DEF.table, row_key, value);
         Ok(())
     }
 
@@ -123,7 +136,9 @@ impl Batch {
                 self.raw_remove(index.table, entry);
             }
         }
-        if let Some(table) = C::DEF.by_sequence {
+        if let Some(table) = C::DEF.by_sequence
+            && C::DEF.order != WriteOrder::Journaled
+        {
             self.raw_remove(table, sequence_key(old.sequence, &row_key));
         }
         self.raw_remove(C::DEF.table, row_key);
@@ -150,14 +165,6 @@ impl Batch {
 
 fn sequence_of<C: Collection>(value: &[u8]) -> Result<u64, StoreError> {
     codec::sequence_of(value).map_err(|source| StoreError::Record { collection: C::DEF.name, source })
-}
-
-/// Key of an entry in the table from sequence to key.
-fn sequence_key(sequence: u64, row_key: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(8 + row_key.len());
-    out.extend_from_slice(&sequence.to_be_bytes());
-    out.extend_from_slice(row_key);
-    out
 }
 
 impl Reader for Batch {

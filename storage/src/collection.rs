@@ -36,10 +36,12 @@ pub enum Retention {
 pub enum WriteOrder {
     /// Each new row's key is above all others and no row changes, so new rows are a range of keys.
     Appended,
-    /// In any order: a table leads from each batch's sequence to the keys that it wrote.
+    /// In any order: a table leads from each batch's sequence to the keys that it wrote. A row that is written again or
+    /// removed takes its old entry with it.
     Any,
-    /// With blocks: the undo log leads from each height to the keys that it wrote, so no other table has to.
-    Logged,
+    /// In any order and so often that taking back old entries would cost too much: the table is a journal. Entries stay,
+    /// and one whose row was written again or is gone is stale, which readers see from the row.
+    Journaled,
     /// There is one row, and its envelope has its sequence.
     SingleRow,
 }
@@ -53,7 +55,7 @@ pub struct CollectionDef {
     pub table: TableId,
     /// Fields of its key, in order.
     pub key_fields: &'static [&'static str],
-    /// Table from sequence to key, if it has one.
+    /// Table from sequence to key, if it has one (see [`WriteOrder`]).
     pub by_sequence: Option<TableId>,
     /// Its other indexes: table and fields.
     pub indexes: &'static [(TableId, &'static str)],

@@ -8,6 +8,7 @@
 
 mod backend;
 mod batch;
+mod changed;
 mod codec;
 mod collection;
 mod declare;
@@ -24,6 +25,7 @@ mod store;
 mod tables;
 
 pub use batch::Batch;
+pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
 pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder};
 pub use error::StoreError;

@@ -1,6 +1,7 @@
 //! How the store is read: the same from a snapshot and from an open batch, which sees its own writes.
 
 use crate::{
+    changed::ChangedRows,
     codec::{self, Stored},
     collection::{Collection, Index, OWN_ROWS, row_key},
     error::StoreError,
@@ -88,6 +89,18 @@ pub trait Reader {
     {
         let entries = self.raw_prefix(C::DEF.table, &row_key(prefix), direction)?;
         Ok(Rows { entries, collection: PhantomData })
+    }
+
+    /// Rows that batches after `sequence` wrote, each with what its envelope says, in order of sequence and then of key.
+    /// Rows that are gone are not among them.
+    ///
+    /// Only for collections with a table from sequence to key. Of those that are [appended](crate::WriteOrder::Appended)
+    /// what is new is a range of keys.
+    fn changed_since<C: Collection>(&self, sequence: u64) -> Result<ChangedRows<'_, Self, C>, StoreError>
+    where
+        Self: Sized,
+    {
+        ChangedRows::new(self, sequence)
     }
 
     /// Keys of the rows that the index `I` has under `prefix`, which is an index key or its first part. They come

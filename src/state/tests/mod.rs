@@ -77,7 +77,7 @@ proptest! {
             for (height, model) in history.iter().enumerate() {
                 let state = HistoricalState::new(&batch, height as u64, head as u64).unwrap();
                 let record = state.account(address).unwrap();
-                prop_assert_eq!(record.as_ref().map(apply::trie_account), model.trie_account(address));
+                prop_assert_eq!(record.as_ref().map(account_trie::trie_account), model.trie_account(address));
                 for slot in &slots {
                     prop_assert_eq!(state.storage(address, *slot).unwrap(), model.slot(address, *slot));
                 }

@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use alloy_primitives::B256;
-use alloy_trie::Nibbles;
+use alloy_primitives::{Address, B256};
+use alloy_trie::{Nibbles, nodes::TrieNode};
 
 /// The nodes of one trie to read, each under its path from the root.
 pub(in crate::state) trait NodeReader {
@@ -19,16 +19,17 @@ pub(in crate::state) trait NodeReader {
     fn owner(&self) -> Option<B256>;
 
     /// The RLP of the node at `path`, if there is a row.
-    fn get(&self, path: &Nibbles) -> Result<Option<Self::Rlp<'_>>, Self::Error>;
+    fn get(&self, path: &Nibbles) -> Result<Option<Self::Rlp<'_>>, TrieError<Self::Error>>;
 }
 
 /// The nodes of one trie to change.
 pub(in crate::state) trait NodeStore: NodeReader {
-    /// Writes the RLP of the node at `path`, over what was there.
-    fn put(&mut self, path: &Nibbles, rlp: &[u8]) -> Result<(), Self::Error>;
+    /// Writes the node at `path`, whose RLP is `rlp`, over what was there. In one update a path is written or removed
+    /// once at most, and after it was read; a leaf is one that a change makes, or that was read in the same update.
+    fn put(&mut self, path: &Nibbles, node: &TrieNode, rlp: &[u8]) -> Result<(), TrieError<Self::Error>>;
 
     /// Removes the node at `path`. The trie asks this only of rows that it has read or whose hash it has seen.
-    fn remove(&mut self, path: &Nibbles) -> Result<(), Self::Error>;
+    fn remove(&mut self, path: &Nibbles) -> Result<(), TrieError<Self::Error>>;
 }
 
 /// Why a trie could not be read or updated. After one of these in `update` the store is half written: drop the batch.
@@ -52,6 +53,22 @@ pub enum TrieError<E> {
         path: Nibbles,
         /// What is wrong with it.
         reason: alloy_rlp::Error,
+    },
+    /// A leaf of the account trie names an account that is not stored.
+    #[error("trie of accounts has a leaf of {address} at path {path:?}, and there is no such account")]
+    MissingAccount {
+        /// Where the leaf is.
+        path: Nibbles,
+        /// The account.
+        address: Address,
+    },
+    /// A leaf of the account trie names an account whose hashed address leads elsewhere.
+    #[error("trie of accounts has a leaf of {address} at path {path:?}, which is not on the way to that account")]
+    MisplacedAccount {
+        /// Where the leaf is.
+        path: Nibbles,
+        /// The account.
+        address: Address,
     },
     /// The store itself failed.
     #[error(transparent)]

@@ -5,11 +5,15 @@ use std::{collections::BTreeMap, convert::Infallible};
 use alloy_primitives::B256;
 use alloy_trie::{
     EMPTY_ROOT_HASH, HashBuilder, Nibbles,
+    nodes::TrieNode,
     proof::{ProofRetainer, verify_proof},
 };
 use proptest::{collection::vec, prelude::*};
 
 use super::{NodeReader, NodeStore, TrieError, proof, root, update};
+
+/// What a store in memory fails with: nothing.
+type Never = TrieError<Infallible>;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Memory(BTreeMap<Nibbles, Vec<u8>>);
@@ -25,18 +29,19 @@ impl NodeReader for Memory {
         None
     }
 
-    fn get(&self, path: &Nibbles) -> Result<Option<&[u8]>, Infallible> {
+    fn get(&self, path: &Nibbles) -> Result<Option<&[u8]>, Never> {
         Ok(self.0.get(path).map(Vec::as_slice))
     }
 }
 
 impl NodeStore for Memory {
-    fn put(&mut self, path: &Nibbles, rlp: &[u8]) -> Result<(), Infallible> {
+    fn put(&mut self, path: &Nibbles, node: &TrieNode, rlp: &[u8]) -> Result<(), Never> {
+        assert_eq!(alloy_rlp::encode(node), rlp);
         self.0.insert(*path, rlp.to_vec());
         Ok(())
     }
 
-    fn remove(&mut self, path: &Nibbles) -> Result<(), Infallible> {
+    fn remove(&mut self, path: &Nibbles) -> Result<(), Never> {
         assert!(self.0.remove(path).is_some(), "removed {path:?}, where no row was");
         Ok(())
     }
@@ -194,17 +199,17 @@ impl NodeReader for Forgiving<'_> {
         None
     }
 
-    fn get(&self, path: &Nibbles) -> Result<Option<&[u8]>, Infallible> {
+    fn get(&self, path: &Nibbles) -> Result<Option<&[u8]>, Never> {
         self.0.get(path)
     }
 }
 
 impl NodeStore for Forgiving<'_> {
-    fn put(&mut self, path: &Nibbles, rlp: &[u8]) -> Result<(), Infallible> {
-        self.0.put(path, rlp)
+    fn put(&mut self, path: &Nibbles, node: &TrieNode, rlp: &[u8]) -> Result<(), Never> {
+        self.0.put(path, node, rlp)
     }
 
-    fn remove(&mut self, path: &Nibbles) -> Result<(), Infallible> {
+    fn remove(&mut self, path: &Nibbles) -> Result<(), Never> {
         self.0.0.remove(path);
         Ok(())
     }

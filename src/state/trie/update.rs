@@ -183,7 +183,7 @@ impl<S: NodeStore> Updater<'_, S> {
         self.rlp.clear();
         let reference = node.rlp(&mut self.rlp);
         if reference.is_hash() {
-            self.store.put(at, &self.rlp)?;
+            self.store.put(at, node, &self.rlp)?;
         } else {
             self.vacate(at, stored)?;
         }
@@ -194,7 +194,7 @@ impl<S: NodeStore> Updater<'_, S> {
     fn settle_root(&mut self, node: &TrieNode) -> Result<B256, TrieError<S::Error>> {
         self.rlp.clear();
         let reference = node.rlp(&mut self.rlp);
-        self.store.put(&Nibbles::new(), &self.rlp)?;
+        self.store.put(&Nibbles::new(), node, &self.rlp)?;
         Ok(reference.as_hash().unwrap_or_else(|| keccak256(&self.rlp)))
     }
 

@@ -1,0 +1,246 @@
+//! What is new: rows of a collection that were written after some sequence, found through its table from sequence to
+//! key. The table has an entry `sequence (8) ‖ row key` without a value for each row, or is a journal of such entries;
+//! docs/storage-format.md says what each means.
+
+use crate::{
+    codec::Stored,
+    collection::{Collection, OWN_ROWS, WriteOrder},
+    error::StoreError,
+    range::{Direction, RawRange},
+    reader::{Reader, decode_key, decode_row},
+    tables::TableId,
+};
+use std::{cmp::Ordering, marker::PhantomData, ops::Bound};
+
+/// Bytes of an entry's key before the row's.
+const SEQUENCE_BYTES: usize = 8;
+
+/// Key of an entry in the table from sequence to key.
+pub(crate) fn sequence_key(sequence: u64, row_key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(SEQUENCE_BYTES + row_key.len());
+    out.extend_from_slice(&sequence.to_be_bytes());
+    out.extend_from_slice(row_key);
+    out
+}
+
+/// A row with what its envelope says: key and stored record.
+pub type StoredRow<C> = (<C as Collection>::Key, Stored<<C as Collection>::Record>);
+
+/// Rows that were written after some sequence, read as they are asked for. Made by [`Reader::changed_since`].
+pub struct ChangedRows<'a, R, C> {
+    /// Nothing where no sequence is above the one asked for.
+    entries: Option<RawRange<'a>>,
+    table: TableId,
+    reader: &'a R,
+    collection: PhantomData<C>,
+}
+
+impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
+    pub(crate) fn new(reader: &'a R, sequence: u64) -> Result<Self, StoreError> {
+        let table = const { C::DEF.by_sequence.expect("only collections with a table from sequence to key") };
+        let entries = match sequence.checked_add(1) {
+            Some(first) => {
+                let lower = first.to_be_bytes();
+                Some(reader.raw_range(table, Bound::Included(&lower), Bound::Unbounded, Direction::Forward)?)
+            }
+            None => None,
+        };
+        Ok(Self { entries, table, reader, collection: PhantomData })
+    }
+
+    /// The row that an entry leads to, unless the entry is stale or of an imported row.
+    fn row(&self, entry: &[u8]) -> Result<Option<StoredRow<C>>, StoreError> {
+        let dangling = || StoreError::DanglingEntry { index: self.table.name() };
+        let (sequence, row_key) = entry.split_first_chunk::<SEQUENCE_BYTES>().ok_or_else(dangling)?;
+        if row_key.first() != Some(&OWN_ROWS) {
+            return Ok(None);
+        }
+        let journaled = C::DEF.order == WriteOrder::Journaled;
+        let row = match self.reader.view(C::DEF.table, row_key)? {
+            Some(row) => decode_row::<C>(&row)?,
+            None if journaled => return Ok(None),
+            None => return Err(dangling()),
+        };
+        match row.sequence.cmp(&u64::from_be_bytes(*sequence)) {
+            Ordering::Equal => Ok(Some((decode_key::<C>(row_key)?, row))),
+            Ordering::Greater if journaled => Ok(None),
+            _ => Err(dangling()),
+        }
+    }
+}
+
+impl<R: Reader, C: Collection> Iterator for ChangedRows<'_, R, C> {
+    type Item = Result<StoredRow<C>, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let next = self.entries.as_mut()?.next_view().transpose()?;
+            match next.and_then(|(entry, _)| self.row(&entry)) {
+                Ok(None) => {}
+                Ok(Some(row)) => return Some(Ok(row)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        AccountRecord, Accounts, Batch, ChainParams, Meta, Options, ParamRecord, Store,
+        collection::row_key,
+        samples::{Sample, address, hash},
+    };
+    use proptest::prelude::*;
+
+    fn new_store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path().join("s"), &Meta::new(vec![], hash(0)), &Options::default()).unwrap();
+        (folder, store)
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(u8, u8),
+        Overwrite(u8, u8),
+        Remove(u8),
+        Commit,
+        Drop,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (1u8..8, 0u8..3).prop_map(|(key, value)| Step::Put(key, value)),
+            4 => (1u8..8, 0u8..3).prop_map(|(key, value)| Step::Overwrite(key, value)),
+            3 => (1u8..8).prop_map(Step::Remove),
+            4 => Just(Step::Commit),
+            1 => Just(Step::Drop),
+        ]
+    }
+
+    fn account(nonce: u8) -> AccountRecord {
+        AccountRecord { nonce: nonce.into(), ..Sample::sample() }
+    }
+
+    fn param(value: u8) -> ParamRecord {
+        ParamRecord { value: value.to_string() }
+    }
+
+    /// One of each kind: `accounts` is a journal, `params` is not.
+    fn write(batch: &mut Batch, step: &Step) {
+        match step {
+            Step::Put(key, value) => batch.put::<Accounts>(&address(*key), &account(*value)).unwrap(),
+            Step::Overwrite(key, value) => {
+                // As its contract has it: the row is another one.
+                if batch.get::<Accounts>(&address(*key)).unwrap() != Some(account(*value)) {
+                    batch.overwrite::<Accounts>(&address(*key), &account(*value)).unwrap();
+                }
+            }
+            Step::Remove(key) => {
+                batch.remove::<Accounts>(&address(*key)).unwrap();
+                batch.remove::<ChainParams>(&key.to_string()).unwrap();
+            }
+            Step::Commit | Step::Drop => {}
+        }
+        if let Step::Put(key, value) | Step::Overwrite(key, value) = step {
+            batch.put::<ChainParams>(&key.to_string(), &param(*value)).unwrap();
+        }
+    }
+
+    /// What a scan of all rows finds above `sequence`, in order of sequence and key.
+    fn scanned<C: Collection>(reader: &impl Reader, sequence: u64) -> Vec<(u64, Vec<u8>, Vec<u8>)> {
+        let all = reader.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward).unwrap();
+        let all = all.map(Result::unwrap).map(|(key, row)| (decode_row::<C>(&row).unwrap().sequence, key, row));
+        let mut above: Vec<_> = all.filter(|(written, ..)| *written > sequence).collect();
+        above.sort();
+        above
+    }
+
+    fn agrees<C: Collection>(reader: &impl Reader, newest: u64) -> Result<(), TestCaseError> {
+        for sequence in (0..=newest + 1).chain([u64::MAX]) {
+            let changed = reader.changed_since::<C>(sequence).unwrap().map(Result::unwrap);
+            let changed: Vec<_> =
+                changed.map(|(key, row)| (row.sequence, row_key(&key), row.to_bytes().unwrap())).collect();
+            prop_assert_eq!(changed, scanned::<C>(reader, sequence), "{} since {}", C::DEF.name, sequence);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn what_changed_since_any_sequence_is_what_a_scan_of_all_rows_finds(
+            steps in prop::collection::vec(step(), 1..60)
+        ) {
+            let (_folder, store) = new_store();
+            let mut batch = store.begin().unwrap();
+            for step in steps {
+                write(&mut batch, &step);
+                match step {
+                    Step::Commit => {
+                        store.commit(batch).unwrap();
+                        batch = store.begin().unwrap();
+                    }
+                    Step::Drop => batch = store.begin().unwrap(),
+                    _ => {}
+                }
+            }
+            let newest = batch.sequence();
+            agrees::<Accounts>(&batch, newest)?;
+            agrees::<ChainParams>(&batch, newest)?;
+            let snapshot = store.snapshot().unwrap();
+            agrees::<Accounts>(&snapshot, newest)?;
+            agrees::<ChainParams>(&snapshot, newest)?;
+        }
+    }
+
+    #[test]
+    fn a_journal_keeps_its_entries_and_gives_each_row_once() {
+        let (_folder, store) = new_store();
+        for nonce in 1..=3 {
+            let mut batch = store.begin().unwrap();
+            batch.overwrite::<Accounts>(&address(5), &account(nonce)).unwrap();
+            store.commit(batch).unwrap();
+        }
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(snapshot.raw_prefix(TableId::AccountsBySequence, &[], Direction::Forward).unwrap().count(), 3);
+        let changed: Vec<_> = snapshot.changed_since::<Accounts>(0).unwrap().map(Result::unwrap).collect();
+        assert_eq!(changed.len(), 1);
+        assert_eq!((changed[0].0, changed[0].1.sequence, changed[0].1.record), (address(5), 3, account(3)));
+    }
+
+    #[test]
+    fn an_entry_that_no_write_leaves_behind_is_an_error() {
+        let (_folder, store) = new_store();
+        let first = |batch: &Batch| batch.changed_since::<Accounts>(0).unwrap().next();
+        let dangling = |row| matches!(row, Some(Err(StoreError::DanglingEntry { index: "accounts.by_sequence" })));
+        let mut batch = store.begin().unwrap();
+        batch.raw_put(TableId::AccountsBySequence, *b"short", []);
+        assert!(dangling(first(&batch)));
+
+        let mut batch = store.begin().unwrap();
+        batch.put::<Accounts>(&address(5), &account(1)).unwrap();
+        let own = sequence_key(1, &row_key(&address(5)));
+        batch.raw_remove(TableId::AccountsBySequence, own);
+        batch.raw_put(TableId::AccountsBySequence, sequence_key(2, &row_key(&address(5))), []);
+        assert!(dangling(first(&batch)), "an entry from after the row's last write");
+
+        let mut batch = store.begin().unwrap();
+        batch.raw_put(TableId::ChainParamsBySequence, sequence_key(1, &row_key(&"gone".to_owned())), []);
+        let lost = batch.changed_since::<ChainParams>(0).unwrap().next();
+        assert!(matches!(lost, Some(Err(StoreError::DanglingEntry { .. }))), "only a journal has stale entries");
+    }
+
+    #[test]
+    fn imported_rows_are_passed_over() {
+        let (_folder, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.put::<ChainParams>(&"own".to_owned(), &param(1)).unwrap();
+        let imported = [&[OWN_ROWS + 1][..], b"elsewhere"].concat();
+        batch.raw_put(TableId::ChainParamsBySequence, sequence_key(1, &imported), []);
+        let keys: Vec<_> = batch.changed_since::<ChainParams>(0).unwrap().map(|row| row.unwrap().0).collect();
+        assert_eq!(keys, ["own"]);
+    }
+}
