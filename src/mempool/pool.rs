@@ -126,7 +126,8 @@ impl Mempool {
         if balance < cost {
             return Err(Refusal::InsufficientFunds { balance, cost });
         }
-        let evicted = self.room_for(&transaction, bytes, old)?;
+        let ready = nonce == sender.map_or(next, Sender::next_nonce);
+        let evicted = self.room_for(&transaction, ready, bytes, old)?;
         self.remove_at(address, nonce);
         for (address, nonce) in evicted {
             self.remove_at(address, nonce);
@@ -140,9 +141,18 @@ impl Mempool {
         Ok(())
     }
 
-    /// What has to go so that the new transaction fits in place of `old`: the last ones of other senders, those that
-    /// pay least first, and none that pays as much as the new one.
-    fn room_for(&self, new: &Transaction, bytes: usize, old: Option<&Waiting>) -> Result<Vec<(Address, u64)>, Refusal> {
+    /// What has to go so that the new transaction fits in place of `old`: the last ones of other senders, those behind a
+    /// gap first and then those that pay least.
+    ///
+    /// None goes that pays as much as the new one, but for those behind a gap where the new one is `ready` for a block:
+    /// what no block takes never pays, so its fee costs nobody anything and must not keep a place.
+    fn room_for(
+        &self,
+        new: &Transaction,
+        ready: bool,
+        bytes: usize,
+        old: Option<&Waiting>,
+    ) -> Result<Vec<(Address, u64)>, Refusal> {
         let mut count = self.by_hash.len() - usize::from(old.is_some()) + 1;
         let mut total = self.bytes - old.map_or(0, |old| old.bytes) + bytes;
         let mut evicted = Vec::new();
@@ -154,7 +164,8 @@ impl Mempool {
         let mut tails: BinaryHeap<Reverse<Tail>> =
             others.filter_map(|(a, s)| s.tail(*a, u64::MAX)).map(Reverse).collect();
         while count > self.limits.transactions || total > self.limits.bytes {
-            let Some(Reverse(tail)) = tails.pop().filter(|Reverse(tail)| tail.max_fee < new.max_fee_per_gas()) else {
+            let weaker = |tail: &Tail| (ready && !tail.ready) || tail.max_fee < new.max_fee_per_gas();
+            let Some(Reverse(tail)) = tails.pop().filter(|Reverse(tail)| weaker(tail)) else {
                 return Err(Refusal::PoolFull);
             };
             let Some(sender) = self.senders.get(&tail.address) else { continue };
@@ -229,12 +240,7 @@ impl Mempool {
 
     /// The nonce after all that wait of a sender without a gap; `None` where nothing does.
     pub fn next_nonce(&self, address: &Address) -> Option<u64> {
-        let sender = self.senders.get(address)?;
-        let mut next = sender.next;
-        while sender.waiting.contains_key(&next) {
-            next += 1;
-        }
-        Some(next)
+        self.senders.get(address).map(Sender::next_nonce)
     }
 
     /// Number of transactions that wait.
@@ -270,9 +276,11 @@ impl Mempool {
 /// What orders the heads of the senders: tip, then arrival.
 type Head = (u128, Reverse<u64>, Address, u64);
 
-/// What orders the last transactions of the senders: fee, then the latest arrival first.
+/// What orders the last transactions of the senders: those behind a gap, then fee, then the latest arrival first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Tail {
+    /// Whether no nonce before it is missing.
+    ready: bool,
     max_fee: u128,
     arrival: Reverse<u64>,
     address: Address,
@@ -280,11 +288,17 @@ struct Tail {
 }
 
 impl Sender {
+    /// The nonce after all that wait without a gap.
+    fn next_nonce(&self) -> u64 {
+        let run = self.waiting.range(self.next..).zip(self.next..);
+        self.next + run.take_while(|((nonce, _), next)| *nonce == next).count() as u64
+    }
+
     /// The last transaction with a nonce below `before`.
     fn tail(&self, address: Address, before: u64) -> Option<Tail> {
         let (nonce, waiting) = self.waiting.range(..before).next_back()?;
-        let max_fee = waiting.transaction.max_fee_per_gas();
-        Some(Tail { max_fee, arrival: Reverse(waiting.arrival), address, nonce: *nonce })
+        let (ready, max_fee) = (*nonce < self.next_nonce(), waiting.transaction.max_fee_per_gas());
+        Some(Tail { ready, max_fee, arrival: Reverse(waiting.arrival), address, nonce: *nonce })
     }
 
     /// The most that all but the transaction with this nonce can take from the sender, in wei.

@@ -60,6 +60,23 @@ fn a_full_pool_makes_room_only_for_what_pays_more_than_a_last_one() {
 }
 
 #[test]
+fn nobody_fills_the_pool_for_good_with_fees_that_are_never_paid() {
+    let mut fixture = Fixture::with_limits(PoolLimits { transactions: 4, ..PoolLimits::default() });
+    for (signer, nonce) in [(2, 1), (2, 2), (3, 7)] {
+        fixture.add(&tip(90).nonce(nonce).sign(signer)).unwrap();
+    }
+    fixture.add(&tip(80).sign(4)).unwrap();
+    // Behind a gap itself, it has no better right than the others.
+    assert_eq!(fixture.refusal(tip(1).nonce(1), 5), "txpool is full");
+    for (nonce, signer) in [(0, 5), (1, 5), (0, 6)] {
+        fixture.add(&tip(1).nonce(nonce).sign(signer)).unwrap();
+    }
+    assert_eq!(fixture.best(), [(4, 0), (5, 0), (5, 1), (6, 0)]);
+    // Now all of them are ready, and the fee decides.
+    assert_eq!(fixture.refusal(tip(1), 7), "txpool is full");
+}
+
+#[test]
 fn a_full_pool_is_full_for_its_own_last_ones_too() {
     let mut fixture = Fixture::with_limits(PoolLimits { transactions: 2, ..PoolLimits::default() });
     fixture.add(&tip(1).sign(2)).unwrap();
