@@ -4,6 +4,7 @@ mod clients;
 mod contracts;
 mod dev;
 mod import_rules;
+mod nonces;
 mod session;
 mod support;
 mod survival;

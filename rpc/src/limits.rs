@@ -14,8 +14,13 @@ pub const MAX_BATCH_CALLS: u32 = 50;
 /// of the kernel until another closes.
 pub const MAX_CONNECTIONS: usize = 64;
 
-/// How long a connection may take to send a request's head, which is also how long an idle one stays open.
-pub const HEADER_READ_TIMEOUT_MS: u64 = 30_000;
+/// Open connections up to which one is kept for its client's next request. With more, each is closed once it is
+/// answered: those that wait for a place must not wait until idle ones run into their timeout.
+pub const MAX_KEPT_CONNECTIONS: usize = 32;
+
+/// How long a connection may take to send a request's head, which is also how long an idle one stays open:
+/// enough for a slow line, and short enough that idle ones that take all places do not keep others out for long.
+pub const HEADER_READ_TIMEOUT_MS: u64 = 10_000;
 
 /// How long one request may take from its head to its answer, a slowly sent body included.
 pub const REQUEST_TIMEOUT_MS: u64 = 60_000;

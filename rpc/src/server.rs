@@ -4,11 +4,16 @@ use crate::{
     answers::methods,
     api::NodeApi,
     limits::{
-        HEADER_READ_TIMEOUT_MS, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_REQUEST_BODY_BYTES, MAX_RESPONSE_BODY_BYTES,
-        REQUEST_TIMEOUT_MS, STOP_TIMEOUT_MS,
+        HEADER_READ_TIMEOUT_MS, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_KEPT_CONNECTIONS, MAX_REQUEST_BODY_BYTES,
+        MAX_RESPONSE_BODY_BYTES, REQUEST_TIMEOUT_MS, STOP_TIMEOUT_MS,
     },
 };
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::{
     core::BoxError,
@@ -152,7 +157,7 @@ async fn accept(
         };
         match accepted {
             Some((permit, Ok((socket, _)))) => {
-                tokio::spawn(serve(socket, connect(), stop.clone(), permit));
+                tokio::spawn(serve(socket, connect(), stop.clone(), connections.clone(), permit));
             }
             Some((_, Err(error))) => {
                 tracing::warn!(%error, "no connection could be accepted");
@@ -164,13 +169,19 @@ async fn accept(
 }
 
 /// Serves one connection to its end; at a stop, to the end of the request that is being answered.
-async fn serve(socket: TcpStream, service: Connection, stop: StopHandle, permit: OwnedSemaphorePermit) {
+async fn serve(
+    socket: TcpStream,
+    service: Connection,
+    stop: StopHandle,
+    places: Arc<Semaphore>,
+    permit: OwnedSemaphorePermit,
+) {
     // Answers are small and written whole, so waiting to fill a segment would only delay them.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
-    let service = service_fn(move |request| answer(service.clone(), request));
+    let service = service_fn(move |request| answer(service.clone(), Arc::clone(&places), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(HEADER_READ_TIMEOUT_MS))
@@ -191,9 +202,15 @@ async fn serve(socket: TcpStream, service: Connection, stop: StopHandle, permit:
 }
 
 /// Answers one request; one that takes too long gets an error in its place.
-async fn answer(mut service: Connection, request: HttpRequest<Incoming>) -> Result<HttpResponse, BoxError> {
-    match timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), service.call(request)).await {
-        Ok(response) => response,
-        Err(_) => Ok(response::internal_error()),
+async fn answer(
+    mut service: Connection,
+    places: Arc<Semaphore>,
+    request: HttpRequest<Incoming>,
+) -> Result<HttpResponse, BoxError> {
+    let answered = timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), service.call(request)).await;
+    let mut response = answered.unwrap_or_else(|_| Ok(response::internal_error()))?;
+    if MAX_CONNECTIONS - places.available_permits() > MAX_KEPT_CONNECTIONS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    Ok(response)
 }

@@ -10,7 +10,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 fn batch(calls: u32) -> Vec<u8> {
     let calls: Vec<Value> = (0..calls).map(|_| request("eth_chainId", json!([]))).collect();
@@ -125,6 +129,27 @@ async fn connections_beyond_the_bound_wait_until_another_closes() {
     open.pop();
     let answer = timeout(Duration::from_secs(5), late).await.unwrap().unwrap();
     assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn clients_that_keep_their_connections_do_not_lock_others_out() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let body = request("eth_chainId", json!([])).to_string();
+    let message = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut kept = Vec::new();
+    for number in 0..3 * MAX_CONNECTIONS {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(message.as_bytes()).await.unwrap();
+        let mut answer = [0; 1_024];
+        let read = timeout(Duration::from_secs(5), stream.read(&mut answer)).await;
+        let read = read.unwrap_or_else(|_| panic!("connection {number} is not answered")).unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "connection {number}");
+        kept.push(stream);
+    }
 }
 
 #[tokio::test]

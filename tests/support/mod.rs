@@ -11,4 +11,4 @@ mod steps;
 
 pub(crate) use node::{DevNode, lucid_node};
 pub(crate) use npm::{npm_folder, said, say_skipped};
-pub(crate) use steps::{block_on, eventually, run, send, text, transfer};
+pub(crate) use steps::{block_on, eventually, run, send, text, transfer, transfer_at};

@@ -4,7 +4,7 @@ use super::lucid_node;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
-use lucid_node::keys::DevAccount;
+use lucid_node::keys::{DevAccount, SecretKey};
 use lucid_rpc::Client;
 use std::{
     future::Future,
@@ -44,17 +44,22 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask
 
 /// A signed transfer of one wei.
 pub(crate) fn transfer(from: &DevAccount, nonce: u64, to: Address) -> Bytes {
+    transfer_at(1_000_000_000, &from.secret_key(), nonce, to)
+}
+
+/// A signed transfer of one wei with a tip, in wei per gas.
+pub(crate) fn transfer_at(tip: u128, from: &SecretKey, nonce: u64, to: Address) -> Bytes {
     let transaction = TxEip1559 {
         chain_id: 31_337,
         nonce,
         gas_limit: 21_000,
-        max_fee_per_gas: 3_000_000_000,
-        max_priority_fee_per_gas: 1_000_000_000,
+        max_fee_per_gas: 2_000_000_000 + tip,
+        max_priority_fee_per_gas: tip,
         to: TxKind::Call(to),
         value: U256::from(1),
         ..TxEip1559::default()
     };
-    let signature = from.secret_key().sign_prehash_recoverable(transaction.signature_hash());
+    let signature = from.sign_prehash_recoverable(transaction.signature_hash());
     TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
 }
 

@@ -122,7 +122,10 @@ impl Node {
             if *account.get_or_insert(transaction.signer()) != transaction.signer() {
                 return wrong("another account signed it than the first");
             }
-            if transaction.kind() != TxKind::Call(call.to) || *transaction.input() != call.input {
+            if transaction.kind() != TxKind::Call(call.to)
+                || *transaction.input() != call.input
+                || !transaction.value().is_zero()
+            {
                 return wrong("it is not the call that the request describes");
             }
             if taken.last().is_some_and(|last| last.nonce + 1 != transaction.nonce()) {

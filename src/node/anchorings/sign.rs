@@ -1,7 +1,7 @@
 //! The node's own transactions: signed with its account's key, and again where the fee or nonce no longer does.
 
 use super::super::state::Node;
-use crate::{anchoring::AnchorCall, state::StateError};
+use crate::anchoring::AnchorCall;
 use alloy_consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::TxKind;
@@ -58,17 +58,10 @@ impl Node {
         let max_fee = raised(old.max_fee_per_gas()).max(fees.max_fee - fees.tip + tip);
         self.sign(call_of(old), old.nonce(), Fees { max_fee, tip })
     }
-
-    /// The same call with the next free nonce.
-    pub(super) fn with_new_nonce(&self, old: &TxEnvelope) -> Result<SignedTransaction, StateError> {
-        let next = self.next_nonce(self.keys.account().address())?;
-        let nonce = self.anchorings().next_nonce(next);
-        Ok(self.sign(call_of(old), nonce, Fees::at(self.head().next_base_fee())))
-    }
 }
 
 /// The call that a transaction of the node makes.
-fn call_of(transaction: &TxEnvelope) -> AnchorCall {
+pub(super) fn call_of(transaction: &TxEnvelope) -> AnchorCall {
     AnchorCall {
         to: transaction.to().unwrap_or_default(),
         input: transaction.input().clone(),

@@ -3,14 +3,18 @@
 use super::{
     super::{clock::unix_now, error::NodeError, state::Node},
     rows::{same_call, succeeded, write_progress},
+    sign::call_of,
 };
-use crate::mempool::SubmitError;
+use crate::{
+    mempool::SubmitError,
+    state::{LatestState, StateReader},
+};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::B256;
 use lucid_storage::{
-    AnchoringStatus, Reader, ReceiptRecord, Receipts, SessionAnchoringRecord, SessionAnchorings, Snapshot,
-    TransactionKey, TransactionsByHash, TransactionsBySender,
+    AnchoringStatus, Reader, ReceiptRecord, Receipts, SessionAnchoringRecord, SessionAnchorings, SignedTransaction,
+    Snapshot, TransactionKey, TransactionsByHash, TransactionsBySender,
 };
 use lucid_types::{AnchoringId, TransactionRefusal};
 use std::{sync::Arc, time::Duration};
@@ -74,7 +78,7 @@ impl Node {
         let (mut open, mut sent) = (0, false);
         for place in 0..job.transactions.len() {
             match self.place_of(snapshot, &job, place)? {
-                Some((hash, key, receipt)) => {
+                Place::InBlock(hash, key, receipt) => {
                     job.transactions[place].hash = hash;
                     if !succeeded(&receipt) {
                         let text = format!("transaction {hash} was executed in block {} and failed", key.block);
@@ -85,7 +89,19 @@ impl Node {
                         job.block_number = Some(key.block);
                     }
                 }
-                None => {
+                Place::NonceUsed if job.account == self.keys.account().address() => {
+                    self.sign_anew(&mut job, place)?;
+                    open += job.transactions.len() - place;
+                    sent = true;
+                    break;
+                }
+                // Only its account can sign it anew, so waiting for it would be for nothing.
+                Place::NonceUsed => {
+                    let SignedTransaction { hash, nonce, .. } = &job.transactions[place];
+                    let text = format!("the nonce {nonce} of transaction {hash} was used by another transaction");
+                    return Ok(ended(job, AnchoringStatus::Failed, Some(text), now));
+                }
+                Place::Nowhere => {
                     open += 1;
                     sent |= self.resend(&mut job, place);
                 }
@@ -106,13 +122,8 @@ impl Node {
         Ok(job)
     }
 
-    /// The block that holds a transaction of a job, or the one with its nonce that does the same.
-    fn place_of(
-        &self,
-        snapshot: &Snapshot,
-        job: &SessionAnchoringRecord,
-        place: usize,
-    ) -> Result<Option<(B256, TransactionKey, ReceiptRecord)>, NodeError> {
+    /// Where a transaction of a job is, or the one with its nonce that does the same.
+    fn place_of(&self, snapshot: &Snapshot, job: &SessionAnchoringRecord, place: usize) -> Result<Place, NodeError> {
         let ours = &job.transactions[place];
         let by_hash = snapshot.first_by_index::<TransactionsByHash>(&ours.hash)?;
         let found = match by_hash {
@@ -122,12 +133,37 @@ impl Node {
                 .first_by_index::<TransactionsBySender>(&(job.account, ours.nonce))?
                 .filter(|(_, mined)| same_call(&mined.raw, &ours.raw)),
         };
-        let Some((key, mined)) = found else { return Ok(None) };
-        Ok(snapshot.get::<Receipts>(&key)?.map(|receipt| (mined.hash, key, receipt)))
+        if let Some((key, mined)) = found
+            && let Some(receipt) = snapshot.get::<Receipts>(&key)?
+        {
+            return Ok(Place::InBlock(mined.hash, key, receipt));
+        }
+        // Asked of the snapshot that was searched, and not of the pool, for which a block may have come since.
+        let account = LatestState::new(snapshot).account(job.account)?;
+        Ok(if account.is_some_and(|account| account.nonce > ours.nonce) { Place::NonceUsed } else { Place::Nowhere })
     }
 
-    /// Sends a transaction that is in no block, with a higher fee or another nonce where it needs one; says whether
-    /// anything was sent.
+    /// Signs a job's transactions from `first` on anew, with nonces that are free. All of them: chunks that come into a
+    /// block before the registration are refused by their contract.
+    fn sign_anew(&self, job: &mut SessionAnchoringRecord, first: usize) -> Result<(), NodeError> {
+        let calls = job.transactions[first..].iter().map(|old| TxEnvelope::decode_2718_exact(&old.raw));
+        let Ok(calls) = calls.map(|old| old.map(|old| call_of(&old))).collect::<Result<Vec<_>, _>>() else {
+            return Ok(());
+        };
+        let next = self.next_nonce(job.account)?;
+        let nonce = self.anchorings().next_nonce(next);
+        let anew = self.sign_calls(&calls, nonce);
+        for transaction in &anew {
+            // Sent again with the next look, where the pool does not take it now.
+            if let Err(error) = self.submit(&transaction.raw) {
+                job.last_error = Some(error.to_string());
+            }
+        }
+        job.transactions.splice(first.., anew);
+        Ok(())
+    }
+
+    /// Sends a transaction that is in no block, with a higher fee where it needs one; says whether it was sent.
     fn resend(&self, job: &mut SessionAnchoringRecord, place: usize) -> bool {
         let ours = job.transactions[place].clone();
         let base_fee = self.head().next_base_fee();
@@ -141,13 +177,8 @@ impl Node {
         let sending = if too_cheap && mine { self.with_raised_fee(&transaction, base_fee) } else { ours };
         match self.submit(&sending.raw) {
             Ok(_) | Err(SubmitError::Refused(TransactionRefusal::AlreadyKnown)) => job.last_error = None,
-            // The nonce went to a transaction that is not part of any anchoring.
-            Err(SubmitError::Refused(TransactionRefusal::NonceTooLow { .. })) if mine => {
-                let Ok(again) = self.with_new_nonce(&transaction) else { return false };
-                let sent = self.submit(&again.raw).is_ok();
-                job.transactions[place] = again;
-                return sent;
-            }
+            // A block has come since the snapshot, most likely with this transaction: the next look tells.
+            Err(SubmitError::Refused(TransactionRefusal::NonceTooLow { .. })) => return false,
             Err(error) => {
                 job.last_error = Some(error.to_string());
                 return false;
@@ -156,6 +187,16 @@ impl Node {
         job.transactions[place] = sending;
         true
     }
+}
+
+/// Where a transaction of a job is.
+enum Place {
+    /// In a block: its hash there, where, and how it went.
+    InBlock(B256, TransactionKey, ReceiptRecord),
+    /// In no block, and in none that will come: its nonce is used.
+    NonceUsed,
+    /// In no block yet.
+    Nowhere,
 }
 
 fn ended(
