@@ -21,9 +21,9 @@ use std::{
 };
 
 /// Memory that the database may use for pages, unless told otherwise: half of it takes the pages that a commit
-/// changes, and a block of a thousand transfers changes up to 20 MiB of them; those that do not fit are written twice.
-/// (The engine's own default is 1 GiB.)
-pub const DEFAULT_CACHE_BYTES: usize = 40 << 20;
+/// changes. A block of a thousand transfers changes 12 to 16 MiB of them, and those that do not fit are written twice;
+/// more would leave a small machine too little for the rest. (The engine's own default is 1 GiB.)
+pub const DEFAULT_CACHE_BYTES: usize = 24 << 20;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
