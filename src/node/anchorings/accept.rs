@@ -128,8 +128,16 @@ impl Node {
             {
                 return wrong("it is not the call that the request describes");
             }
-            if taken.last().is_some_and(|last| last.nonce + 1 != transaction.nonce()) {
-                return wrong("its nonce does not follow the one before");
+            match taken.last() {
+                Some(last) if last.nonce + 1 != transaction.nonce() => {
+                    return wrong("its nonce does not follow the one before");
+                }
+                Some(_) => {}
+                // Behind a gap that nothing fills it would hold its place among the jobs for a week.
+                None if transaction.nonce() > self.next_nonce(transaction.signer()).map_err(fault)? => {
+                    return wrong("its nonce leaves a gap after the account's transactions");
+                }
+                None => {}
             }
             taken.push(SignedTransaction {
                 hash: *transaction.tx_hash(),

@@ -2,7 +2,7 @@
 
 use super::super::{DataDir, Node, dev_chain_spec};
 use crate::{
-    anchoring::MerkleTree,
+    anchoring::{ChunkMetadata, MerkleTree, Registration, anchor_calls},
     keys::NodeKeys,
     testing::{CHAIN_ID, GWEI, Tx, key},
 };
@@ -212,6 +212,32 @@ fn a_raised_fee_replaces_the_old_transaction_in_the_pool() {
     node.advance_anchorings().unwrap();
     let done = job(&node, &id);
     assert_eq!((done.status, done.transaction_id), (AnchoringStatus::Confirmed, Some(raised.hash)));
+}
+
+/// Behind a gap that nothing fills, a job would hold its place for a week.
+#[test]
+fn transactions_that_the_reader_signed_leave_no_gap_after_his_others() {
+    let folder = DataDir::temporary().unwrap();
+    let node = node(&folder);
+    let mut request = request(7, 1);
+    let session = Registration {
+        session_id: request.manifest.session_id,
+        manifest_hash: request.manifest.hash().unwrap(),
+        started_at: request.started_at,
+        owner: key(1).address(),
+        merkle_root: request.manifest.merkle_root,
+    };
+    let chunk = ChunkMetadata { ciphertext_sha256: request.ciphertext_sha256[0], size_bytes: 10 };
+    let calls = anchor_calls(&session, &[chunk]).unwrap();
+    let mut signed_from = |nonce| {
+        request.transactions = node.sign_calls(&calls, nonce).into_iter().map(|sent| sent.raw.into()).collect();
+        node.accept_anchoring(request.clone())
+    };
+    match signed_from(1) {
+        Err(AnchorError::Transaction { index: 0, fault }) => assert!(fault.contains("gap"), "{fault}"),
+        other => panic!("{other:?}"),
+    }
+    signed_from(0).unwrap();
 }
 
 #[test]
