@@ -199,3 +199,17 @@ fn the_demo_tells_its_story_and_keeps_serving() {
     assert_eq!(page.sessions.len(), 1);
     assert!(node.interrupt().success());
 }
+
+/// A pipe would keep its reader waiting for a writer that never comes.
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (code, said) = verify(&pipe, &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("is not a regular file"), "{said}");
+    let output = run(&["session", "anchor", "--meta", path(&pipe), path(folder.path())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is not a regular file"), "{}", text(&output.stderr));
+}

@@ -274,6 +274,10 @@ impl ChunkFile {
 
 /// Reads one file, for a chunk that is to be held against a proof.
 pub fn digest_file(path: &Path) -> Result<FileDigest, ReadError> {
+    // Before it is opened: a pipe waits there for its writer.
+    if !fs::metadata(path).map_err(io_error(path))?.is_file() {
+        return Err(ReadError::NotAFile(path.to_owned()));
+    }
     let file = File::open(path).map_err(io_error(path))?;
     let size_bytes = file.metadata().map_err(io_error(path))?.len();
     let too_large = |size_bytes| ReadError::ChunkTooLarge { path: path.to_owned(), size_bytes };

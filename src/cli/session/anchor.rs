@@ -1,4 +1,4 @@
-use super::client::NodeArgs;
+use super::{client::NodeArgs, input::read_file};
 use crate::{
     anchoring::{
         AnchorCall, ChunkFacts, ChunkFolder, ChunkMetadata, MAX_META_BYTES, MerkleTree, ReadChunk, Registration,
@@ -16,8 +16,6 @@ use lucid_storage::AnchoringStatus;
 use lucid_types::{Manifest, SessionId};
 use serde::Serialize;
 use std::{
-    fs::File,
-    io::Read,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -107,11 +105,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn read_meta(path: &Path) -> anyhow::Result<SessionMeta> {
-    let context = || format!("cannot read {}", path.display());
-    let mut text = Vec::new();
-    let file = File::open(path).with_context(context)?;
-    file.take(MAX_META_BYTES as u64 + 1).read_to_end(&mut text).with_context(context)?;
-    SessionMeta::from_json(&text).with_context(|| path.display().to_string())
+    SessionMeta::from_json(&read_file(path, MAX_META_BYTES)?).with_context(|| path.display().to_string())
 }
 
 /// Reads a folder of encrypted chunks, has its root anchored, and waits until that is final.

@@ -2,6 +2,7 @@
 
 mod anchor;
 mod client;
+mod input;
 mod output;
 mod proof;
 mod run;

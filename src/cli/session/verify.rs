@@ -1,12 +1,9 @@
+use super::input::read_file;
 use crate::anchoring::{self, Checked, digest_file, parse_proof};
 use alloy_primitives::{Address, B256, keccak256};
 use anyhow::{Context, bail};
 use lucid_types::AnchorProof;
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Check a proof file offline, from the chain's genesis down to the validators' signatures.
 ///
@@ -54,12 +51,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn read_proof(path: &Path) -> anyhow::Result<AnchorProof> {
-    let mut text = Vec::new();
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    // One byte beyond what is accepted, so that a file that is too long is seen to be.
-    let most = anchoring::MAX_PROOF_BYTES as u64 + 1;
-    file.take(most).read_to_end(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
-    parse_proof(&text).with_context(|| format!("{} is no proof", path.display()))
+    parse_proof(&read_file(path, anchoring::MAX_PROOF_BYTES)?)
+        .with_context(|| format!("{} is no proof", path.display()))
 }
 
 fn print_verdict(checked: &Checked, args: &Args) {
