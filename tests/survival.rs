@@ -12,7 +12,10 @@ use alloy_trie::{
     TrieAccount,
     root::{state_root_unhashed, storage_root_unhashed},
 };
-use lucid_node::{chain, keys::DEV_ACCOUNTS};
+use lucid_node::{
+    chain,
+    keys::{DEV_ACCOUNTS, NodeKeys},
+};
 use lucid_rpc::Client;
 use lucid_storage::{Accounts, AnchoringStatus, Direction, Options, Reader, Seals, Snapshot, Store, TableId};
 use serde_json::Value;
@@ -129,15 +132,20 @@ fn what_cannot_be_used_is_refused_with_a_sentence() {
     let file = folder.path().join("lucid.redb");
     let not_a_store = tempfile::tempdir().unwrap();
     fs::write(not_a_store.path().join("lucid.redb"), b"something else").unwrap();
+    NodeKeys::load_or_create(&not_a_store.path().join("keys")).unwrap();
+    let without_keys = tempfile::tempdir().unwrap();
+    fs::write(without_keys.path().join("lucid.redb"), b"a chain").unwrap();
     for (args, sentence) in [
         (vec!["dev", "--port", "0", "--datadir", datadir], "in use by another process"),
         (vec!["dev", "--port", port], "in use by another program"),
         (vec!["dev", "--port", "0", "--host", "0.0.0.0"], "loopback interface only"),
         (vec!["dev", "--port", "0", "--datadir", file.to_str().unwrap()], "is not a folder"),
         (vec!["dev", "--port", "0", "--datadir", not_a_store.path().to_str().unwrap()], "is not a store"),
+        (vec!["dev", "--port", "0", "--datadir", without_keys.path().to_str().unwrap()], "keys"),
     ] {
         let output = run(&args);
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert!(text(&output.stderr).contains(sentence), "{args:?}: {}", text(&output.stderr));
     }
+    assert!(!without_keys.path().join("keys").exists(), "keys are not made anew beside a chain");
 }

@@ -10,6 +10,9 @@ use serde::Deserialize;
 /// Most bytes of the file: every list of a manifest at its longest, written as hex, with room to spare.
 pub const MAX_META_BYTES: usize = 1 << 20;
 
+/// The last second of the year 9999: what lies beyond is a time in milliseconds, and would be anchored for ever.
+const MAX_TIME_SECS: u64 = 253_402_300_799;
+
 /// Largest time that every JSON reader carries exactly: 2^53 - 1 seconds.
 pub(super) const MAX_JSON_SECS: u64 = (1 << 53) - 1;
 
@@ -108,7 +111,7 @@ impl SessionMeta {
         // From the text once more, because the map has already dropped a field that stands twice.
         let meta: Self = serde_json::from_slice(text)?;
         for (name, value) in [("createdAt", meta.created_at), ("startedAt", meta.started_at)] {
-            if let Some(value) = value.filter(|value| *value > MAX_JSON_SECS) {
+            if let Some(value) = value.filter(|value| *value > MAX_TIME_SECS) {
                 return Err(MetaError::Time { name, value });
             }
         }

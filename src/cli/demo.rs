@@ -117,9 +117,10 @@ fn verify(proof: &AnchorProof, genesis_hash: alloy_primitives::B256, recording: 
     let (signers, validators) = (checked.signers.len(), checked.validators);
     println!("Verified  offline, from the genesis hash to the signatures of {signers} of {validators} validators;");
     println!("          chunk {PROVED_CHUNK} belongs to the session");
-    let mut flipped = digest.blake3;
-    flipped[0] ^= 1;
-    let refusal = checked.check_chunk(PROVED_CHUNK, flipped).err().context("a changed chunk was accepted")?;
+    let mut changed = fs::read(recording.join(format!("chunk-{PROVED_CHUNK}.enc")))?;
+    changed[0] ^= 1;
+    let flipped = *blake3::hash(&changed).as_bytes();
+    let refusal = checked.check_chunk(PROVED_CHUNK, flipped.into()).err().context("a changed chunk was accepted")?;
     println!("Refused   the same chunk with a bit flipped:");
     println!("          {refusal}");
     Ok(())

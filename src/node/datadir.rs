@@ -29,7 +29,8 @@ impl DataDir {
 
     /// A folder that is removed when the node has stopped.
     pub fn temporary() -> Result<Self, NodeError> {
-        let folder = tempfile::Builder::new().prefix("lucid-dev-").tempdir();
+        let owner_only = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("lucid-dev-").permissions(owner_only).tempdir();
         let folder = folder.map_err(|source| NodeError::Io { path: std::env::temp_dir(), source })?;
         Ok(Self { path: folder.path().to_owned(), _temporary: Some(Arc::new(folder)) })
     }

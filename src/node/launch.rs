@@ -58,7 +58,12 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
 }
 
 fn open_dev(datadir: &DataDir) -> Result<Node, NodeError> {
-    let keys = NodeKeys::load_or_create(&datadir.keys())?;
+    // Beside a chain a missing key is never made anew: it would stand in the way of the right one.
+    let keys = if datadir.store().exists() {
+        NodeKeys::load(&datadir.keys())?
+    } else {
+        NodeKeys::load_or_create(&datadir.keys())?
+    };
     let node = Node::open(datadir, keys, &Options::default(), |keys| {
         dev_chain_spec(keys, unix_now()).map_err(|_| NodeError::Genesis)
     })?;
