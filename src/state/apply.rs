@@ -19,15 +19,16 @@ use super::{
 /// Called once for each height, in order; the genesis allocation is applied in the same way at height 0, and
 /// leaves no undo rows. What does not change anything is not written. On an error the batch has to be dropped.
 pub fn apply(batch: &mut Batch, height: u64, changes: &StateChanges) -> Result<B256, StateError> {
-    let undo = UndoWriter::new(height);
+    let mut undo = UndoWriter::new(height);
     let (mut known, mut trie_changes) = (KnownAccounts::default(), BTreeMap::new());
     for (address, change) in changes {
-        if let Some(Written { before, after }) = apply_account(batch, &undo, *address, change)? {
+        if let Some(Written { before, after }) = apply_account(batch, &mut undo, *address, change)? {
             let hashed = keccak256(address);
             known.insert_changed(hashed, *address, before);
             trie_changes.insert(hashed, after.map(|record| alloy_rlp::encode(trie_account(&record))));
         }
     }
+    undo.finish(batch)?;
     Ok(trie::update(&mut AccountTrie::changing(batch, known), trie_changes)?)
 }
 
@@ -40,7 +41,7 @@ struct Written {
 /// Writes one account with its storage and code. Returns nothing where it is as it was.
 fn apply_account(
     batch: &mut Batch,
-    undo: &UndoWriter,
+    undo: &mut UndoWriter,
     address: Address,
     change: &AccountChange,
 ) -> Result<Option<Written>, StateError> {
@@ -71,7 +72,7 @@ fn apply_account(
 /// Writes the slots that change and returns the root of the storage trie, which was `old_root`.
 fn apply_storage(
     batch: &mut Batch,
-    undo: &UndoWriter,
+    undo: &mut UndoWriter,
     address: Address,
     change: &AccountChange,
     old_root: B256,
