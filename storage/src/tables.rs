@@ -185,8 +185,9 @@ store_tables! {
         Code "code", writer: "state",
             "keccak256 of the code (32)" => "the code";
         AccountTrie "account_trie", writer: "state",
-            "path of the node, two nibbles to a byte; its length in nibbles (1)"
-                => "RLP of the node; of a leaf the address of its account (20)";
+            "path of the node, two nibbles to a byte; its length in nibbles (1)" => "RLP of the node; leaves have no row";
+        AccountsByHash "accounts_by_hash", writer: "state",
+            "first bytes of keccak256 of the address (8), address (20)" => "nothing";
         StorageTrie "storage_trie", writer: "state",
             "keccak256 of the address (32), then the key of a node as in account_trie" => "RLP of the node";
         UndoLog "undo_log", writer: "state",
