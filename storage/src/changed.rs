@@ -72,6 +72,11 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
 
     pub(crate) fn new(reader: &'a R, sequence: u64) -> Result<Self, StoreError> {
         let table = const { C::DEF.by_sequence.expect("only collections with a table from sequence to key") };
+        Self::through(reader, table, sequence)
+    }
+
+    /// Through `table`, which is the collection's from sequence to key.
+    pub(crate) fn through(reader: &'a R, table: TableId, sequence: u64) -> Result<Self, StoreError> {
         let entries = match sequence.checked_add(1) {
             Some(first) => {
                 let lower = first.to_be_bytes();
@@ -287,7 +292,8 @@ mod tests {
     #[test]
     fn a_journal_goes_on_in_another_part_when_one_is_full() {
         let (_folder, store) = new_store();
-        let many: Vec<_> = (0..1_000u16).map(|n| alloy_primitives::Address::left_padding_from(&n.to_be_bytes())).collect();
+        let many: Vec<_> =
+            (0..1_000u16).map(|n| alloy_primitives::Address::left_padding_from(&n.to_be_bytes())).collect();
         let mut batch = store.begin().unwrap();
         for address in &many {
             batch.overwrite::<Accounts>(address, &account(1)).unwrap();
