@@ -78,6 +78,7 @@ fn a_proof_survives_its_file() {
     let newer = serde_json::json!({ "version": 2, "somethingNew": true }).to_string();
     assert!(matches!(parse_proof(newer.as_bytes()), Err(ProofError::Version(2))));
     assert!(matches!(parse_proof(b"{}"), Err(ProofError::Json(_))));
+    assert!(matches!(parse_proof(&[b'7'; 64]), Err(ProofError::NotAnObject)));
     assert!(matches!(parse_proof(&vec![b' '; MAX_PROOF_BYTES + 1]), Err(ProofError::TooMuch { .. })));
 }
 
