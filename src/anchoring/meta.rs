@@ -13,9 +13,6 @@ pub const MAX_META_BYTES: usize = 1 << 20;
 /// The last second of the year 9999: what lies beyond is a time in milliseconds, and would be anchored for ever.
 const MAX_TIME_SECS: u64 = 253_402_300_799;
 
-/// Largest time that every JSON reader carries exactly: 2^53 - 1 seconds.
-pub(super) const MAX_JSON_SECS: u64 = (1 << 53) - 1;
-
 /// Changes of single letters up to which a known field counts as near to an unknown one.
 const NEAR_EDITS: usize = 3;
 

@@ -231,9 +231,6 @@ pub enum ProofError {
     /// The manifest describes no session.
     #[error("the manifest is not one that a session can have: {0}")]
     Manifest(#[from] ManifestError),
-    /// A time that JSON readers do not carry exactly, so that its hash would not fix it.
-    #[error("the manifest's createdAt is {0}, and Unix seconds in JSON end at 2^53 - 1")]
-    ManifestTime(u64),
     /// The manifest cannot be hashed.
     #[error("the manifest cannot be hashed: {0}")]
     ManifestEncoding(#[from] CanonicalError),

@@ -38,6 +38,8 @@ struct Status {
     transactions: Vec<Sent>,
     attempts: Option<u32>,
     error: Option<String>,
+    /// Whether the node can begin it again by itself.
+    retryable: bool,
 }
 
 /// A transaction of a session.
@@ -76,6 +78,7 @@ impl From<&AnchoringTransactionDocument> for Sent {
 impl Status {
     fn of_job(job: AnchoringDocument, chain: &ChainInfoDocument) -> Self {
         let waits = matches!(job.status, AnchoringStatus::Pending | AnchoringStatus::Processing);
+        let ended = matches!(job.status, AnchoringStatus::Failed | AnchoringStatus::Expired);
         Self {
             session_id: job.session_id,
             account: job.account,
@@ -88,6 +91,7 @@ impl Status {
             transactions: job.transactions.iter().map(Sent::from).collect(),
             attempts: Some(job.attempts),
             error: job.last_error,
+            retryable: ended && job.account == chain.node_address,
         }
     }
 
@@ -105,6 +109,7 @@ impl Status {
             transactions: session.anchor_txid.map(registration).into_iter().collect(),
             attempts: None,
             error: None,
+            retryable: false,
         }
     }
 
@@ -128,8 +133,10 @@ impl Status {
         if let Some(error) = &self.error {
             println!("Error        {error}");
         }
-        if matches!(self.status, AnchoringStatus::Failed | AnchoringStatus::Expired) {
+        if self.retryable {
             println!("To begin it again: lucid-node session retry {}", self.session_id);
+        } else if matches!(self.status, AnchoringStatus::Failed | AnchoringStatus::Expired) {
+            println!("To begin it again: lucid-node session anchor --key FILE, with this account's key");
         }
     }
 }

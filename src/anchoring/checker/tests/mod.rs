@@ -7,7 +7,7 @@ use super::*;
 use crate::anchoring::MerkleError;
 use alloy_primitives::{Bytes, Log, LogData};
 use fixture::{ACCOUNT, CHUNKS, Draft, OWNER, genesis_hash, leaves, set, set_change};
-use lucid_types::{CertificateError, SpecError};
+use lucid_types::{CertificateError, ManifestError, SpecError};
 
 /// Asserts that a proof is refused with this variant, whatever facts it carries.
 macro_rules! refused {
@@ -259,7 +259,7 @@ fn what_the_event_does_not_say_is_refused() {
     refused!(altered(|p| p.account = OWNER), ProofError::Account { anchored: ACCOUNT, .. });
     refused!(altered(|p| p.manifest.codec = Some("h265".into())), ProofError::ManifestHash { .. });
     refused!(altered(|p| p.manifest.total_size += 1), ProofError::ManifestHash { .. });
-    refused!(altered(|p| p.manifest.created_at = 1 << 53), ProofError::ManifestTime(_));
+    refused!(altered(|p| p.manifest.created_at = 1 << 53), ProofError::Manifest(ManifestError::CreatedAt(_)));
     refused!(altered(|p| p.manifest.total_size = 1), ProofError::Manifest(_));
 }
 
