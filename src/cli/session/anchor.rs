@@ -25,7 +25,8 @@ use std::path::{Path, PathBuf};
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     node: NodeArgs,
-    /// Sign with the key in this file; without it the node's own account registers the session.
+    /// Sign with the key in this file: 64 hex digits, mode 0600. Its account registers the session and pays the fees;
+    /// without it the node's own does.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Whose session it is; the registering account where absent.

@@ -20,7 +20,7 @@ use lucid_storage::{
 use lucid_types::{AnchoringId, TransactionRefusal};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// How long an anchoring may take before it is given up, in seconds: a week, over which a host may be cut off.
 const ANCHORING_EXPIRY_SECS: u64 = 7 * 86_400;
@@ -85,7 +85,8 @@ impl Node {
             }
             let filler = self.sign_filler(nonce);
             if let Err(error) = self.submit(&filler.raw) {
-                warn!(nonce, %error, "a nonce that anchorings wait behind is not filled yet");
+                // Tried again with the next look, so a line for each would fill the log.
+                debug!(nonce, %error, "a nonce that anchorings wait behind is not filled yet");
                 break;
             }
             info!(nonce, transaction = %filler.hash, "filled a nonce that an ended anchoring has left");
