@@ -111,7 +111,11 @@ fn anchor_row(error: &AnchorError) -> Row {
     match error {
         AnchorError::Manifest(_) | AnchorError::RootMismatch { .. } => Row::Lucid(INVALID_PARAMS_CODE, 6004),
         AnchorError::Transaction { .. } => Row::Lucid(INVALID_PARAMS_CODE, 6002),
-        AnchorError::AlreadyAnchored(_) | AnchorError::RootAlreadyAnchored(_) => Row::Lucid(refused, 6006),
+        AnchorError::AlreadyAnchored { .. } | AnchorError::RootAlreadyAnchored { .. } => Row::Lucid(refused, 6006),
+        AnchorError::InsufficientFunds { .. } => Row::Lucid(refused, 5004),
+        AnchorError::Unknown(_) => Row::Lucid(refused, 6001),
+        AnchorError::SeveralAccounts { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
+        AnchorError::NotEnded { .. } | AnchorError::NotTheNodes { .. } => Row::Lucid(refused, 6002),
         AnchorError::TooMany(_) => Row::Lucid(refused, 6005),
         AnchorError::Submit(SubmitError::Node(_)) | AnchorError::Node(_) => Row::Internal,
         AnchorError::Submit(SubmitError::Refused(error)) => Row::Lucid(refused, refusal_number(error)),
@@ -137,7 +141,7 @@ fn proof_row(error: &ProofError) -> Row {
     match error {
         ProofError::UnknownSession(_) | ProofError::NotFinal(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6001),
         ProofError::NotKept(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 8001),
-        ProofError::SeveralAccounts(_) | ProofError::NoSuchChunk { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
+        ProofError::SeveralAccounts { .. } | ProofError::NoSuchChunk { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
         ProofError::Node(_) => Row::Internal,
     }
 }
@@ -177,7 +181,7 @@ pub(crate) fn verdict<T>(result: Result<T, VerifyError>) -> Result<Result<T, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{U256, hex};
+    use alloy_primitives::{Address, U256, hex};
     use lucid_storage::StoreError;
     use lucid_types::{SessionId, TransactionRefusal};
 
@@ -215,7 +219,7 @@ mod tests {
     #[test]
     fn a_lucid_error_carries_its_number() {
         let session = SessionId::from_random([1; 16]);
-        let error = seen(AnchorError::AlreadyAnchored(session));
+        let error = seen(AnchorError::AlreadyAnchored { session_id: session, account: Address::ZERO });
         assert_eq!(error["data"]["code"], "LUCID_ERR_6006");
         assert_eq!(seen(ProofError::UnknownSession(session))["data"]["code"], "LUCID_ERR_6001");
         assert_eq!(seen(MerkleError::TooHigh { leaves: 9, height_max: 2 })["data"]["code"], "LUCID_ERR_8006");

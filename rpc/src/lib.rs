@@ -26,6 +26,7 @@ pub use api::{
 pub use client::{Client, ClientError, RpcFault};
 pub use server::{RpcServer, StartError};
 pub use wire::{
-    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, HeadDocument,
-    MerkleDocument, SessionDocument, SessionPage, SessionQuery, VerifiedAnchorDocument,
+    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
+    AnchoringTransactionDocument, ChainInfoDocument, HeadDocument, MerkleDocument, SessionDocument, SessionPage,
+    SessionQuery, VerifiedAnchorDocument,
 };

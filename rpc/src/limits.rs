@@ -91,6 +91,9 @@ pub const CLIENT_REQUEST_TIMEOUT_MS: u64 = 30_000;
 /// How long the client waits for a connection.
 pub const CLIENT_CONNECT_TIMEOUT_MS: u64 = 5_000;
 
+/// Most accounts that an error names where a caller has to choose one.
+pub const MAX_NAMED_ACCOUNTS: usize = 10;
+
 /// Most chunks that one proof, or one `lucid_buildMerkle`, has paths for: about 1 KB of JSON each, so that a
 /// proof fits into the request that has it checked.
 pub const MAX_PROOF_CHUNKS: usize = 2_048;

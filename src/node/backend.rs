@@ -18,7 +18,7 @@ use lucid_rpc::{
     VerifyError, VerifyRequest,
 };
 use lucid_storage::Snapshot;
-use lucid_types::{AnchorProof, Rules};
+use lucid_types::{AnchorProof, Rules, SessionId};
 use std::sync::Arc;
 use tracing::error;
 
@@ -166,6 +166,16 @@ impl NodeApi for Backend {
     async fn anchor_session(&self, request: AnchorRequest) -> Result<AnchorAccepted, AnchorError> {
         let node = Arc::clone(&self.node);
         let accepted = tokio::task::spawn_blocking(move || node.accept_anchoring(request)).await;
+        accepted.map_err(|_| rpc::NodeError::Stopping)?
+    }
+
+    async fn retry_anchoring(
+        &self,
+        session_id: SessionId,
+        account: Option<Address>,
+    ) -> Result<AnchorAccepted, AnchorError> {
+        let node = Arc::clone(&self.node);
+        let accepted = tokio::task::spawn_blocking(move || node.retry_anchoring(session_id, account)).await;
         accepted.map_err(|_| rpc::NodeError::Stopping)?
     }
 

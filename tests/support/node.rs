@@ -31,6 +31,8 @@ pub(crate) struct DevNode {
     child: Child,
     url: String,
     banner: Vec<String>,
+    /// Its temporary folder: a node that is killed removes nothing, and this goes with the test.
+    _temporary: tempfile::TempDir,
 }
 
 impl DevNode {
@@ -55,8 +57,11 @@ impl DevNode {
     }
 
     fn start_with(subcommand: &str, arguments: &[&str]) -> Self {
+        // Below cargo's target folder, so that a test that is killed itself leaves nothing in the system's.
+        let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut command = lucid_node();
         command.args([subcommand, "--port", "0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("TMPDIR", temporary.path());
         let mut child = command.spawn().unwrap();
         // Both pipes are read to their ends, or the node would wait for a reader once one is full.
         let errors = child.stderr.take().unwrap();
@@ -71,7 +76,7 @@ impl DevNode {
                     let url = url.and_then(|rest| rest.split(' ').next()).map(str::to_owned);
                     banner.push(line);
                     if let Some(url) = url {
-                        return Self { child, url, banner };
+                        return Self { child, url, banner, _temporary: temporary };
                     }
                 }
                 Err(why) => {

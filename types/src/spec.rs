@@ -103,7 +103,7 @@ pub struct ChainSpec {
 }
 
 /// Largest integer that every JSON reader carries exactly.
-const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
+pub(crate) const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
 
 impl ChainSpec {
     /// Reads a chain spec and checks it.

@@ -5,7 +5,7 @@ use super::{
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::Snapshot;
-use lucid_types::AnchorProof;
+use lucid_types::{AnchorProof, SessionId};
 use std::future::Future;
 
 /// What a node offers to those who call it.
@@ -66,6 +66,13 @@ pub trait NodeApi: Send + Sync + 'static {
     fn anchor_session(
         &self,
         request: AnchorRequest,
+    ) -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
+
+    /// Begins a failed or expired anchoring of the node's own account again. The answer is given once that is on disk.
+    fn retry_anchoring(
+        &self,
+        session_id: SessionId,
+        account: Option<Address>,
     ) -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
 
     /// Builds the proof of a session whose registration is final.

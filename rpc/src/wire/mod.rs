@@ -9,7 +9,8 @@ mod session;
 mod transaction;
 
 pub use anchoring::{
-    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, MerkleDocument, VerifiedAnchorDocument,
+    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
+    AnchoringTransactionDocument, MerkleDocument, VerifiedAnchorDocument,
 };
 pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};

@@ -14,10 +14,10 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, Log, Signature, TxKind, U256
 use k256::ecdsa::SigningKey;
 use lucid_storage::{
     AnchoringStatus, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Meta, Options, Reader,
-    ReceiptRecord, Receipts, SessionKey, SessionRecord, Sessions, Store, TransactionKey, TransactionRecord,
-    Transactions,
+    ReceiptRecord, Receipts, SessionAnchoringRecord, SessionAnchorings, SessionKey, SessionRecord, Sessions,
+    SignedTransaction, Store, TransactionKey, TransactionRecord, Transactions,
 };
-use lucid_types::SessionId;
+use lucid_types::{AnchoringId, SessionId};
 use tempfile::TempDir;
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
@@ -253,6 +253,39 @@ impl TestChain {
             };
             batch.put::<Sessions>(&key, &record).unwrap();
         }
+        self.store.commit(batch).unwrap();
+    }
+
+    /// An anchoring of a session by an account.
+    pub(crate) fn put_anchoring(
+        &self,
+        id: u8,
+        session: u8,
+        account: Address,
+        created_at: u64,
+        status: AnchoringStatus,
+    ) {
+        let job = SessionAnchoringRecord {
+            session_id: session_id(session),
+            account,
+            owner: account,
+            user_id: None,
+            status,
+            started_at: 1,
+            manifest: b"{}".to_vec(),
+            manifest_hash: B256::repeat_byte(1),
+            merkle_root: B256::repeat_byte(2),
+            chunk_count: 1,
+            transactions: vec![SignedTransaction { hash: B256::repeat_byte(id), nonce: 0, raw: vec![2] }],
+            attempts: 1,
+            created_at,
+            updated_at: created_at,
+            last_error: Some("it failed".into()),
+            transaction_id: None,
+            block_number: None,
+        };
+        let mut batch = self.store.begin().unwrap();
+        batch.put::<SessionAnchorings>(&AnchoringId::from_random([id; 16]), &job).unwrap();
         self.store.commit(batch).unwrap();
     }
 }

@@ -12,8 +12,8 @@ use lucid_rpc::{
 };
 use lucid_storage::{AnchoringStatus, Direction, Reader, Receipts, Snapshot, StoreError};
 use lucid_types::{
-    AnchorProof, AnchoringId, ChainSpec, ChunkPath, ConsensusKey, GenesisValidator, Preset, Rules, TransactionRefusal,
-    blake3,
+    AnchorProof, AnchoringId, ChainSpec, ChunkPath, ConsensusKey, GenesisValidator, Preset, Rules, SessionId,
+    TransactionRefusal, blake3,
 };
 use std::{
     collections::BTreeMap,
@@ -184,7 +184,7 @@ impl NodeApi for StandIn {
         }
         let mut anchored = self.anchored.lock().unwrap();
         if anchored.iter().any(|other| other.manifest.session_id == session_id) {
-            return Err(AnchorError::AlreadyAnchored(session_id));
+            return Err(AnchorError::AlreadyAnchored { session_id, account: sender() });
         }
         let accepted = AnchorAccepted {
             anchoring_id: AnchoringId::from_random([9; 16]),
@@ -198,6 +198,10 @@ impl NodeApi for StandIn {
         };
         anchored.push(request);
         Ok(accepted)
+    }
+
+    async fn retry_anchoring(&self, session_id: SessionId, _: Option<Address>) -> Result<AnchorAccepted, AnchorError> {
+        Err(AnchorError::Unknown(session_id))
     }
 
     fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError> {
