@@ -2,10 +2,16 @@
 //!
 //! Results go to standard output, everything else (progress, warnings, logs, errors) to standard error.
 
+mod app;
 mod demo;
 mod dev;
+mod exit_codes;
+mod init;
+mod input;
 mod run;
+mod serve;
 mod session;
 mod signals;
+mod time;
 
-pub use run::run;
+pub use app::main;

@@ -1,9 +1,10 @@
-use super::{client::NodeArgs, input::read_file};
+use super::client::NodeArgs;
 use crate::{
     anchoring::{
         AnchorCall, ChunkFacts, ChunkFolder, ChunkMetadata, MAX_META_BYTES, MerkleTree, ReadChunk, Registration,
         SessionMeta, anchor_calls,
     },
+    cli::input::read_file,
     keys::{SecretKey, read_key_file},
 };
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};

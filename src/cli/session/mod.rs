@@ -2,7 +2,6 @@
 
 mod anchor;
 mod client;
-mod input;
 mod output;
 mod proof;
 mod run;

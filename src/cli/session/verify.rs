@@ -1,5 +1,7 @@
-use super::input::read_file;
-use crate::anchoring::{self, Checked, digest_file, parse_proof};
+use crate::{
+    anchoring::{self, Checked, digest_file, parse_proof},
+    cli::input::read_file,
+};
 use alloy_primitives::{Address, B256, keccak256};
 use anyhow::{Context, bail};
 use lucid_types::AnchorProof;
