@@ -1,7 +1,7 @@
 use super::{
-    demo, dev,
+    config, demo, dev,
     exit_codes::{self, exit_code},
-    init, run, session,
+    init, key, run, session,
 };
 use clap::{Parser, Subcommand};
 use std::{io::IsTerminal, process::ExitCode};
@@ -34,6 +34,10 @@ enum Command {
     Run(run::Args),
     Dev(dev::Args),
     Demo(demo::Args),
+    #[command(subcommand)]
+    Key(key::Command),
+    #[command(subcommand)]
+    Config(config::Command),
     #[command(subcommand)]
     Session(session::Command),
 }
@@ -78,6 +82,8 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Run(args) => run::run(args).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Key(command) => key::run(command),
+        Command::Config(command) => config::run(&command),
         Command::Session(command) => session::run(command).await,
     }
 }

@@ -1,7 +1,7 @@
 //! With what code the program ends. They are those of sysexits.h where one fits, so that a service manager and a script
 //! can tell "try again" from "somebody has to look".
 
-use crate::{chain::ChainError, keys::KeyError, node::NodeError};
+use crate::{chain::ChainError, config::ConfigError, keys::KeyError, node::NodeError};
 use lucid_rpc::StartError;
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
@@ -45,6 +45,12 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return Some(of_store(error));
     }
+    if let Some(ConfigError::Io { source, .. }) = cause.downcast_ref() {
+        return Some(of_io(source.kind()));
+    }
+    if cause.is::<ConfigError>() {
+        return Some(CONFIG);
+    }
     if cause.is::<SpecError>() {
         return Some(DATA);
     }
@@ -58,7 +64,7 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Key(error) => of_key(error),
         NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,
         NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
-        NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) => CONFIG,
+        NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAChain { .. } | NodeError::NotEmpty { .. } | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
         NodeError::Chain(ChainError::Store(error)) => of_store(error),
         NodeError::NotAFolder(_)
@@ -81,6 +87,7 @@ fn of_key(error: &KeyError) -> u8 {
         KeyError::NotRegularFile { .. }
         | KeyError::Content { .. }
         | KeyError::SharedKey { .. }
+        | KeyError::SecretAsPath
         | KeyError::HighestSigned { .. } => DATA,
         KeyError::Io { source, .. } => of_io(source.kind()),
         _ => FAILED,

@@ -1,5 +1,8 @@
 use super::{input::read_file, time::unix_now};
-use crate::node::{DataDir, Initialised, NewChain, init};
+use crate::{
+    config::template,
+    node::{DataDir, Initialised, NewChain, init},
+};
 use anyhow::Context;
 use clap::ValueEnum;
 use lucid_types::ChainSpec;
@@ -49,18 +52,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         (None, Some(PresetName::Lucid | PresetName::LucidTestnet) | None) => NewChain::Solo,
     };
     let datadir = DataDir::at(&args.datadir)?;
-    let made = init(&datadir, chain, &config_text(), unix_now())?;
+    let made = init(&datadir, chain, &template(), unix_now())?;
     if args.json {
         println!("{}", to_json(&datadir, &made));
     } else {
         print(&datadir, &made);
     }
     Ok(())
-}
-
-/// The configuration file to begin from.
-pub(super) fn config_text() -> String {
-    String::new()
 }
 
 fn read_spec(path: &std::path::Path) -> anyhow::Result<ChainSpec> {

@@ -3,11 +3,13 @@
 //! Results go to standard output, everything else (progress, warnings, logs, errors) to standard error.
 
 mod app;
+mod config;
 mod demo;
 mod dev;
 mod exit_codes;
 mod init;
 mod input;
+mod key;
 mod run;
 mod serve;
 mod session;

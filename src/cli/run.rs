@@ -1,14 +1,10 @@
-use super::{init, serve::serve, signals::StopSignals, time::unix_now};
+use super::{config::ConfigArgs, init, serve::serve, signals::StopSignals, time::unix_now};
 use crate::{
-    consensus::ClockPolicy,
+    config::template,
     node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
 };
 use anyhow::Context;
-use std::{
-    io::{self, IsTerminal, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-};
+use std::io::{self, IsTerminal, Write};
 
 /// Run the node of a chain.
 ///
@@ -16,18 +12,11 @@ use std::{
 /// an empty folder there is most likely a disk that is not mounted.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder that `init` made.
-    #[arg(long, value_name = "DIR")]
-    datadir: PathBuf,
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Never make a chain in an empty folder: end with code 78.
     #[arg(long)]
     no_init: bool,
-    /// Address of the JSON-RPC server.
-    #[arg(long, value_name = "ADDR")]
-    http_addr: Option<IpAddr>,
-    /// Port of the JSON-RPC server; 0 takes a free one.
-    #[arg(long, value_name = "PORT")]
-    http_port: Option<u16>,
     /// Seal by the clock as it is, for this run: it was looked at, and it is right.
     #[arg(long)]
     accept_clock: bool,
@@ -39,17 +28,17 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = open_folder(&args)?;
+    let config = args.config.load()?;
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
     let options = RunOptions {
         datadir: datadir.clone(),
-        http_addr: SocketAddr::new(
-            args.http_addr.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            args.http_port.unwrap_or(8545),
-        ),
-        cache_bytes: lucid_storage::DEFAULT_CACHE_BYTES,
-        clock: ClockPolicy { accept: args.accept_clock, trust_local: false },
+        config,
+        accept_clock: args.accept_clock,
         accept_restored: args.accept_restored,
     };
-    let running = node::run(options, |_| Ok(())).await?;
+    let running = node::run(options).await?;
     print_banner(&running, &datadir).context("cannot write to standard output")?;
     drop(datadir);
     serve(running, stop).await
@@ -57,18 +46,18 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// The folder with a chain in it; where there is none and a person is there, a new one.
 fn open_folder(args: &Args) -> anyhow::Result<DataDir> {
-    let no_chain = || NodeError::NoChain(args.datadir.clone());
+    let no_chain = || NodeError::NoChain(args.config.datadir.clone());
     let interactive = io::stdin().is_terminal() && !args.no_init;
-    if !args.datadir.exists() && !interactive {
+    if !args.config.datadir.exists() && !interactive {
         return Err(no_chain().into());
     }
-    let datadir = DataDir::at(&args.datadir)?;
+    let datadir = DataDir::at(&args.config.datadir)?;
     if !datadir.store().exists() {
         if !interactive {
             return Err(no_chain().into());
         }
-        println!("{} holds no chain, so a new one of this node alone is made\n", args.datadir.display());
-        let made = node::init(&datadir, NewChain::Solo, &init::config_text(), unix_now())?;
+        println!("{} holds no chain, so a new one of this node alone is made\n", args.config.datadir.display());
+        let made = node::init(&datadir, NewChain::Solo, &template(), unix_now())?;
         init::print(&datadir, &made);
         println!();
     }

@@ -35,6 +35,12 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), temporary: None })
     }
 
+    /// A folder that is there.
+    pub fn at_existing(path: &Path) -> Result<Self, NodeError> {
+        let metadata = fs::metadata(path).map_err(|source| NodeError::Io { path: path.to_owned(), source })?;
+        if metadata.is_dir() { Self::at(path) } else { Err(NodeError::NotAFolder(path.to_owned())) }
+    }
+
     /// A folder that is removed when the node has stopped.
     pub fn temporary() -> Result<Self, NodeError> {
         let owner_only = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);

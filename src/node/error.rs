@@ -1,6 +1,7 @@
 use super::solo::SoloSpecError;
 use crate::{
     chain::ChainError,
+    config::ConfigError,
     consensus::{SealError, SoloError},
     keys::KeyError,
     state::StateError,
@@ -87,6 +88,9 @@ pub enum NodeError {
         /// Chain id in chain.json.
         expected: u64,
     },
+    /// The configuration says of the chain what is not so.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// No solo chain can be made.
     #[error(transparent)]
     SoloSpec(#[from] SoloSpecError),

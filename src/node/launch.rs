@@ -10,7 +10,7 @@ use super::{
     error::NodeError,
     state::{Node, OpenOptions},
 };
-use crate::{consensus::ClockPolicy, keys::NodeKeys};
+use crate::{config::Config, consensus::ClockPolicy, keys::NodeKeys};
 use lucid_rpc::RpcServer;
 use lucid_storage::Options;
 use lucid_types::{ChainSpec, Rules};
@@ -34,12 +34,10 @@ pub struct LaunchOptions {
 pub struct RunOptions {
     /// Where everything lies: it holds a chain.
     pub datadir: DataDir,
-    /// Where the RPC server listens: a loopback address.
-    pub http_addr: SocketAddr,
-    /// Memory for pages of the store, in bytes.
-    pub cache_bytes: usize,
-    /// What of the clock is accepted.
-    pub clock: ClockPolicy,
+    /// What was configured.
+    pub config: Config,
+    /// To seal by the clock as it is.
+    pub accept_clock: bool,
     /// To sign on from the store's head, whatever the keys have signed.
     pub accept_restored: bool,
 }
@@ -65,22 +63,22 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
     serve(node, datadir, http_addr, sealing).await
 }
 
-/// Opens the chain in the data folder, starts its tasks, and serves.
-///
-/// `check` looks at the chain's spec before anything starts.
-pub async fn run(
-    options: RunOptions,
-    check: impl FnOnce(&ChainSpec) -> Result<(), NodeError> + Send + 'static,
-) -> Result<RunningNode, NodeError> {
-    let RunOptions { datadir, http_addr, cache_bytes, clock, accept_restored } = options;
+/// Opens the chain in the data folder, holds the configuration against it, starts its tasks, and serves.
+pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
+    let RunOptions { datadir, config, accept_clock, accept_restored } = options;
+    let http_addr = config.http_addr();
     if !http_addr.ip().is_loopback() {
         return Err(NodeError::NotLoopback(http_addr));
     }
-    let open = OpenOptions { store: Options { cache_bytes }, clock: Some(clock), accept_restored };
+    let open = OpenOptions {
+        store: Options { cache_bytes: config.cache_bytes() },
+        clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
+        accept_restored,
+    };
     let folder = datadir.clone();
     let node = open_blocking(move || {
         let node = open_chain(&folder, &open)?;
-        check(node.spec())?;
+        config.check_chain(node.spec())?;
         Ok(node)
     })
     .await?;
