@@ -9,7 +9,7 @@ use crate::{
     anchoring,
     chain::{self, Imported, RecoveredBlock},
     evm::Transaction,
-    state::{self, HISTORY_BLOCKS, LatestState},
+    state::{self, HISTORY_BLOCKS, HISTORY_BYTES, LatestState},
 };
 use lucid_storage::{Batch, Seals};
 use lucid_types::{ChainEvent, CommittedBlock, Rules, Seal, VrfProof};
@@ -25,7 +25,7 @@ const SPARE_CANDIDATES: usize = 100;
 
 /// Undo rows that are removed with each new block at most: more than a full block writes, so that the log shrinks to its
 /// length again after blocks that wrote more, and in small steps.
-const UNDO_ROWS_PRUNED: usize = 5_000;
+const UNDO_ROWS_PRUNED: usize = 500;
 
 impl Node {
     /// Makes and commits one block of what waits; `None` where nothing can be taken.
@@ -128,7 +128,7 @@ impl Node {
         self.solo.chain().verify(&head.header, head.certificate.as_ref(), &imported.header, &seal)?;
         batch.append::<Seals>(&imported.header.number, &seal)?;
         let oldest_kept = (imported.header.number + 1).saturating_sub(HISTORY_BLOCKS);
-        state::prune_undo(batch, oldest_kept, UNDO_ROWS_PRUNED)?;
+        state::prune_undo(batch, oldest_kept, HISTORY_BYTES, UNDO_ROWS_PRUNED)?;
         Ok((imported, seal))
     }
 }

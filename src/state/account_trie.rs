@@ -1,18 +1,22 @@
-//! The account trie over its rows. A leaf's row does not repeat the account: it has the address, and the leaf is made
-//! anew from the account's row. So a change of an account touches no row of its leaf, which is written only when it
-//! appears or moves. Branches and extensions lie as RLP.
+//! The account trie over its rows. Only branches and extensions have a row. A leaf is made from the account's row in
+//! `accounts`, found by its path in `accounts_by_hash`, the table of all accounts in the order of the trie. So a change
+//! of an account writes its row and those of the nodes above it, and nothing for its leaf.
 //!
-//! A row of 20 bytes is a leaf. Every other node with a row holds a hash and so is longer than that; and a leaf is always
-//! long enough to have a row, as an account takes more than 32 bytes.
+//! A child that its parent names by a hash and that has no row is a leaf, as a leaf is always too long to lie within its
+//! parent: an account takes more than 32 bytes.
 
-use std::{cell::RefCell, collections::BTreeMap, ops::Deref};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    ops::{Bound, Deref},
+};
 
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_trie::{
     Nibbles, TrieAccount,
     nodes::{LeafNodeRef, TrieNode},
 };
-use lucid_storage::{AccountRecord, Accounts, Batch, Reader, StoreError, TableId, View};
+use lucid_storage::{AccountRecord, Accounts, Batch, Direction, Reader, StoreError, TableId, View};
 
 use super::{
     rows::NodeKey,
@@ -20,6 +24,10 @@ use super::{
 };
 
 const TABLE: TableId = TableId::AccountTrie;
+const BY_HASH: TableId = TableId::AccountsByHash;
+
+/// Bytes of an account's hash in `accounts_by_hash`. The address follows, so hashes that begin alike do no harm.
+const HASH_BYTES: usize = 8;
 
 /// What the account trie holds of an account.
 pub(super) fn trie_account(record: &AccountRecord) -> TrieAccount {
@@ -27,35 +35,49 @@ pub(super) fn trie_account(record: &AccountRecord) -> TrieAccount {
     TrieAccount { nonce, balance, storage_root, code_hash }
 }
 
-/// Accounts that one update has to do with, by their hashed addresses: those that it changes, given from the start, and
-/// those whose leaves it meets. With them a leaf has its address, and a changed one is read as it was before.
+/// Accounts that one update has to do with: those that it changes, given from the start, and those whose leaves it
+/// meets. With them a changed account is read as it was before.
 #[derive(Default)]
-pub(super) struct KnownAccounts(BTreeMap<B256, Known>);
+pub(super) struct KnownAccounts {
+    /// In order of hashed addresses.
+    changed: Vec<Known>,
+    met: BTreeMap<B256, Known>,
+}
 
-struct Known {
-    address: Address,
+pub(super) struct Known {
+    hashed: B256,
     /// The account as the stored trie has it; nothing where it has none.
     before: Option<AccountRecord>,
     /// Nibbles of the path at which its leaf was read. The path is the beginning of its hashed address.
     read_at: Option<usize>,
 }
 
+impl Known {
+    /// An account that the update changes or removes, and that was `before` until then.
+    pub(super) fn changed(hashed: B256, before: Option<AccountRecord>) -> Self {
+        Self { hashed, before, read_at: None }
+    }
+}
+
 impl KnownAccounts {
-    /// Adds an account that the update changes or removes, and that was `before` until then.
-    pub(super) fn insert_changed(&mut self, hashed: B256, address: Address, before: Option<AccountRecord>) {
-        self.0.insert(hashed, Known { address, before, read_at: None });
+    /// Each account that an update changes, once and in any order.
+    pub(super) fn new(mut changed: Vec<Known>) -> Self {
+        changed.sort_unstable_by_key(|known| known.hashed);
+        Self { changed, met: BTreeMap::new() }
     }
 
-    /// The known account at `address`, if its hash begins with `path`. Leaves stand apart, so to search what is below
-    /// each of them is to go through the accounts once.
-    fn below(&mut self, path: &Nibbles, address: Address) -> Option<(Nibbles, &mut Known)> {
-        let mut first = B256::ZERO;
-        path.pack_to(&mut first[..path.byte_len()]);
-        self.0
-            .range_mut(first..)
-            .map(|(hashed, known)| (Nibbles::unpack_array(&hashed.0), known))
-            .take_while(|(key, _)| key.starts_with(path))
-            .find(|(_, known)| known.address == address)
+    fn get(&self, hashed: &B256) -> Option<&Known> {
+        match self.changed.binary_search_by_key(hashed, |known| known.hashed) {
+            Ok(place) => self.changed.get(place),
+            Err(_) => self.met.get(hashed),
+        }
+    }
+
+    /// The changed account below `path` that the stored trie has. Where a leaf stands there is one at most.
+    fn stored_below(&mut self, path: &Nibbles, first: &B256) -> Option<&mut Known> {
+        let start = self.changed.partition_point(|known| known.hashed < *first);
+        let below = |known: &&mut Known| Nibbles::unpack_array(&known.hashed.0).starts_with(path);
+        self.changed[start..].iter_mut().take_while(below).find(|known| known.before.is_some())
     }
 }
 
@@ -71,35 +93,88 @@ impl<T> AccountTrie<T> {
         Self::changing(rows, KnownAccounts::default())
     }
 
-    /// To update: `rows` may have the accounts that are `changed` as they are to be, or not yet.
-    pub(super) fn changing(rows: T, changed: KnownAccounts) -> Self {
-        Self { rows, known: RefCell::new(changed) }
+    /// To update: `rows` may have the accounts that are changed as they are to be, or not yet, and has
+    /// `accounts_by_hash` as it was.
+    pub(super) fn changing(rows: T, known: KnownAccounts) -> Self {
+        Self { rows, known: RefCell::new(known) }
     }
 }
 
 impl<T: Deref<Target: Reader>> AccountTrie<T> {
-    /// The RLP of the leaf of `address` at `path`.
-    fn leaf(&self, path: &Nibbles, address: Address) -> Result<Vec<u8>, TrieError<StoreError>> {
-        let missing = || TrieError::MissingAccount { path: *path, address };
+    /// The RLP of the leaf at `path`, where no row is; nothing where there is no account below it.
+    fn leaf(&self, path: &Nibbles) -> Result<Option<Vec<u8>>, TrieError<StoreError>> {
+        let mut first = B256::ZERO;
+        path.pack_to(&mut first[..path.byte_len()]);
         let mut accounts = self.known.borrow_mut();
-        if let Some((key, known)) = accounts.below(path, address) {
+        if let Some(known) = accounts.stored_below(path, &first) {
             known.read_at = Some(path.len());
-            return known.before.map(|record| leaf_rlp(path, &key, &record)).ok_or_else(missing);
+            return Ok(known.before.map(|record| leaf_rlp(path, &known.hashed, &record)));
         }
-        let hashed = keccak256(address);
-        let key = Nibbles::unpack_array(&hashed.0);
-        if !key.starts_with(path) {
-            return Err(TrieError::MisplacedAccount { path: *path, address });
+        let Some((hashed, address)) = self.stored_account(path, &first)? else { return Ok(None) };
+        // A changed one that is not stored came to be in this update, so the trie has it of no account.
+        let record = match accounts.get(&hashed) {
+            Some(_) => None,
+            None => Reader::get::<Accounts>(&&*self.rows, &address)?,
+        };
+        let record = record.ok_or(TrieError::MissingAccount { path: *path, address })?;
+        let known = Known { hashed, before: Some(record), read_at: Some(path.len()) };
+        accounts.met.insert(hashed, known);
+        Ok(Some(leaf_rlp(path, &hashed, &record)))
+    }
+
+    /// The first account below `path`, whose hash begins with `first` up to the end of the path.
+    fn stored_account(
+        &self,
+        path: &Nibbles,
+        first: &B256,
+    ) -> Result<Option<(B256, Address)>, TrieError<StoreError>> {
+        let lower = Bound::Included(&first[..HASH_BYTES]);
+        // More than one is passed over only where the path is longer than what the keys have of the hash.
+        for row in self.rows.raw_range(BY_HASH, lower, Bound::Unbounded, Direction::Forward)? {
+            let key = row?.0;
+            let (hash, address) = key.split_at_checked(HASH_BYTES).unwrap_or_default();
+            let address = Address::try_from(address).map_err(|_| bad_entry(path))?;
+            let hashed = keccak256(address);
+            if hashed[..HASH_BYTES] != *hash {
+                return Err(TrieError::MisplacedAccount { path: *path, address });
+            }
+            let key = Nibbles::unpack_array(&hashed.0);
+            if key.starts_with(path) {
+                return Ok(Some((hashed, address)));
+            }
+            if hash > &first[..HASH_BYTES] {
+                break;
+            }
         }
-        let record = Reader::get::<Accounts>(&&*self.rows, &address)?.ok_or_else(missing)?;
-        accounts.0.insert(hashed, Known { address, before: Some(record), read_at: Some(path.len()) });
-        Ok(leaf_rlp(path, &key, &record))
+        Ok(None)
     }
 }
 
-fn leaf_rlp(path: &Nibbles, key: &Nibbles, record: &AccountRecord) -> Vec<u8> {
+fn bad_entry(path: &Nibbles) -> TrieError<StoreError> {
+    let reason = alloy_rlp::Error::Custom("an entry of accounts_by_hash has no address");
+    TrieError::BadNode { owner: None, path: *path, reason }
+}
+
+fn leaf_rlp(path: &Nibbles, hashed: &B256, record: &AccountRecord) -> Vec<u8> {
     let value = alloy_rlp::encode(trie_account(record));
-    alloy_rlp::encode(LeafNodeRef::new(&key.slice(path.len()..), &value))
+    alloy_rlp::encode(LeafNodeRef::new(&Nibbles::unpack_array(&hashed.0).slice(path.len()..), &value))
+}
+
+/// The entry of an account in `accounts_by_hash`.
+fn entry(hashed: &B256, address: Address) -> [u8; HASH_BYTES + 20] {
+    let mut key = [0; HASH_BYTES + 20];
+    key[..HASH_BYTES].copy_from_slice(&hashed[..HASH_BYTES]);
+    key[HASH_BYTES..].copy_from_slice(address.as_slice());
+    key
+}
+
+/// Notes that the account came or went, once the trie was updated.
+pub(super) fn note_existence(batch: &mut Batch, hashed: &B256, address: Address, exists: bool) {
+    if exists {
+        batch.raw_put(BY_HASH, entry(hashed, address), Vec::new());
+    } else {
+        batch.raw_remove(BY_HASH, entry(hashed, address));
+    }
 }
 
 /// RLP of a node: where it lies, or made from an account.
@@ -131,11 +206,10 @@ impl<T: Deref<Target: Reader>> NodeReader for AccountTrie<T> {
     }
 
     fn get(&self, path: &Nibbles) -> Result<Option<NodeRlp<'_>>, TrieError<StoreError>> {
-        let Some(row) = self.rows.view(TABLE, NodeKey::new(None, path).as_slice())? else { return Ok(None) };
-        Ok(Some(match <[u8; 20]>::try_from(&*row) {
-            Ok(address) => NodeRlp::Made(self.leaf(path, address.into())?),
-            Err(_) => NodeRlp::Stored(row),
-        }))
+        match self.rows.view(TABLE, NodeKey::new(None, path).as_slice())? {
+            Some(row) => Ok(Some(NodeRlp::Stored(row))),
+            None => Ok(self.leaf(path)?.map(NodeRlp::Made)),
+        }
     }
 }
 
@@ -147,18 +221,18 @@ impl NodeStore for AccountTrie<&mut Batch> {
         };
         let mut hashed = B256::ZERO;
         path.join(&leaf.key).pack_to(hashed.as_mut_slice());
-        let known = self.known.get_mut().0.get(&hashed);
-        // The trie writes no other leaves (see `NodeStore::put`).
-        let reason = alloy_rlp::Error::Custom("a leaf of an account that is neither changed nor read");
-        let known = known.ok_or(TrieError::BadNode { owner: None, path: *path, reason })?;
-        if known.read_at != Some(path.len()) {
-            self.rows.raw_put(TABLE, NodeKey::new(None, path).as_slice(), known.address.as_slice());
+        // Where the leaf was read there is no row; where it comes to stand there may be that of another node.
+        if self.known.get_mut().get(&hashed).is_some_and(|known| known.read_at == Some(path.len())) {
+            return Ok(());
         }
-        Ok(())
+        self.remove(path)
     }
 
     fn remove(&mut self, path: &Nibbles) -> Result<(), TrieError<StoreError>> {
-        self.rows.raw_remove(TABLE, NodeKey::new(None, path).as_slice());
+        let key = NodeKey::new(None, path);
+        if self.rows.view(TABLE, key.as_slice())?.is_some() {
+            self.rows.raw_remove(TABLE, key.as_slice());
+        }
         Ok(())
     }
 }
@@ -168,8 +242,7 @@ mod tests {
     use super::*;
     use crate::state::{Account, AccountChange, StateChanges, StateError, apply, prove};
     use alloy_primitives::U256;
-    use alloy_trie::nodes::LeafNode;
-    use lucid_storage::{Direction, Meta, Options, Store};
+    use lucid_storage::{Meta, Options, Store};
     use proptest::prelude::*;
 
     fn store() -> (Store, tempfile::TempDir) {
@@ -194,55 +267,71 @@ mod tests {
         reader.raw_prefix(TABLE, &[], Direction::Forward).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    fn leaves(reader: &impl Reader) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        rows(reader).into_iter().filter(|(_, row)| row.len() == 20).collect()
+    fn by_hash(reader: &impl Reader) -> Vec<(Vec<u8>, Vec<u8>)> {
+        reader.raw_prefix(BY_HASH, &[], Direction::Forward).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
     #[test]
-    fn a_leaf_is_stored_as_the_address_and_moves_with_it() {
+    fn a_leaf_has_no_row_and_its_account_an_entry_by_hash() {
         let (store, _folder) = store();
         let mut batch = store.begin().unwrap();
         apply(&mut batch, 1, &changes([(1, Some(1))])).unwrap();
-        assert_eq!(rows(&batch), [(vec![0], address(1).to_vec())].into());
+        assert!(rows(&batch).is_empty());
+        let entry = |n| ([&keccak256(address(n))[..8], address(n).as_slice()].concat(), vec![]);
+        assert_eq!(by_hash(&batch), [entry(1)]);
         // Another account makes a fork of the root, and both leaves lie below it.
         apply(&mut batch, 2, &changes([(2, Some(1))])).unwrap();
-        let below = |n| (vec![keccak256(address(n))[0] & 0xf0, 1], address(n).to_vec());
-        assert_ne!(below(1).0, below(2).0);
-        assert_eq!(leaves(&batch), [below(1), below(2)].into());
-        assert_eq!(rows(&batch).len(), 3);
-        // When it goes, the one that is left is the root again.
+        assert_ne!(keccak256(address(1))[0] >> 4, keccak256(address(2))[0] >> 4);
+        assert_eq!(rows(&batch).into_keys().collect::<Vec<_>>(), [[0]]);
+        let mut both = [entry(1), entry(2)];
+        both.sort();
+        assert_eq!(by_hash(&batch), both);
+        // When it goes, the one that is left is the root again, and the fork's row is gone.
         apply(&mut batch, 3, &changes([(2, None)])).unwrap();
-        assert_eq!(rows(&batch), [(vec![0], address(1).to_vec())].into());
+        assert!(rows(&batch).is_empty());
+        assert_eq!(by_hash(&batch), [entry(1)]);
     }
 
     #[test]
-    fn a_leaf_that_stays_where_it_is_is_not_written_again() {
+    fn a_change_of_an_account_writes_only_the_nodes_above_it() {
         let (store, _folder) = store();
         let mut batch = store.begin().unwrap();
-        apply(&mut batch, 1, &changes((0..40).map(|n| (n, Some(1))))).unwrap();
-        for (key, row) in leaves(&batch) {
-            let path = Nibbles::unpack(&key[..key.len() - 1]).slice(..usize::from(key[key.len() - 1]));
-            let address = Address::from_slice(&row);
-            let hashed = keccak256(address);
-            let record = batch.get::<Accounts>(&address).unwrap().unwrap();
-            let leaf = |path: &Nibbles| {
-                let node = LeafNode::new(Nibbles::unpack_array(&hashed.0).slice(path.len()..), vec![0xc0]);
-                (alloy_rlp::encode(&node), TrieNode::Leaf(node))
-            };
-            for changed in [false, true] {
-                let mut known = KnownAccounts::default();
-                if changed {
-                    known.insert_changed(hashed, address, Some(record));
-                }
-                let mut trie = AccountTrie::changing(&mut batch, known);
-                trie.get(&path).unwrap().unwrap();
-                // Whether it is written shows where it was taken away.
-                trie.rows.raw_remove(TABLE, key.clone());
-                let (rlp, node) = leaf(&path);
-                trie.put(&path, &node, &rlp).unwrap();
-                assert_eq!(batch.raw_get(TABLE, &key).unwrap(), None, "written where it was read");
-                batch.raw_put(TABLE, key.clone(), row.clone());
+        apply(&mut batch, 0, &changes((0..400).map(|n| (n, Some(1))))).unwrap();
+        store.commit(batch).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let mut batch = store.begin().unwrap();
+        apply(&mut batch, 0, &changes([(7, Some(2))])).unwrap();
+        let path = Nibbles::unpack(keccak256(address(7)));
+        let above = (0..64).map(|len| NodeKey::new(None, &path.slice(..len)));
+        let above = above.filter(|key| snapshot.raw_get(TABLE, key.as_slice()).unwrap().is_some());
+        let before = rows(&snapshot);
+        let written: Vec<_> = rows(&batch).into_iter().filter(|(key, row)| before.get(key) != Some(row)).collect();
+        assert_eq!(written.len(), above.count());
+        assert_eq!(by_hash(&batch), by_hash(&snapshot));
+    }
+
+    #[test]
+    fn hashes_that_begin_alike_are_told_apart_by_the_rest() {
+        let (store, _folder) = store();
+        let mut batch = store.begin().unwrap();
+        apply(&mut batch, 0, &changes((0..3).map(|n| (n, Some(1))))).unwrap();
+        let trie = AccountTrie::new(&batch);
+        for n in 0..3 {
+            let hashed = keccak256(address(n));
+            let path = Nibbles::unpack(hashed);
+            for len in [4, 15, 16, 17, 40, 63] {
+                let path = path.slice(..len);
+                let mut first = B256::ZERO;
+                path.pack_to(&mut first[..path.byte_len()]);
+                assert_eq!(trie.stored_account(&path, &first).unwrap(), Some((hashed, address(n))));
             }
+            // The last nibble is another one: no account is there, though the entry's bytes fit.
+            let mut other = hashed;
+            other[20] ^= 1;
+            let other_path = Nibbles::unpack(other).slice(..42);
+            let mut first = B256::ZERO;
+            other_path.pack_to(&mut first[..21]);
+            assert_eq!(trie.stored_account(&other_path, &first).unwrap(), None);
         }
     }
 
@@ -264,6 +353,7 @@ mod tests {
                 let mut fresh = fresh_store.begin().unwrap();
                 prop_assert_eq!(root, apply(&mut fresh, 0, &changes(state.clone())).unwrap());
                 prop_assert_eq!(rows(&batch), rows(&fresh));
+                prop_assert_eq!(by_hash(&batch), by_hash(&fresh));
                 // Every other block is read from the store, the others from the batch.
                 if height % 2 == 0 {
                     store.commit(batch).unwrap();
@@ -279,7 +369,7 @@ mod tests {
         let mut batch = store.begin().unwrap();
         apply(&mut batch, 1, &changes((0..40).map(|n| (n, Some(1))))).unwrap();
         store.commit(batch).unwrap();
-        let key = leaves(&store.snapshot().unwrap()).into_iter().find(|(_, row)| **row == address(5)[..]).unwrap().0;
+        let entry = entry(&keccak256(address(5)), address(5));
 
         let mut batch = store.begin().unwrap();
         batch.remove::<Accounts>(&address(5)).unwrap();
@@ -293,20 +383,30 @@ mod tests {
         // To make the account anew finds a leaf where none should be.
         missing(apply(&mut batch, 2, &changes([(5, Some(2))])).unwrap_err());
 
-        // The address of another account, changed in the same block or not.
-        for nonces in [vec![(5, Some(2))], vec![(5, Some(2)), (6, Some(2))]] {
-            let mut batch = store.begin().unwrap();
-            batch.raw_put(TABLE, key.clone(), address(6).as_slice());
-            let error = apply(&mut batch, 2, &changes(nonces)).unwrap_err();
-            let misplaced = |error: &StateError| matches!(error, StateError::Trie(TrieError::MisplacedAccount { address: of, .. }) if *of == address(6));
-            assert!(misplaced(&error), "{error}");
-            assert!(error.to_string().contains("not on the way to that account"), "{error}");
-        }
+        // Without its entry there is nothing where the trie names a leaf.
+        let mut batch = store.begin().unwrap();
+        batch.raw_remove(BY_HASH, entry);
+        let error = prove(&batch, address(5), &[]).unwrap_err();
+        assert!(matches!(error, StateError::Trie(TrieError::MissingNode { owner: None, .. })), "{error}");
 
-        // A row that is neither an address nor RLP.
+        // The address of another account.
+        let mut batch = store.begin().unwrap();
+        batch.raw_remove(BY_HASH, entry);
+        batch.raw_put(BY_HASH, [&entry[..8], address(6).as_slice()].concat(), []);
+        let error = prove(&batch, address(5), &[]).unwrap_err();
+        let misplaced = |error: &StateError| matches!(error, StateError::Trie(TrieError::MisplacedAccount { address: of, .. }) if *of == address(6));
+        assert!(misplaced(&error), "{error}");
+        assert!(error.to_string().contains("not on the way to that account"), "{error}");
+
+        // An entry that is cut, and a row that is not RLP.
+        let mut batch = store.begin().unwrap();
+        batch.raw_remove(BY_HASH, entry);
+        batch.raw_put(BY_HASH, &entry[..20], []);
+        let error = prove(&batch, address(5), &[]).unwrap_err();
+        assert!(matches!(error, StateError::Trie(TrieError::BadNode { owner: None, .. })), "{error}");
         for row in [&[][..], &[7; 19], &[7; 21]] {
             let mut batch = store.begin().unwrap();
-            batch.raw_put(TABLE, key.clone(), row);
+            batch.raw_put(TABLE, [0], row);
             let error = apply(&mut batch, 2, &changes([(5, Some(2))])).unwrap_err();
             assert!(matches!(error, StateError::Trie(TrieError::BadNode { owner: None, .. })), "{error}");
         }

@@ -8,7 +8,7 @@ use lucid_storage::{AccountRecord, Accounts, Batch, Direction, Reader, TableId};
 
 use super::{
     Account, AccountChange, StateChanges, StateError,
-    account_trie::{AccountTrie, KnownAccounts, trie_account},
+    account_trie::{self, AccountTrie, Known, KnownAccounts, trie_account},
     rows::{self, StorageTrie},
     trie,
     undo::UndoWriter,
@@ -19,16 +19,24 @@ use super::{
 /// Called once for each height, in order; the genesis allocation is applied in the same way at height 0, and
 /// leaves no undo rows. What does not change anything is not written. On an error the batch has to be dropped.
 pub fn apply(batch: &mut Batch, height: u64, changes: &StateChanges) -> Result<B256, StateError> {
-    let undo = UndoWriter::new(height);
-    let (mut known, mut trie_changes) = (KnownAccounts::default(), BTreeMap::new());
+    let mut undo = UndoWriter::new(height);
+    let (mut known, mut trie_changes, mut came_or_went) = (Vec::new(), Vec::new(), Vec::new());
     for (address, change) in changes {
-        if let Some(Written { before, after }) = apply_account(batch, &undo, *address, change)? {
+        if let Some(Written { before, after }) = apply_account(batch, &mut undo, *address, change)? {
             let hashed = keccak256(address);
-            known.insert_changed(hashed, *address, before);
-            trie_changes.insert(hashed, after.map(|record| alloy_rlp::encode(trie_account(&record))));
+            if before.is_some() != after.is_some() {
+                came_or_went.push((hashed, *address, after.is_some()));
+            }
+            known.push(Known::changed(hashed, before));
+            trie_changes.push((hashed, after.map(|record| alloy_rlp::encode(trie_account(&record)))));
         }
     }
-    Ok(trie::update(&mut AccountTrie::changing(batch, known), trie_changes)?)
+    undo.finish(batch)?;
+    let root = trie::update(&mut AccountTrie::changing(&mut *batch, KnownAccounts::new(known)), trie_changes)?;
+    for (hashed, address, exists) in came_or_went {
+        account_trie::note_existence(batch, &hashed, address, exists);
+    }
+    Ok(root)
 }
 
 /// An account that was written: how it was before, and how it is now. Nothing stands for no account.
@@ -40,7 +48,7 @@ struct Written {
 /// Writes one account with its storage and code. Returns nothing where it is as it was.
 fn apply_account(
     batch: &mut Batch,
-    undo: &UndoWriter,
+    undo: &mut UndoWriter,
     address: Address,
     change: &AccountChange,
 ) -> Result<Option<Written>, StateError> {
@@ -71,12 +79,12 @@ fn apply_account(
 /// Writes the slots that change and returns the root of the storage trie, which was `old_root`.
 fn apply_storage(
     batch: &mut Batch,
-    undo: &UndoWriter,
+    undo: &mut UndoWriter,
     address: Address,
     change: &AccountChange,
     old_root: B256,
 ) -> Result<B256, StateError> {
-    let mut trie_changes = BTreeMap::new();
+    let mut trie_changes = Vec::new();
     for (slot, value) in slots_after(batch, address, change, old_root)? {
         let key = rows::slot_key(address, slot);
         let before = rows::read_slot(batch, &key)?;
@@ -87,10 +95,10 @@ fn apply_storage(
         let hashed = keccak256(slot.to_be_bytes::<32>());
         if value.is_zero() {
             batch.raw_remove(TableId::StorageSlots, key);
-            trie_changes.insert(hashed, None);
+            trie_changes.push((hashed, None));
         } else {
             batch.raw_put(TableId::StorageSlots, key, value.to_be_bytes_trimmed_vec());
-            trie_changes.insert(hashed, Some(alloy_rlp::encode(value)));
+            trie_changes.push((hashed, Some(alloy_rlp::encode(value))));
         }
     }
     if trie_changes.is_empty() {

@@ -37,4 +37,4 @@ pub use history::HistoricalState;
 pub use prove::{AccountProof, SlotProof, prove};
 pub use reader::{LatestState, StateReader};
 pub use trie::TrieError;
-pub use undo::{HISTORY_BLOCKS, prune_undo};
+pub use undo::{HISTORY_BLOCKS, HISTORY_BYTES, prune_undo};

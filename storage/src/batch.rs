@@ -1,7 +1,7 @@
 //! An open batch: an ordered set of writes over a snapshot, kept in memory until the store commits it whole.
 
 use crate::{
-    changed::sequence_key,
+    changed::{self, sequence_key},
     codec,
     collection::{Collection, WriteOrder, row_key},
     error::StoreError,
@@ -76,15 +76,13 @@ impl Batch {
                 }
             }
         }
-        if let Some(table) = C::DEF.by_sequence
-            && old_sequence != Some(self.sequence())
-        {
-            if let Some(old) = old_sequence
+        if old_sequence != Some(self.sequence()) {
+            if let (Some(table), Some(old)) = (C::DEF.by_sequence, old_sequence)
                 && C::DEF.order != WriteOrder::Journaled
             {
                 self.raw_remove(table, sequence_key(old, &row_key));
             }
-            self.raw_put(table, sequence_key(self.sequence(), &row_key), Vec::new());
+            self.note_sequence::<C>(&row_key);
         }
         self.raw_put(C::DEF.table, row_key, value);
         Ok(())
@@ -100,9 +98,7 @@ impl Batch {
                 self.raw_put(index.table, entry, Vec::new());
             }
         }
-        if let Some(table) = C::DEF.by_sequence {
-            self.raw_put(table, sequence_key(self.sequence(), &row_key), Vec::new());
-        }
+        self.note_sequence::<C>(&row_key);
         self.raw_put(C::DEF.table, row_key, value);
         Ok(())
     }
@@ -119,11 +115,24 @@ impl Batch {
         };
         let row_key = row_key(key);
         let value = self.encode::<C>(record)?;
-        if let Some(table) = C::DEF.by_sequence {
-            self.raw_put(table, sequence_key(self.sequence(), &row_key), Vec::new());
+        let pending = self.pending.get_mut(C::DEF.table);
+        let written_before = matches!(pending.get(&row_key), Some(Some(_)));
+        if !written_before {
+            self.note_sequence::<C>(&row_key);
         }
         self.raw_put(C::DEF.table, row_key, value);
         Ok(())
+    }
+
+    /// Makes the way from this batch's sequence to a row that it writes.
+    fn note_sequence<C: Collection>(&mut self, row_key: &[u8]) {
+        let Some(table) = C::DEF.by_sequence else { return };
+        let sequence = self.sequence();
+        if C::DEF.order == WriteOrder::Journaled {
+            changed::note(self.pending.get_mut(table), sequence, row_key);
+        } else {
+            self.raw_put(table, sequence_key(sequence, row_key), Vec::new());
+        }
     }
 
     /// Removes the row and says whether there was one.

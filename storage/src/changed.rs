@@ -1,12 +1,13 @@
 //! What is new: rows of a collection that were written after some sequence, found through its table from sequence to
-//! key. The table has an entry `sequence (8) ‖ row key` without a value for each row, or is a journal of such entries;
-//! docs/storage-format.md says what each means.
+//! key. The table has an entry `sequence (8) ‖ row key` without a value for each row, or is a journal: parts
+//! `sequence (8) ‖ number (4)`, each with row keys one after the other. docs/storage-format.md says what each means.
 
 use crate::{
     codec::Stored,
-    collection::{Collection, OWN_ROWS, WriteOrder},
+    collection::{Collection, OWN_ROWS, WriteOrder, row_key},
     error::StoreError,
-    range::{Direction, RawRange},
+    key::StoreKey,
+    range::{Direction, Pending, RawRange, View},
     reader::{Reader, decode_key, decode_row},
     tables::TableId,
 };
@@ -23,6 +24,27 @@ pub(crate) fn sequence_key(sequence: u64, row_key: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Bytes of a part of a journal: about a page of the file.
+const MAX_PART_BYTES: usize = 4_000;
+
+/// Notes in a journal that the batch of `sequence` writes a row. An entry of its own for each would cost more than the
+/// row does.
+pub(crate) fn note(journal: &mut Pending, sequence: u64, row_key: &[u8]) {
+    let mut number = 0;
+    if let Some(mut last) = journal.last_entry() {
+        if let Some(part) = last.get_mut()
+            && part.len() + row_key.len() <= MAX_PART_BYTES
+        {
+            part.extend_from_slice(row_key);
+            return;
+        }
+        number = last.key().last_chunk().map_or(0, |number| u32::from_be_bytes(*number)) + 1;
+    }
+    let mut part = Vec::with_capacity(MAX_PART_BYTES / 8);
+    part.extend_from_slice(row_key);
+    journal.insert(sequence_key(sequence, &number.to_be_bytes()), Some(part));
+}
+
 /// A row with what its envelope says: key and stored record.
 pub type StoredRow<C> = (<C as Collection>::Key, Stored<<C as Collection>::Record>);
 
@@ -30,12 +52,24 @@ pub type StoredRow<C> = (<C as Collection>::Key, Stored<<C as Collection>::Recor
 pub struct ChangedRows<'a, R, C> {
     /// Nothing where no sequence is above the one asked for.
     entries: Option<RawRange<'a>>,
+    /// Of a journal, the part that is being read.
+    part: Option<Part<'a>>,
     table: TableId,
     reader: &'a R,
     collection: PhantomData<C>,
 }
 
+/// Part of a journal.
+struct Part<'a> {
+    sequence: u64,
+    keys: View<'a>,
+    /// Bytes of it that were read.
+    read: usize,
+}
+
 impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
+    const JOURNALED: bool = matches!(C::DEF.order, WriteOrder::Journaled);
+
     pub(crate) fn new(reader: &'a R, sequence: u64) -> Result<Self, StoreError> {
         let table = const { C::DEF.by_sequence.expect("only collections with a table from sequence to key") };
         let entries = match sequence.checked_add(1) {
@@ -45,26 +79,55 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
             }
             None => None,
         };
-        Ok(Self { entries, table, reader, collection: PhantomData })
+        Ok(Self { entries, part: None, table, reader, collection: PhantomData })
     }
 
-    /// The row that an entry leads to, unless the entry is stale or of an imported row.
-    fn row(&self, entry: &[u8]) -> Result<Option<StoredRow<C>>, StoreError> {
-        let dangling = || StoreError::DanglingEntry { index: self.table.name() };
-        let (sequence, row_key) = entry.split_first_chunk::<SEQUENCE_BYTES>().ok_or_else(dangling)?;
-        if row_key.first() != Some(&OWN_ROWS) {
-            return Ok(None);
+    fn dangling(&self) -> StoreError {
+        StoreError::DanglingEntry { index: self.table.name() }
+    }
+
+    /// The row of the next entry or of the next key in a journal; the inner option is nothing for one that leads to no
+    /// row that is to be told of.
+    fn next_row(&mut self) -> Result<Option<Option<StoredRow<C>>>, StoreError> {
+        if let Some(part) = &mut self.part {
+            let mut rest = part.keys.get(part.read..).unwrap_or_default();
+            if let Some((origin, key)) = rest.split_first() {
+                if *origin != OWN_ROWS {
+                    return Err(self.dangling());
+                }
+                rest = key;
+                let key = C::Key::decode_from(&mut rest)
+                    .map_err(|source| StoreError::Key { table: self.table.name(), source })?;
+                part.read = part.keys.len() - rest.len();
+                let sequence = part.sequence;
+                return self.row(sequence, key).map(Some);
+            }
         }
-        let journaled = C::DEF.order == WriteOrder::Journaled;
-        let row = match self.reader.view(C::DEF.table, row_key)? {
+        let Some(entries) = &mut self.entries else { return Ok(None) };
+        let Some((entry, keys)) = entries.next_view()? else { return Ok(None) };
+        let (sequence, row_key) = entry.split_first_chunk().ok_or_else(|| self.dangling())?;
+        let sequence = u64::from_be_bytes(*sequence);
+        if Self::JOURNALED {
+            self.part = Some(Part { sequence, keys, read: 0 });
+            return Ok(Some(None));
+        }
+        if row_key.first() != Some(&OWN_ROWS) {
+            return Ok(Some(None));
+        }
+        self.row(sequence, decode_key::<C>(row_key)?).map(Some)
+    }
+
+    /// The row under `key` as the batch of `sequence` wrote it; nothing where a journal's note of it is stale.
+    fn row(&self, sequence: u64, key: C::Key) -> Result<Option<StoredRow<C>>, StoreError> {
+        let row = match self.reader.view(C::DEF.table, &row_key(&key))? {
             Some(row) => decode_row::<C>(&row)?,
-            None if journaled => return Ok(None),
-            None => return Err(dangling()),
+            None if Self::JOURNALED => return Ok(None),
+            None => return Err(self.dangling()),
         };
-        match row.sequence.cmp(&u64::from_be_bytes(*sequence)) {
-            Ordering::Equal => Ok(Some((decode_key::<C>(row_key)?, row))),
-            Ordering::Greater if journaled => Ok(None),
-            _ => Err(dangling()),
+        match row.sequence.cmp(&sequence) {
+            Ordering::Equal => Ok(Some((key, row))),
+            Ordering::Greater if Self::JOURNALED => Ok(None),
+            _ => Err(self.dangling()),
         }
     }
 }
@@ -74,11 +137,15 @@ impl<R: Reader, C: Collection> Iterator for ChangedRows<'_, R, C> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let next = self.entries.as_mut()?.next_view().transpose()?;
-            match next.and_then(|(entry, _)| self.row(&entry)) {
-                Ok(None) => {}
-                Ok(Some(row)) => return Some(Ok(row)),
-                Err(error) => return Some(Err(error)),
+            match self.next_row() {
+                Ok(Some(None)) => {}
+                Ok(Some(Some(row))) => return Some(Ok(row)),
+                Ok(None) => return None,
+                Err(error) => {
+                    // What follows damage is not to be trusted, and a caller that goes on has to come to an end.
+                    (self.part, self.entries) = (None, None);
+                    return Some(Err(error));
+                }
             }
         }
     }
@@ -160,8 +227,14 @@ mod tests {
     fn agrees<C: Collection>(reader: &impl Reader, newest: u64) -> Result<(), TestCaseError> {
         for sequence in (0..=newest + 1).chain([u64::MAX]) {
             let changed = reader.changed_since::<C>(sequence).unwrap().map(Result::unwrap);
-            let changed: Vec<_> =
+            let mut changed: Vec<_> =
                 changed.map(|(key, row)| (row.sequence, row_key(&key), row.to_bytes().unwrap())).collect();
+            if C::DEF.order == WriteOrder::Journaled {
+                // Within a batch it has the order of writing, and a row that was removed and made anew twice.
+                prop_assert!(changed.is_sorted_by_key(|(sequence, ..)| *sequence));
+                changed.sort();
+                changed.dedup();
+            }
             prop_assert_eq!(changed, scanned::<C>(reader, sequence), "{} since {}", C::DEF.name, sequence);
         }
         Ok(())
@@ -212,20 +285,51 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_goes_on_in_another_part_when_one_is_full() {
+        let (_folder, store) = new_store();
+        let many: Vec<_> = (0..1_000u16).map(|n| alloy_primitives::Address::left_padding_from(&n.to_be_bytes())).collect();
+        let mut batch = store.begin().unwrap();
+        for address in &many {
+            batch.overwrite::<Accounts>(address, &account(1)).unwrap();
+            batch.overwrite::<Accounts>(address, &account(2)).unwrap();
+        }
+        store.commit(batch).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let parts = snapshot.raw_prefix(TableId::AccountsBySequence, &[], Direction::Forward).unwrap();
+        let parts: Vec<_> = parts.map(|part| part.unwrap().1.len()).collect();
+        assert_eq!(parts.iter().sum::<usize>(), 1_000 * 21, "a row that is written twice is noted once");
+        assert_eq!(parts.len(), 1_000_usize.div_ceil(MAX_PART_BYTES / 21));
+        let changed: Vec<_> = snapshot.changed_since::<Accounts>(0).unwrap().map(|row| row.unwrap().0).collect();
+        assert_eq!(changed, many);
+    }
+
+    #[test]
     fn an_entry_that_no_write_leaves_behind_is_an_error() {
         let (_folder, store) = new_store();
         let first = |batch: &Batch| batch.changed_since::<Accounts>(0).unwrap().next();
         let dangling = |row| matches!(row, Some(Err(StoreError::DanglingEntry { index: "accounts.by_sequence" })));
         let mut batch = store.begin().unwrap();
-        batch.raw_put(TableId::AccountsBySequence, *b"short", []);
+        batch.raw_put(TableId::AccountsBySequence, *b"shorter", []);
         assert!(dangling(first(&batch)));
 
         let mut batch = store.begin().unwrap();
         batch.put::<Accounts>(&address(5), &account(1)).unwrap();
-        let own = sequence_key(1, &row_key(&address(5)));
-        batch.raw_remove(TableId::AccountsBySequence, own);
-        batch.raw_put(TableId::AccountsBySequence, sequence_key(2, &row_key(&address(5))), []);
-        assert!(dangling(first(&batch)), "an entry from after the row's last write");
+        let mut rows = batch.changed_since::<Accounts>(0).unwrap();
+        assert!(rows.next().unwrap().is_ok() && rows.next().is_none());
+        drop(rows);
+        let own_key = row_key(&address(5));
+        let part = |sequence| sequence_key(sequence, &0u32.to_be_bytes());
+        batch.raw_remove(TableId::AccountsBySequence, part(1));
+        batch.raw_put(TableId::AccountsBySequence, part(2), own_key.clone());
+        assert!(dangling(first(&batch)), "a note from after the row's last write");
+        for damaged in [&own_key[1..], &[&own_key[..], b"\x02"].concat()] {
+            batch.raw_put(TableId::AccountsBySequence, part(2), []);
+            batch.raw_put(TableId::AccountsBySequence, part(1), damaged);
+            let rows = batch.changed_since::<Accounts>(0).unwrap();
+            assert!(dangling(rows.last()), "a key that is not one of this node's");
+        }
+        batch.raw_put(TableId::AccountsBySequence, part(1), &own_key[..9]);
+        assert!(matches!(first(&batch), Some(Err(StoreError::Key { table: "accounts.by_sequence", .. }))));
 
         let mut batch = store.begin().unwrap();
         batch.raw_put(TableId::ChainParamsBySequence, sequence_key(1, &row_key(&"gone".to_owned())), []);

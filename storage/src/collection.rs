@@ -39,8 +39,8 @@ pub enum WriteOrder {
     /// In any order: a table leads from each batch's sequence to the keys that it wrote. A row that is written again or
     /// removed takes its old entry with it.
     Any,
-    /// In any order and so often that taking back old entries would cost too much: the table is a journal. Entries stay,
-    /// and one whose row was written again or is gone is stale, which readers see from the row.
+    /// In any order and so often that taking back old entries would cost too much: the table is a journal. What
+    /// it notes stays, and is stale where the row was written again or is gone, which readers see from the row.
     Journaled,
     /// There is one row, and its envelope has its sequence.
     SingleRow,

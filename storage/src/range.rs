@@ -81,7 +81,7 @@ impl<'a> RawRange<'a> {
     }
 
     /// The next entry, where it lies.
-    pub(crate) fn next_view(&mut self) -> Result<Option<(View<'a>, View<'a>)>, StoreError> {
+    pub fn next_view(&mut self) -> Result<Option<(View<'a>, View<'a>)>, StoreError> {
         loop {
             self.fill_heads()?;
             match self.first_head() {

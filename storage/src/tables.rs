@@ -185,13 +185,14 @@ store_tables! {
         Code "code", writer: "state",
             "keccak256 of the code (32)" => "the code";
         AccountTrie "account_trie", writer: "state",
-            "path of the node, two nibbles to a byte; its length in nibbles (1)"
-                => "RLP of the node; of a leaf the address of its account (20)";
+            "path of the node, two nibbles to a byte; its length in nibbles (1)" => "RLP of the node; leaves have no row";
+        AccountsByHash "accounts_by_hash", writer: "state",
+            "first bytes of keccak256 of the address (8), address (20)" => "nothing";
         StorageTrie "storage_trie", writer: "state",
             "keccak256 of the address (32), then the key of a node as in account_trie" => "RLP of the node";
         UndoLog "undo_log", writer: "state",
-            "height (8), kind (1: 0 account, 1 slot), address (20), slot (32); eight zero bytes"
-                => "the account or slot before the block; the lowest height that is complete (8)";
+            "height (8), kind (1: 0 account, 1 slot), address (20), slot (32) of the first entry; eight zero bytes"
+                => "entries; the lowest height that is complete (8), bytes of all entries and their keys (8)";
         LogIndex "log_index", writer: "chain",
             "kind (1: 0 address, 1 to 4 the topic's place), address (20) or topic (32), height (8)" => "nothing";
         Seals "seals" (height): u64 => Seal, writer: "consensus",

@@ -96,9 +96,9 @@ proptest! {
         }
         let snapshot = store.snapshot().unwrap();
         for (height, sequence) in heights {
-            let log = table(&snapshot, TableId::UndoLog).into_iter().map(|(key, _)| key);
-            let above = log.filter(|key| key[..8] > height.to_be_bytes()[..] && key[8] == 0);
-            let named: std::collections::BTreeSet<_> = above.map(|key| Address::from_slice(&key[9..])).collect();
+            let rows = table(&snapshot, TableId::UndoLog).into_iter();
+            let above = rows.filter(|(key, _)| key[..8] > height.to_be_bytes()[..] && key[8] == 0);
+            let named: std::collections::BTreeSet<_> = above.flat_map(|(_, row)| undo::addresses(&row)).collect();
             for address in (0..model::ADDRESSES).map(address) {
                 let row = snapshot.get_stored::<lucid_storage::Accounts>(&address).unwrap();
                 if let Some(row) = row {

@@ -73,7 +73,7 @@ fn apply(values: &mut Values, changes: &Changes) {
 
 fn fresh(values: &Values) -> Memory {
     let mut store = Memory::default();
-    update(&mut store, values.iter().map(|(key, value)| (*key, Some(value.clone()))).collect()).unwrap();
+    update(&mut store, values.iter().map(|(key, value)| (*key, Some(value.clone())))).unwrap();
     store
 }
 
@@ -152,7 +152,7 @@ proptest! {
         apply(&mut values, &changes);
         let mut store = Memory::default();
         for (key, value) in changes.into_iter().rev() {
-            update(&mut store, [(key, value)].into()).unwrap();
+            update(&mut store, [(key, value)]).unwrap();
         }
         prop_assert_eq!(store, fresh(&values));
     }
@@ -247,7 +247,7 @@ fn a_branch_that_loses_its_second_child_becomes_the_other() {
     let mut store = Memory::default();
     let before = update(&mut store, values(&["11", "12", "2"])).unwrap();
     update(&mut store, values(&["2f"])).unwrap();
-    let delete = values(&["2f"]).into_keys().map(|key| (key, None)).collect();
+    let delete: Changes = values(&["2f"]).into_keys().map(|key| (key, None)).collect();
     assert_eq!(update(&mut store, delete).unwrap(), before);
     assert_eq!(root(&store).unwrap(), before);
 }
@@ -262,9 +262,9 @@ fn a_fork_at_every_nibble_does_not_exhaust_the_stack() {
     let mut store = Memory::default();
     assert_eq!(update(&mut store, changes.clone()).unwrap(), reference(&all, B256::ZERO).0);
     assert_eq!(proof(&store, B256::ZERO).unwrap().len(), 65);
-    let other = changes.keys().map(|key| (*key, Some(vec![0xbb; 40]))).collect();
+    let other: Changes = changes.keys().map(|key| (*key, Some(vec![0xbb; 40]))).collect();
     update(&mut store, other).unwrap();
-    let none = changes.into_keys().map(|key| (key, None)).collect();
+    let none: Changes = changes.into_keys().map(|key| (key, None)).collect();
     assert_eq!(update(&mut store, none).unwrap(), EMPTY_ROOT_HASH);
     assert!(store.0.is_empty());
 }

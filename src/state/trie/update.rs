@@ -4,8 +4,6 @@
 //! stand there, while the row at `at` itself is its caller's to write ([`Updater::settle`]) or remove
 //! ([`Updater::vacate`]). So a node that ends up merged into its parent is never written on the way.
 
-use std::collections::BTreeMap;
-
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::{
     EMPTY_ROOT_HASH, Nibbles,
@@ -22,19 +20,22 @@ pub(in crate::state) fn root<S: NodeReader>(store: &S) -> Result<B256, TrieError
     Ok(store.get(&Nibbles::new())?.map_or(EMPTY_ROOT_HASH, |rlp| keccak256(&*rlp)))
 }
 
-/// Sets each key to its value's RLP, or deletes it where there is none, and returns the new root hash.
+/// Sets each key to its value's RLP, or deletes it where there is none, and returns the new root hash. Each key is there
+/// once, in any order.
 ///
-/// Deleting an absent key changes nothing. The order of the map is what lets a node be visited once for all
-/// the changes below it.
+/// Deleting an absent key changes nothing.
 pub(in crate::state) fn update<S: NodeStore>(
     store: &mut S,
-    changes: BTreeMap<B256, Option<Vec<u8>>>,
+    changes: impl IntoIterator<Item = (B256, Option<Vec<u8>>)>,
 ) -> Result<B256, TrieError<S::Error>> {
+    let changes = changes.into_iter().map(|(key, value)| Change { key: Nibbles::unpack_array(&key.0), value });
+    let mut changes: Vec<_> = changes.collect();
     if changes.is_empty() {
         return root(store);
     }
-    let mut changes: Vec<Change> =
-        changes.into_iter().map(|(key, value)| Change { key: Nibbles::unpack_array(&key.0), value }).collect();
+    // The order is what lets a node be visited once for all the changes below it.
+    changes.sort_unstable_by_key(|change| change.key);
+    debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key), "a key is there twice");
     let old = node::root(store)?;
     let stored = old.is_some();
     let mut updater = Updater { store, rlp: Vec::with_capacity(BRANCH_RLP_BYTES) };
