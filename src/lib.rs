@@ -3,6 +3,7 @@
 pub mod anchoring;
 pub mod chain;
 pub mod cli;
+pub mod config;
 pub mod consensus;
 pub mod evm;
 pub mod keys;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lucid_node::cli::run()
+    lucid_node::cli::main()
 }

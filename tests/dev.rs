@@ -60,7 +60,7 @@ fn a_second_node_on_the_same_folder_is_refused() {
     let _node = DevNode::start_in(folder.path());
     let second = lucid_node().args(["dev", "--port", "0", "--datadir"]).arg(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert_eq!(second.status.code(), Some(69), "{said}");
     assert!(said.contains("error: "), "{said}");
 }
 

@@ -135,16 +135,16 @@ fn what_cannot_be_used_is_refused_with_a_sentence() {
     NodeKeys::load_or_create(&not_a_store.path().join("keys")).unwrap();
     let without_keys = tempfile::tempdir().unwrap();
     fs::write(without_keys.path().join("lucid.redb"), b"a chain").unwrap();
-    for (args, sentence) in [
-        (vec!["dev", "--port", "0", "--datadir", datadir], "in use by another process"),
-        (vec!["dev", "--port", port], "in use by another program"),
-        (vec!["dev", "--port", "0", "--host", "0.0.0.0"], "loopback interface only"),
-        (vec!["dev", "--port", "0", "--datadir", file.to_str().unwrap()], "is not a folder"),
-        (vec!["dev", "--port", "0", "--datadir", not_a_store.path().to_str().unwrap()], "is not a store"),
-        (vec!["dev", "--port", "0", "--datadir", without_keys.path().to_str().unwrap()], "keys"),
+    for (args, code, sentence) in [
+        (vec!["dev", "--port", "0", "--datadir", datadir], 69, "in use by another process"),
+        (vec!["dev", "--port", port], 69, "in use by another program"),
+        (vec!["dev", "--port", "0", "--host", "0.0.0.0"], 78, "loopback interface only"),
+        (vec!["dev", "--port", "0", "--datadir", file.to_str().unwrap()], 65, "is not a folder"),
+        (vec!["dev", "--port", "0", "--datadir", not_a_store.path().to_str().unwrap()], 65, "is not a store"),
+        (vec!["dev", "--port", "0", "--datadir", without_keys.path().to_str().unwrap()], 66, "keys"),
     ] {
         let output = run(&args);
-        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
         assert!(text(&output.stderr).contains(sentence), "{args:?}: {}", text(&output.stderr));
     }
     assert!(!without_keys.path().join("keys").exists(), "keys are not made anew beside a chain");

@@ -1,5 +1,5 @@
 use super::{
-    dev::serve,
+    serve::serve,
     session::{AnchorOptions, Anchored, anchor_folder},
     signals::StopSignals,
 };

@@ -1,4 +1,4 @@
-use super::signals::StopSignals;
+use super::{serve::serve, signals::StopSignals};
 use crate::{
     keys::{DEV_ACCOUNTS, DEV_MNEMONIC},
     node::{DataDir, LaunchOptions, RunningNode, Sealing, launch},
@@ -44,20 +44,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     print_banner(&running, &datadir, args.datadir.is_some()).context("cannot write to standard output")?;
     drop(datadir);
     serve(running, stop).await
-}
-
-/// Serves until Ctrl-C, SIGTERM or a failure.
-pub(super) async fn serve(mut running: RunningNode, mut stop: StopSignals) -> anyhow::Result<()> {
-    tokio::select! {
-        () = stop.received() => {
-            running.stop().await;
-            Ok(())
-        }
-        failure = running.failed() => {
-            running.stop().await;
-            Err(failure.into())
-        }
-    }
 }
 
 fn print_banner(running: &RunningNode, datadir: &DataDir, kept: bool) -> io::Result<()> {

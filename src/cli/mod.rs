@@ -2,10 +2,18 @@
 //!
 //! Results go to standard output, everything else (progress, warnings, logs, errors) to standard error.
 
+mod app;
+mod config;
 mod demo;
 mod dev;
+mod exit_codes;
+mod init;
+mod input;
+mod key;
 mod run;
+mod serve;
 mod session;
 mod signals;
+mod time;
 
-pub use run::run;
+pub use app::main;

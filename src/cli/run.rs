@@ -1,80 +1,78 @@
-use super::{demo, dev, session};
-use clap::{Parser, Subcommand};
-use std::{io::IsTerminal, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use super::{config::ConfigArgs, init, serve::serve, signals::StopSignals, time::unix_now};
+use crate::{
+    config::template,
+    node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
+};
+use anyhow::Context;
+use std::io::{self, IsTerminal, Write};
 
-/// Threads that answer and wait; what blocks or computes has threads of its own.
-const WORKER_THREADS: usize = 2;
-
-/// Threads for what blocks: more than the interface lets run at once, so that block making never waits for it.
-const MAX_BLOCKING_THREADS: usize = 32;
-
-/// A Lucid host's own chain, document store and JSON-RPC in one program with one file.
-#[derive(Debug, Parser)]
-#[command(name = "lucid-node", version, about, arg_required_else_help = true, propagate_version = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
+/// Run the node of a chain.
+///
+/// Where the folder is empty and a person sits at the terminal, a solo chain is made first. A service never makes one:
+/// an empty folder there is most likely a disk that is not mounted.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Never make a chain in an empty folder: end with code 78.
+    #[arg(long)]
+    no_init: bool,
+    /// Seal by the clock as it is, for this run: it was looked at, and it is right.
+    #[arg(long)]
+    accept_clock: bool,
+    /// Go on from the last block of a restored store, once. Blocks after it that went out may then exist twice.
+    #[arg(long)]
+    accept_restored: bool,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Dev(dev::Args),
-    Demo(demo::Args),
-    #[command(subcommand)]
-    Session(session::Command),
-}
-
-/// Parses the command line, runs the subcommand, and gives the exit code: 0 done, 1 failed, 2 wrong usage.
-pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    init_logs(&cli.command);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .max_blocking_threads(MAX_BLOCKING_THREADS)
-        .enable_all()
-        .build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(cli.command)),
-        Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let stop = StopSignals::listen().context("cannot wait for signals")?;
+    let datadir = open_folder(&args)?;
+    let config = args.config.load()?;
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    let options = RunOptions {
+        datadir: datadir.clone(),
+        config,
+        accept_clock: args.accept_clock,
+        accept_restored: args.accept_restored,
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", with_causes(&error));
-            ExitCode::FAILURE
+    let running = node::run(options).await?;
+    print_banner(&running, &datadir).context("cannot write to standard output")?;
+    drop(datadir);
+    serve(running, stop).await
+}
+
+/// The folder with a chain in it; where there is none and a person is there, a new one.
+fn open_folder(args: &Args) -> anyhow::Result<DataDir> {
+    let no_chain = || NodeError::NoChain(args.config.datadir.clone());
+    let interactive = io::stdin().is_terminal() && !args.no_init;
+    if !args.config.datadir.exists() && !interactive {
+        return Err(no_chain().into());
+    }
+    let datadir = DataDir::at(&args.config.datadir)?;
+    if !datadir.store().exists() {
+        if !interactive {
+            return Err(no_chain().into());
         }
+        println!("{} holds no chain, so a new one of this node alone is made\n", args.config.datadir.display());
+        let made = node::init(&datadir, NewChain::Solo, &template(), unix_now())?;
+        init::print(&datadir, &made);
+        println!();
     }
+    Ok(datadir)
 }
 
-/// An error with what lies behind it, each text once: many errors name their cause in their own text.
-pub(super) fn with_causes(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
+fn print_banner(running: &RunningNode, datadir: &DataDir) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let node = running.node();
+    writeln!(out, "Lucid chain, id {}", node.spec().chain_id)?;
+    writeln!(out, "Genesis   {}", node.genesis_hash())?;
+    writeln!(out, "Data      {}", datadir.path().display())?;
+    if let Some(stop) = node.sealing_stop() {
+        writeln!(out, "No blocks {stop}")?;
     }
-    text
-}
-
-async fn dispatch(command: Command) -> anyhow::Result<()> {
-    match command {
-        Command::Dev(args) => dev::run(args).await,
-        Command::Demo(args) => demo::run(args).await,
-        Command::Session(command) => session::run(command).await,
-    }
-}
-
-/// Logs go to standard error. `RUST_LOG` says how much; a node says what happens, other commands only what goes wrong.
-fn init_logs(command: &Command) {
-    let default = if matches!(command, Command::Dev(_)) { "info" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    writeln!(out, "Listening on http://{}", running.local_addr())?;
+    out.flush()
 }

@@ -57,6 +57,15 @@ pub enum KeyError {
         /// What is wrong with its content.
         source: InvalidSecret,
     },
+    /// What was given as the name of a file is a key itself. It is not repeated.
+    #[error("a key was given where the name of a key file belongs; write it to a file of mode 0600 and name that")]
+    SecretAsPath,
+    /// The file beside the keys does not say what was signed.
+    #[error("{} does not say what was signed last: it is damaged", .path.display())]
+    HighestSigned {
+        /// The file.
+        path: PathBuf,
+    },
     /// One key was given for both purposes.
     #[error("the consensus key is the account key of {account}; a node needs two different keys")]
     SharedKey {

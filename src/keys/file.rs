@@ -4,6 +4,7 @@
 //! with a rename that refuses to replace, and then the folder is synced. It is read only if nobody but its owner can.
 
 use std::{
+    env,
     fs::{self, File, Permissions},
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{InvalidSecret, KeyError, SecretKey};
 
 /// Mode of a key file: its owner reads and writes it.
-const KEY_FILE_MODE: u32 = 0o600;
+pub(super) const KEY_FILE_MODE: u32 = 0o600;
 /// Permission bits of the owner's group and of everybody else.
 const GROUP_AND_OTHERS: u32 = 0o077;
 /// All permission bits, without the bits that tell the type of a file.
@@ -23,22 +24,44 @@ const PERMISSION_BITS: u32 = 0o7777;
 /// Most bytes read from a key file: 0x, 64 digits and a line end take 68, so a longer file is something else.
 const MAX_KEY_FILE_BYTES: usize = 80;
 
+/// Where a service manager (systemd.exec(5), LoadCredential=) puts secrets for this process alone.
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+/// What the owner's group may do with a credential: who may enter the folder is the service manager's matter.
+const GROUP_READS: u32 = 0o040;
+
 /// Reads the key in the file at `path`. 0x before the digits and a missing or Windows line end are accepted.
 ///
 /// # Errors
 /// [`KeyError::NotFound`], [`KeyError::NotRegularFile`] (a symbolic link included), [`KeyError::TooOpen`] if group or
-/// others have any right, [`KeyError::Content`], [`KeyError::Io`].
+/// others have any right, [`KeyError::Content`], [`KeyError::SecretAsPath`], [`KeyError::Io`].
 pub fn read_key_file(path: &Path) -> Result<SecretKey, KeyError> {
-    let mut file = open_own_file(path)?;
+    if path.to_str().is_some_and(looks_like_a_secret) {
+        return Err(KeyError::SecretAsPath);
+    }
+    read_key(&mut open_own_file(path)?, path)
+}
+
+/// Reads a key from what somebody pipes in; `path` is what messages call it.
+///
+/// # Errors
+/// [`KeyError::Content`], [`KeyError::Io`].
+pub fn read_key(file: &mut impl Read, path: &Path) -> Result<SecretKey, KeyError> {
     // With room to spare from the start: a buffer that grew would leave a copy of the secret behind.
     let mut content = Zeroizing::new(Vec::with_capacity(2 * MAX_KEY_FILE_BYTES));
     let limit = MAX_KEY_FILE_BYTES as u64;
-    Read::take(&mut file, limit).read_to_end(&mut content).map_err(io_error("read", path))?;
+    Read::take(file, limit).read_to_end(&mut content).map_err(io_error("read", path))?;
 
     let line = std::str::from_utf8(&content).map_err(|_| InvalidSecret::NotHex);
     let digits =
         line.map(|line| line.strip_suffix('\n').unwrap_or(line)).map(|line| line.strip_suffix('\r').unwrap_or(line));
     digits.and_then(SecretKey::from_hex).map_err(|source| KeyError::Content { path: path.to_owned(), source })
+}
+
+/// Whether a text is the secret itself, given where the name of its file belongs. A message must not repeat it.
+fn looks_like_a_secret(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    // One digit missing or too many is still nearly all of a secret.
+    (60..=68).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Writes `key` to a new file at `path`, on disk when this returns.
@@ -103,8 +126,20 @@ fn open_own_file(path: &Path) -> Result<File, KeyError> {
     if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
         return Err(not_regular());
     }
-    check_private(path, &opened, KEY_FILE_MODE)?;
+    match env::var_os(CREDENTIALS_VARIABLE) {
+        Some(credentials) => check_mode(path, &opened, Path::new(&credentials))?,
+        None => check_private(path, &opened, KEY_FILE_MODE)?,
+    }
     Ok(file)
+}
+
+/// Checks the mode of a key file, where the folder `credentials` holds those of the service manager.
+fn check_mode(path: &Path, metadata: &fs::Metadata, credentials: &Path) -> Result<(), KeyError> {
+    let mode = metadata.permissions().mode() & PERMISSION_BITS;
+    if path.parent() == Some(credentials) && mode & GROUP_AND_OTHERS & !GROUP_READS == 0 {
+        return Ok(());
+    }
+    check_private(path, metadata, KEY_FILE_MODE)
 }
 
 #[cfg(test)]
@@ -168,6 +203,28 @@ mod tests {
         }
         let (_folder, path) = file_with(&*key().to_line(), 0o400);
         assert_eq!(read_key_file(&path).unwrap(), key(), "read-only for its owner is private enough");
+    }
+
+    #[test]
+    fn a_credential_of_the_service_manager_may_be_readable_by_its_group() {
+        let (folder, path) = file_with(&*key().to_line(), 0o440);
+        let metadata = fs::metadata(&path).unwrap();
+        assert!(check_mode(&path, &metadata, folder.path()).is_ok());
+        assert!(matches!(check_mode(&path, &metadata, Path::new("/run/credentials")), Err(KeyError::TooOpen { .. })));
+        fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        assert!(matches!(check_mode(&path, &metadata, folder.path()), Err(KeyError::TooOpen { mode: 0o444, .. })));
+    }
+
+    /// Who gives the key itself in place of a file's name must not find it in a terminal's log.
+    #[test]
+    fn a_secret_in_place_of_a_path_is_refused_without_being_shown() {
+        let digits = "5a".repeat(32);
+        for text in [digits.clone(), format!("0x{digits}"), format!("0x{}", &digits[1..])] {
+            let error = read_key_file(Path::new(&text)).unwrap_err();
+            assert!(matches!(error, KeyError::SecretAsPath), "{error:?}");
+            assert!(!format!("{error} {error:?}").contains("5a5a"));
+        }
     }
 
     #[test]

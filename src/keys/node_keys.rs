@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
 use super::{
-    KeyError, SecretKey, create_key_file,
+    HighestSigned, HighestSignedFile, KeyError, SecretKey, create_key_file,
     file::{check_private, folder_of, io_error, look_error, sync_folder},
     read_key_file,
 };
@@ -45,18 +45,20 @@ impl NodeKeys {
     }
 
     /// Reads the keys in `folder`, making the folder and each key that is missing. Run again after a crash it goes on
-    /// where it stopped.
+    /// where it stopped. With a new consensus key comes the file that says that it has signed nothing.
     ///
     /// # Errors
     /// As [`NodeKeys::load`], other than for what is missing; [`KeyError::Entropy`].
     pub fn load_or_create(folder: &Path) -> Result<Self, KeyError> {
-        if !folder.exists() {
-            let builder = &mut fs::DirBuilder::new();
-            builder.recursive(true).mode(KEY_FOLDER_MODE).create(folder).map_err(io_error("create", folder))?;
-            sync_folder(folder_of(folder))?;
+        create_key_folder(folder)?;
+        let account = read_or_create(&folder.join(ACCOUNT_KEY_FILE))?;
+        let consensus = folder.join(CONSENSUS_KEY_FILE);
+        let signed = HighestSignedFile::in_folder(folder);
+        // Before the key: a key without the file may have signed anything.
+        if !consensus.exists() && signed.read()?.is_none() {
+            signed.write(HighestSigned::NOTHING)?;
         }
-        check_folder(folder)?;
-        Self::new(read_or_create(&folder.join(ACCOUNT_KEY_FILE))?, read_or_create(&folder.join(CONSENSUS_KEY_FILE))?)
+        Self::new(account, read_or_create(&consensus)?)
     }
 
     /// The key that signs transactions.
@@ -68,6 +70,19 @@ impl NodeKeys {
     pub fn consensus(&self) -> &SecretKey {
         &self.consensus
     }
+}
+
+/// Makes a folder that only its owner enters, where there is none, and refuses one that others can enter.
+///
+/// # Errors
+/// [`KeyError::TooOpen`], [`KeyError::Io`].
+pub fn create_key_folder(folder: &Path) -> Result<(), KeyError> {
+    if !folder.exists() {
+        let builder = &mut fs::DirBuilder::new();
+        builder.recursive(true).mode(KEY_FOLDER_MODE).create(folder).map_err(io_error("create", folder))?;
+        sync_folder(folder_of(folder))?;
+    }
+    check_folder(folder)
 }
 
 /// Refuses a folder in which others could see or swap keys. The folder may be a link: what it leads to counts.
@@ -108,6 +123,18 @@ mod tests {
         assert!(same(&made, &NodeKeys::load_or_create(&folder).unwrap()));
         assert!(same(&made, &NodeKeys::load(&folder).unwrap()));
         assert_ne!(made.account(), made.consensus());
+    }
+
+    #[test]
+    fn a_new_consensus_key_is_known_to_have_signed_nothing_and_one_that_was_put_there_is_not() {
+        let data = TempDir::new().unwrap();
+        let (new, copied) = (data.path().join("new"), data.path().join("copied"));
+        NodeKeys::load_or_create(&new).unwrap();
+        assert_eq!(HighestSignedFile::in_folder(&new).read().unwrap(), Some(HighestSigned::NOTHING));
+        create_key_folder(&copied).unwrap();
+        fs::copy(new.join(CONSENSUS_KEY_FILE), copied.join(CONSENSUS_KEY_FILE)).unwrap();
+        NodeKeys::load_or_create(&copied).unwrap();
+        assert_eq!(HighestSignedFile::in_folder(&copied).read().unwrap(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A secret key and the few things it does. Its bytes leave only for a key file and for the VRF.
 
-use std::fmt;
+use std::{fmt, io};
 
 use alloy_primitives::{Address, B256, Signature, hex};
 use k256::{
@@ -88,6 +88,12 @@ impl SecretKey {
     /// The secret number itself, for the VRF.
     pub(crate) fn scalar(&self) -> &NonZeroScalar {
         self.0.as_nonzero_scalar()
+    }
+
+    /// Writes the line of a key file where its owner asked for it: the only way by which a secret leaves without a file
+    /// of its own.
+    pub fn write_line(&self, out: &mut impl io::Write) -> io::Result<()> {
+        out.write_all(&*self.to_line())
     }
 
     /// The line of a key file: 64 hexadecimal digits and a newline.

@@ -1,7 +1,7 @@
 //! Making blocks and committing them.
 
 use super::{
-    clock::unix_now,
+    clock::{since_epoch, unix_now},
     error::NodeError,
     state::{Head, Node},
 };
@@ -12,7 +12,7 @@ use crate::{
     state::{self, HISTORY_BLOCKS, HISTORY_BYTES, LatestState},
 };
 use lucid_storage::{Batch, Seals};
-use lucid_types::{ChainEvent, CommittedBlock, Seal, VrfProof};
+use lucid_types::{ChainEvent, CommittedBlock, Rules, Seal, VrfProof};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -31,13 +31,14 @@ impl Node {
     /// Makes and commits one block of what waits; `None` where nothing can be taken.
     pub(super) fn make_block(&self) -> Result<Option<Arc<CommittedBlock>>, NodeError> {
         let head = self.head();
+        let Some(timestamp) = self.next_timestamp(&head) else { return Ok(None) };
         let most = usize::try_from(self.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         let candidates = self.pool().best(head.next_base_fee(), most.saturating_add(SPARE_CANDIDATES));
         if candidates.is_empty() {
             return Ok(None);
         }
         let started = Instant::now();
-        let (block, proof) = self.build_block(&head, candidates)?;
+        let (block, proof) = self.build_block(&head, timestamp, candidates)?;
         if block.transactions.is_empty() {
             return Ok(None);
         }
@@ -46,13 +47,43 @@ impl Node {
         Ok(Some(event))
     }
 
+    /// The time of a block made now, in Unix seconds; `None` where the clock's slot has its block already.
+    fn next_timestamp(&self, head: &Head) -> Option<u64> {
+        if self.spec.rules == Rules::Dev {
+            return Some(unix_now().max(head.header.timestamp + 1));
+        }
+        let slots = self.spec.slots();
+        let next = slots.slot_at(head.header.timestamp)? + 1;
+        match slots.slot_at(unix_now()) {
+            Some(slot) if slot >= next => slots.start_of(slot),
+            // Behind the head, and accepted so: the chain goes on slot by slot.
+            _ if self.accepts_clock() => slots.start_of(next),
+            _ => None,
+        }
+    }
+
+    fn accepts_clock(&self) -> bool {
+        self.guards.clock.is_some_and(|policy| policy.accept)
+    }
+
+    /// How long it is until the slot after the head's begins. By a clock that is behind the head and was accepted so, it
+    /// is one slot from `asked` on.
+    fn until_next_slot(&self, asked: Instant) -> Duration {
+        let slots = self.spec.slots();
+        let head_slot = slots.slot_at(self.head().header.timestamp).unwrap_or_default();
+        let start = Duration::from_secs(slots.start_of(head_slot + 1).unwrap_or(u64::MAX));
+        let wait = start.saturating_sub(since_epoch());
+        let slot = Duration::from_secs(slots.duration_secs);
+        if wait > slot && self.accepts_clock() { slot.saturating_sub(asked.elapsed()) } else { wait }
+    }
+
     /// Builds the next block, and forgets the transactions that no block can take.
     fn build_block(
         &self,
         head: &Head,
+        timestamp: u64,
         candidates: Vec<Transaction>,
     ) -> Result<(RecoveredBlock, Option<VrfProof>), NodeError> {
-        let timestamp = unix_now().max(head.header.timestamp + 1);
         let (attributes, proof) = self.solo.attributes(&head.header, head.certificate.as_ref(), timestamp);
         let mut scratch = self.store.begin()?;
         let built = chain::build(&mut scratch, &self.spec, &head.header, &attributes, candidates)?;
@@ -73,6 +104,8 @@ impl Node {
         proof: Option<VrfProof>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
         let (imported, seal) = self.write(|batch| self.write_block(batch, head, block, proof))?;
+        // After the store and before anybody is told: only a store that lost blocks is behind the file.
+        self.record_signed(imported.header.number)?;
         self.set_head(Head { header: imported.header, certificate: Some(seal.certificate) });
         let snapshot = self.store.snapshot()?;
         self.pool().update(&LatestState::new(&snapshot))?;
@@ -113,14 +146,31 @@ fn log_block(event: &CommittedBlock, took: Duration) {
     );
 }
 
-/// When blocks are made.
+/// When blocks are made, where something waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sealing {
-    /// As soon as something waits.
+    /// At once.
     Instant,
-    /// At this interval, where something waits.
+    /// At this interval.
     Every(Duration),
+    /// Once in a slot of the chain, some time after the first transaction that waits.
+    Slots,
 }
+
+/// How long the leader of a slot waits after the first transaction, so that those sent with it come into one block.
+const PROPOSE_DELAY: Duration = Duration::from_secs(2);
+
+/// How often the wall clock is looked at while a slot is waited for: it may be set meanwhile.
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often a node that may not seal looks whether it may, while something waits.
+const STOPPED_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often a node looks whether it may seal, while nothing waits.
+const CONDITION_CHECK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long is waited where something waits that came into no block, so that it is not tried without end.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes blocks until it is told to stop. A failure ends the node: what cannot be written must not be answered.
 pub(super) async fn make_blocks(
@@ -128,36 +178,86 @@ pub(super) async fn make_blocks(
     sealing: Sealing,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), NodeError> {
-    let period = match sealing {
-        Sealing::Instant => None,
-        Sealing::Every(period) => Some(period),
+    let mut ticks = match sealing {
+        Sealing::Every(period) => {
+            let mut ticks = tokio::time::interval(period);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            Some(ticks)
+        }
+        Sealing::Instant | Sealing::Slots => None,
     };
-    let mut ticks = period.map(|period| {
-        let mut ticks = tokio::time::interval(period);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        ticks
-    });
+    let mut pause = Duration::ZERO;
     loop {
-        let due = async {
-            match &mut ticks {
-                Some(ticks) => {
-                    ticks.tick().await;
-                }
-                None => node.pool_changed.notified().await,
-            }
-        };
         tokio::select! {
-            () = due => {}
+            () = block_due(&node, sealing, &mut ticks, pause) => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
-        // With instant sealing go on until nothing is left: one notice may stand for many transactions.
-        loop {
-            let maker = Arc::clone(&node);
-            let made = tokio::task::spawn_blocking(move || maker.make_block()).await;
-            let made = made.map_err(|error| NodeError::Task(error.to_string()))??;
-            if made.is_none() || sealing != Sealing::Instant || *stop.borrow() {
-                break;
+        let maker = Arc::clone(&node);
+        let made = tokio::task::spawn_blocking(move || maker.make_block()).await;
+        let made = made.map_err(|error| NodeError::Task(error.to_string()))??;
+        pause = if made.is_none() && ticks.is_none() { RETRY_PAUSE } else { Duration::ZERO };
+    }
+}
+
+/// Waits until a block is due that this node may seal.
+async fn block_due(node: &Node, sealing: Sealing, ticks: &mut Option<tokio::time::Interval>, pause: Duration) {
+    tokio::time::sleep(pause).await;
+    loop {
+        match ticks {
+            Some(ticks) => {
+                ticks.tick().await;
             }
+            None => something_waits(node, sealing).await,
+        }
+        if sealing == Sealing::Slots {
+            slot_begins(node).await;
+        }
+        if !node.has_ready() {
+            continue;
+        }
+        if node.note_condition() {
+            return;
+        }
+        tokio::time::sleep(STOPPED_CHECK_INTERVAL).await;
+    }
+}
+
+/// Waits until there is something for a block, and in slots a while longer where it has just come.
+async fn something_waits(node: &Node, sealing: Sealing) {
+    while !node.has_ready() {
+        // A notice that came before is kept, so none is missed.
+        node.pool_changed.notified().await;
+        if sealing == Sealing::Slots && node.has_ready() {
+            debug!("a transaction waits");
+            tokio::time::sleep(PROPOSE_DELAY).await;
+            return;
+        }
+    }
+}
+
+/// Waits until a slot after the head's begins.
+async fn slot_begins(node: &Node) {
+    let asked = Instant::now();
+    loop {
+        let wait = node.until_next_slot(asked);
+        if wait.is_zero() {
+            return;
+        }
+        debug!(wait_ms = wait.as_millis() as u64, "waiting for the next slot");
+        tokio::time::sleep(wait.min(CLOCK_CHECK_INTERVAL)).await;
+    }
+}
+
+/// Keeps an eye on what keeps the node from sealing, until it is told to stop.
+pub(super) async fn watch_conditions(node: Arc<Node>, mut stop: watch::Receiver<bool>) -> Result<(), NodeError> {
+    let mut ticks = tokio::time::interval(CONDITION_CHECK_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                node.note_condition();
+            }
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
     }
 }

@@ -1,16 +1,24 @@
+//! What lies where in a node's folder.
+
 use super::error::NodeError;
 use std::{
+    ffi::OsStr,
     fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// Everything that a data folder may hold, and what a file system puts there itself.
+const NAMES: [&str; 7] = ["lucid.redb", "keys", "tokens", "chain.json", "lucid.toml", "recorded-time", "lost+found"];
 
 /// The folder that holds all of a node: one store, and the keys beside it.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
     /// Removes the folder with the last clone of this.
-    _temporary: Option<Arc<tempfile::TempDir>>,
+    temporary: Option<Arc<tempfile::TempDir>>,
 }
 
 impl DataDir {
@@ -24,7 +32,13 @@ impl DataDir {
         if !fs::metadata(path).map_err(io)?.is_dir() {
             return Err(NodeError::NotAFolder(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), _temporary: None })
+        Ok(Self { path: path.to_owned(), temporary: None })
+    }
+
+    /// A folder that is there.
+    pub fn at_existing(path: &Path) -> Result<Self, NodeError> {
+        let metadata = fs::metadata(path).map_err(|source| NodeError::Io { path: path.to_owned(), source })?;
+        if metadata.is_dir() { Self::at(path) } else { Err(NodeError::NotAFolder(path.to_owned())) }
     }
 
     /// A folder that is removed when the node has stopped.
@@ -32,7 +46,7 @@ impl DataDir {
         let owner_only = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("lucid-dev-").permissions(owner_only).tempdir();
         let folder = folder.map_err(|source| NodeError::Io { path: std::env::temp_dir(), source })?;
-        Ok(Self { path: folder.path().to_owned(), _temporary: Some(Arc::new(folder)) })
+        Ok(Self { path: folder.path().to_owned(), temporary: Some(Arc::new(folder)) })
     }
 
     /// The folder.
@@ -49,4 +63,50 @@ impl DataDir {
     pub fn keys(&self) -> PathBuf {
         self.path.join("keys")
     }
+
+    /// The folder of the access tokens, a file for each scope.
+    pub fn tokens(&self) -> PathBuf {
+        self.path.join("tokens")
+    }
+
+    /// The chain spec as it was when the chain was made.
+    pub fn chain_spec(&self) -> PathBuf {
+        self.path.join("chain.json")
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("lucid.toml")
+    }
+
+    /// The file with the last time that the node recorded.
+    pub(super) fn recorded_time(&self) -> PathBuf {
+        self.path.join("recorded-time")
+    }
+
+    /// Whether the folder goes with the process.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
+    }
+
+    /// Whether a name in the folder is one that a node gives.
+    pub(super) fn is_ours(name: &OsStr) -> bool {
+        let name = name.to_string_lossy();
+        NAMES.contains(&name.strip_suffix(".new").unwrap_or(&name))
+    }
+}
+
+/// Writes a file whole or not at all, in place of what was there; on disk when this returns.
+pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), NodeError> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let write = || -> io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(&unfinished)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    };
+    write().map_err(|source| NodeError::Io { path: path.to_owned(), source })
 }

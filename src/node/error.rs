@@ -1,9 +1,12 @@
+use super::solo::SoloSpecError;
 use crate::{
     chain::ChainError,
+    config::ConfigError,
     consensus::{SealError, SoloError},
     keys::KeyError,
     state::StateError,
 };
+use alloy_primitives::B256;
 use lucid_rpc::StartError;
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
@@ -32,8 +35,67 @@ pub enum NodeError {
         /// Chain id of what it holds.
         chain_id: u64,
     },
+    /// There is nothing to run.
+    #[error("{} holds no chain; is the disk mounted? `lucid-node init --datadir {}` makes a new chain", .0.display(), .0.display())]
+    NoChain(PathBuf),
+    /// The folder holds a chain already.
+    #[error("{} holds the chain {chain_id} already (genesis {genesis_hash})", path.display())]
+    HoldsAChain {
+        /// The folder.
+        path: PathBuf,
+        /// Chain id of what it holds.
+        chain_id: u64,
+        /// Hash of its genesis header.
+        genesis_hash: B256,
+    },
+    /// The folder holds something that is none of a node's.
+    #[error("{} is not empty: it holds {found}; give a folder of its own to a node", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// A name in it.
+        found: String,
+    },
+    /// Keys of a chain whose store is not here.
+    #[error(
+        "the keys in {} have signed block {height} of a chain whose store is not here; is the disk mounted? \
+         Restore the store, or move the keys away to begin anew", path.display()
+    )]
+    KeysHaveSigned {
+        /// The folder of the keys.
+        path: PathBuf,
+        /// The highest height that they signed.
+        height: u64,
+    },
+    /// The folder was made for another chain.
+    #[error("{} describes another chain, with the id {chain_id}", path.display())]
+    OtherSpec {
+        /// The chain spec in the folder.
+        path: PathBuf,
+        /// Its chain id.
+        chain_id: u64,
+    },
+    /// The store is not of the chain that the folder says.
+    #[error(
+        "{} holds the chain {found} and chain.json beside it describes {expected}: one of the two belongs elsewhere",
+        path.display()
+    )]
+    OtherChain {
+        /// The store.
+        path: PathBuf,
+        /// Chain id of what it holds.
+        found: u64,
+        /// Chain id in chain.json.
+        expected: u64,
+    },
+    /// The configuration says of the chain what is not so.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No solo chain can be made.
+    #[error(transparent)]
+    SoloSpec(#[from] SoloSpecError),
     /// A development node offers keys that everyone knows.
-    #[error("a dev node listens on the loopback interface only, and {0} is not on it")]
+    #[error("this node listens on the loopback interface only, and {0} is not on it")]
     NotLoopback(SocketAddr),
     /// The store failed.
     #[error(transparent)]

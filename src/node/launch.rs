@@ -3,20 +3,20 @@
 use super::{
     anchorings,
     backend::Backend,
-    blocks::{Sealing, make_blocks},
-    clock::unix_now,
+    blocks::{Sealing, make_blocks, watch_conditions},
+    clock::{self, unix_now},
     datadir::DataDir,
     dev::dev_chain_spec,
     error::NodeError,
-    state::Node,
+    state::{Node, OpenOptions},
 };
-use crate::keys::NodeKeys;
+use crate::{config::Config, consensus::ClockPolicy, keys::NodeKeys};
 use lucid_rpc::RpcServer;
 use lucid_storage::Options;
-use lucid_types::Rules;
-use std::{net::SocketAddr, sync::Arc};
+use lucid_types::{ChainSpec, Rules};
+use std::{fs, io, net::SocketAddr, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How a development node is started.
 #[derive(Debug)]
@@ -29,6 +29,19 @@ pub struct LaunchOptions {
     pub sealing: Sealing,
 }
 
+/// How the node of a chain is started.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// Where everything lies: it holds a chain.
+    pub datadir: DataDir,
+    /// What was configured.
+    pub config: Config,
+    /// To seal by the clock as it is.
+    pub accept_clock: bool,
+    /// To sign on from the store's head, whatever the keys have signed.
+    pub accept_restored: bool,
+}
+
 /// A node that serves.
 pub struct RunningNode {
     node: Arc<Node>,
@@ -36,7 +49,7 @@ pub struct RunningNode {
     stop: watch::Sender<bool>,
     tasks: JoinSet<Result<(), NodeError>>,
     /// Dropped last: a temporary folder goes with it.
-    _datadir: DataDir,
+    datadir: DataDir,
 }
 
 /// Opens or makes the dev chain in the data folder, starts its tasks, and serves.
@@ -46,15 +59,76 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
         return Err(NodeError::NotLoopback(http_addr));
     }
     let folder = datadir.clone();
-    let node = tokio::task::spawn_blocking(move || open_dev(&folder)).await;
-    let node = Arc::new(node.map_err(|error| NodeError::Task(error.to_string()))??);
+    let node = open_blocking(move || open_dev(&folder)).await?;
+    serve(node, datadir, http_addr, sealing).await
+}
+
+/// Opens the chain in the data folder, holds the configuration against it, starts its tasks, and serves.
+pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
+    let RunOptions { datadir, config, accept_clock, accept_restored } = options;
+    let http_addr = config.http_addr();
+    if !http_addr.ip().is_loopback() {
+        return Err(NodeError::NotLoopback(http_addr));
+    }
+    let open = OpenOptions {
+        store: Options { cache_bytes: config.cache_bytes() },
+        clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
+        accept_restored,
+    };
+    let folder = datadir.clone();
+    let node = open_blocking(move || {
+        let node = open_chain(&folder, &open)?;
+        config.check_chain(node.spec())?;
+        Ok(node)
+    })
+    .await?;
+    let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
+    serve(node, datadir, http_addr, sealing).await
+}
+
+async fn open_blocking(
+    open: impl FnOnce() -> Result<Node, NodeError> + Send + 'static,
+) -> Result<Arc<Node>, NodeError> {
+    let node = tokio::task::spawn_blocking(open).await;
+    Ok(Arc::new(node.map_err(|error| NodeError::Task(error.to_string()))??))
+}
+
+async fn serve(
+    node: Arc<Node>,
+    datadir: DataDir,
+    http_addr: SocketAddr,
+    sealing: Sealing,
+) -> Result<RunningNode, NodeError> {
     let server = RpcServer::start(http_addr, Arc::new(Backend::new(Arc::clone(&node)))).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));
+    tasks.spawn(watch_conditions(Arc::clone(&node), stopped.clone()));
     tasks.spawn(anchorings::run(Arc::clone(&node), stopped));
     info!(chain_id = node.spec().chain_id, genesis = %node.genesis_hash(), address = %server.local_addr(), "started");
-    Ok(RunningNode { node, server, stop, tasks, _datadir: datadir })
+    Ok(RunningNode { node, server, stop, tasks, datadir })
+}
+
+/// Opens what `init` has made, and holds it against the chain spec that lies beside it.
+fn open_chain(datadir: &DataDir, options: &OpenOptions) -> Result<Node, NodeError> {
+    if !datadir.store().exists() {
+        return Err(NodeError::NoChain(datadir.path().to_owned()));
+    }
+    let node = Node::open_existing(datadir, NodeKeys::load(&datadir.keys())?, options)?;
+    let path = datadir.chain_spec();
+    match fs::read(&path) {
+        Ok(text) => {
+            let spec = ChainSpec::from_json(&text)?;
+            let (expected, found) = (spec.chain_id, node.spec().chain_id);
+            if spec != *node.spec() {
+                return Err(NodeError::OtherChain { path: datadir.store(), found, expected });
+            }
+        }
+        // It is for people, who may have moved it; the store has its own.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(NodeError::Io { path, source }),
+    }
+    Ok(node)
 }
 
 fn open_dev(datadir: &DataDir) -> Result<Node, NodeError> {
@@ -107,6 +181,12 @@ impl RunningNode {
                 Ok(Err(failure)) => error!(%failure, "a task failed while stopping"),
                 Err(failure) => error!(%failure, "a task failed while stopping"),
             }
+        }
+        // Only a clock without doubt is worth remembering.
+        if self.node.records_time()
+            && let Err(failure) = clock::record(&self.datadir)
+        {
+            warn!(%failure, "the time could not be recorded");
         }
         info!("stopped");
     }

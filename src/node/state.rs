@@ -1,7 +1,13 @@
-use super::{anchorings::Anchorings, datadir::DataDir, error::NodeError};
+use super::{
+    anchorings::Anchorings,
+    clock,
+    datadir::DataDir,
+    error::NodeError,
+    guards::{Guards, Signing},
+};
 use crate::{
     chain::{self, next_base_fee},
-    consensus::{Solo, SoloChain},
+    consensus::{ClockPolicy, Solo, SoloChain},
     keys::NodeKeys,
     mempool::{Mempool, PoolLimits, SubmitError},
     state::{LatestState, StateError, StateReader},
@@ -10,11 +16,18 @@ use alloy_consensus::{Header, Sealed};
 use alloy_primitives::{Address, B256};
 use lucid_storage::{Batch, BlockchainState, Current, Meta, Options, Reader, Seals, Snapshot, Store, StoreError};
 use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
 use tokio::sync::{Notify, broadcast};
 
 /// Events that a slow listener may lag behind before it misses some.
 const EVENT_CAPACITY: usize = 256;
+
+/// Mode of the store's file: local paths and payouts are nobody else's business.
+const STORE_MODE: u32 = 0o600;
 
 /// The last block.
 #[derive(Debug, Clone)]
@@ -38,6 +51,7 @@ pub struct Node {
     pub(super) genesis_hash: B256,
     pub(super) keys: NodeKeys,
     pub(super) solo: Solo,
+    pub(super) guards: Guards,
     pub(super) events: broadcast::Sender<ChainEvent>,
     /// Told whenever the pool has something new.
     pub(super) pool_changed: Notify,
@@ -48,22 +62,33 @@ pub struct Node {
     writer: Mutex<()>,
 }
 
+/// How an existing chain is opened.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OpenOptions {
+    pub(super) store: Options,
+    /// `None` where the chain is a development chain, whose clock is not looked at.
+    pub(super) clock: Option<ClockPolicy>,
+    /// To sign on from the store's head, whatever was signed.
+    pub(super) accept_restored: bool,
+}
+
 impl Node {
-    /// Opens the chain in `datadir`, or makes the one that `new_spec` describes where there is none.
+    /// Opens the development chain in `datadir`, or makes the one that `new_spec` describes where there is none.
     pub fn open(
         datadir: &DataDir,
         keys: NodeKeys,
         options: &Options,
         new_spec: impl FnOnce(&NodeKeys) -> Result<ChainSpec, NodeError>,
     ) -> Result<Self, NodeError> {
-        let path = datadir.store();
-        let store = if path.exists() {
-            Store::open(&path, options)?
-        } else {
-            let spec = new_spec(&keys)?;
-            let genesis_hash = chain::genesis_header(&spec)?.hash();
-            Store::create(&path, &Meta::new(spec.to_canonical_json(), genesis_hash), options)?
-        };
+        if !datadir.store().exists() {
+            create_store(datadir, &new_spec(&keys)?, options)?;
+        }
+        Self::open_existing(datadir, keys, &OpenOptions { store: options.clone(), ..OpenOptions::default() })
+    }
+
+    /// Opens the chain in `datadir`.
+    pub(super) fn open_existing(datadir: &DataDir, keys: NodeKeys, options: &OpenOptions) -> Result<Self, NodeError> {
+        let store = Store::open(datadir.store(), &options.store)?;
         let spec = ChainSpec::from_json(&store.meta().chain_spec)?;
         let genesis_hash = store.meta().genesis_hash;
         let snapshot = with_genesis(&store, &spec)?;
@@ -72,7 +97,13 @@ impl Node {
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
+        let signing = if datadir.is_temporary() {
+            Signing::Unrecorded
+        } else {
+            Signing::open(&datadir.keys(), header.number, options.accept_restored)?
+        };
         Ok(Self {
+            guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir)),
             store,
             spec,
             genesis_hash,
@@ -147,17 +178,39 @@ impl Node {
         }
     }
 
-    /// Runs `change` on a new batch and commits it. There is no other way to write.
+    /// Whether the next block could take anything that waits.
+    pub(super) fn has_ready(&self) -> bool {
+        let base_fee = self.head().next_base_fee();
+        self.pool().has_ready(base_fee)
+    }
+
+    /// Runs `change` on a new batch and commits it. There is no other way to write. Refused while the disk is nearly
+    /// full: a write that fails half way takes reading with it.
     pub(super) fn write<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut Batch) -> Result<T, E>,
     ) -> Result<T, E> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.guards.check_disk()?;
         let mut batch = self.store.begin()?;
         let value = change(&mut batch)?;
         self.store.commit(batch)?;
         Ok(value)
     }
+}
+
+/// Makes the store of a chain with its genesis block, for its owner's eyes only; goes on where a crash cut it short.
+pub(super) fn create_store(datadir: &DataDir, spec: &ChainSpec, options: &Options) -> Result<(), NodeError> {
+    let path = datadir.store();
+    let store = if path.exists() {
+        Store::open(&path, options)?
+    } else {
+        let genesis_hash = chain::genesis_header(spec)?.hash();
+        Store::create(&path, &Meta::new(spec.to_canonical_json(), genesis_hash), options)?
+    };
+    fs::set_permissions(&path, fs::Permissions::from_mode(STORE_MODE))
+        .map_err(|source| NodeError::Io { path, source })?;
+    with_genesis(&store, &ChainSpec::from_json(&store.meta().chain_spec)?).map(drop)
 }
 
 /// The store with its genesis block: a crash may have come between the making of the file and its first batch.

@@ -4,7 +4,7 @@ use super::scan::{NamedPath, Source, scan};
 use std::{collections::BTreeSet, fmt};
 
 /// Rooms of `src/`, bottom to top, each with the rooms that it may use. Every room may use `types` and `storage`.
-pub(super) const ROOMS: [(&str, &[&str]); 9] = [
+pub(super) const ROOMS: [(&str, &[&str]); 10] = [
     ("keys", &[]),
     ("state", &[]),
     ("evm", &["state"]),
@@ -12,8 +12,9 @@ pub(super) const ROOMS: [(&str, &[&str]); 9] = [
     ("mempool", &["state", "chain"]),
     ("consensus", &["chain", "keys"]),
     ("anchoring", &[]),
-    ("node", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring"]),
-    ("cli", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "node"]),
+    ("config", &[]),
+    ("node", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config"]),
+    ("cli", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config", "node"]),
 ];
 
 /// What tests may use in any room.
@@ -23,7 +24,7 @@ const TEST_ROOM: &str = "testing";
 const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
-const CRATES: [(&[&str], &[&str]); 10] = [
+const CRATES: [(&[&str], &[&str]); 12] = [
     (&["redb"], &["storage/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
     (&["revm", "alloy_evm"], &["src/evm/"]),
@@ -33,6 +34,8 @@ const CRATES: [(&[&str], &[&str]); 10] = [
     (&["tokio"], &["src/node/", "src/cli/", "src/main.rs", "rpc/"]),
     (&["k256"], &["src/keys/", "src/consensus/", "types/"]),
     (&["getrandom"], &["src/keys/", "src/node/", "src/cli/"]),
+    (&["lucid_kernel", "rustix"], &["src/node/"]),
+    (&["toml"], &["src/config/"]),
     (&["tracing_subscriber"], &["src/cli/", "src/main.rs"]),
 ];
 

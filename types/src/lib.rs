@@ -18,6 +18,7 @@ mod refusal;
 mod seal;
 mod slot;
 mod spec;
+mod spec_field;
 mod validator;
 
 pub use canonical::{CanonicalError, canonical_json};
@@ -33,4 +34,5 @@ pub use refusal::TransactionRefusal;
 pub use seal::{Seal, VrfProof};
 pub use slot::SlotGrid;
 pub use spec::{ChainSpec, GenesisValidator, Rules, SpecError};
+pub use spec_field::FieldFault;
 pub use validator::{ConsensusKey, ConsensusKeyError, Validator, ValidatorSet, ValidatorSetError, Vote, VoteKind};

@@ -113,32 +113,35 @@ impl Preset {
 impl Params {
     /// Checks every parameter against its range.
     pub fn check(&self, bounds: Bounds) -> Result<(), ParamError> {
+        let outside = self.ranges(bounds).into_iter().find(|(_, value, range)| !range.contains(value));
+        outside.map_or(Ok(()), |(name, value, bounds)| Err(ParamError { name, value, bounds }))
+    }
+
+    /// Each parameter by the name that the chain spec gives it, with its value and what would be accepted.
+    pub fn ranges(&self, bounds: Bounds) -> [(&'static str, u64, RangeInclusive<u64>); 14] {
         const DAY_SECS: u64 = 86_400;
         let production = bounds == Bounds::Production;
         let timeout = if production { 1_000..=10_000 } else { 1..=60_000 };
         let cooldown = if production { 8..=64 } else { 0..=10_000 };
         let slots_a_day = DAY_SECS / self.slot_duration_secs.clamp(1, DAY_SECS);
         let window = if production { 3 * slots_a_day..=14 * slots_a_day } else { 1..=10_000_000 };
-
-        within("slotDurationSecs", self.slot_duration_secs, 1..=DAY_SECS)?;
-        within("epochSlots", self.epoch_slots, 1..=1_000_000)?;
-        within("slotTimeoutMs", self.slot_timeout_ms, timeout)?;
-        within("prevoteTimeoutMs", self.prevote_timeout_ms, 1..=60_000)?;
-        within("precommitTimeoutMs", self.precommit_timeout_ms, 1..=60_000)?;
-        within("cooldownSlots", self.cooldown_slots, cooldown)?;
-        within("leaderWindowSlots", self.leader_window_slots, window)?;
-        within("dMinPpm", self.d_min_ppm, 0..=1_000_000)?;
-        within("baseMbPerSession", self.base_mb_per_session, 1..=1_024)?;
-        within("validatorsNeeded", self.validators_needed.into(), 1..=MAX_VALIDATORS.into())?;
-        within("blockTransactionsMax", self.block_transactions_max, 1..=100_000)?;
-        within("blockBytesMax", self.block_bytes_max, 64 * 1024..=16 * MIB)?;
-        within("blockGasLimit", self.block_gas_limit, 5_000..=1_000_000_000)?;
-        within("initialBaseFee", self.initial_base_fee, 7..=1_000_000 * GWEI)
+        [
+            ("slotDurationSecs", self.slot_duration_secs, 1..=DAY_SECS),
+            ("epochSlots", self.epoch_slots, 1..=1_000_000),
+            ("slotTimeoutMs", self.slot_timeout_ms, timeout),
+            ("prevoteTimeoutMs", self.prevote_timeout_ms, 1..=60_000),
+            ("precommitTimeoutMs", self.precommit_timeout_ms, 1..=60_000),
+            ("cooldownSlots", self.cooldown_slots, cooldown),
+            ("leaderWindowSlots", self.leader_window_slots, window),
+            ("dMinPpm", self.d_min_ppm, 0..=1_000_000),
+            ("baseMbPerSession", self.base_mb_per_session, 1..=1_024),
+            ("validatorsNeeded", self.validators_needed.into(), 1..=MAX_VALIDATORS.into()),
+            ("blockTransactionsMax", self.block_transactions_max, 1..=100_000),
+            ("blockBytesMax", self.block_bytes_max, 64 * 1024..=16 * MIB),
+            ("blockGasLimit", self.block_gas_limit, 5_000..=1_000_000_000),
+            ("initialBaseFee", self.initial_base_fee, 7..=1_000_000 * GWEI),
+        ]
     }
-}
-
-fn within(name: &'static str, value: u64, bounds: RangeInclusive<u64>) -> Result<(), ParamError> {
-    if bounds.contains(&value) { Ok(()) } else { Err(ParamError { name, value, bounds }) }
 }
 
 #[cfg(test)]
@@ -157,5 +160,17 @@ mod tests {
         let error = params.check(Bounds::Production).unwrap_err();
         assert_eq!(error.to_string(), "cooldownSlots is 7, and must lie between 8 and 64");
         assert_eq!(params.check(Bounds::Free), Ok(()));
+    }
+
+    /// The names in messages are those that a person finds in the file.
+    #[test]
+    fn every_parameter_has_a_range_under_the_name_in_the_spec() {
+        let params = Preset::Lucid.params();
+        let file = serde_json::to_value(&params).unwrap();
+        let ranges = params.ranges(Bounds::Production);
+        assert_eq!(file.as_object().unwrap().len(), ranges.len());
+        for (name, value, _) in ranges {
+            assert_eq!(file[name], value, "{name}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     hash::blake3,
     params::{Bounds, ParamError, Params},
     slot::SlotGrid,
+    spec_field::{FieldFault, first_fault},
     validator::{ConsensusKey, Validator, ValidatorSet, ValidatorSetError},
 };
 use alloy_primitives::{Address, B256, U256};
@@ -37,9 +38,12 @@ pub struct GenesisValidator {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
-    /// Not JSON, or a field is missing, unknown or of the wrong form.
+    /// Not JSON, or a field occurs twice.
     #[error("the chain spec cannot be read: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
+    /// A field is missing, unknown or of the wrong form.
+    #[error("the chain spec's {0}")]
+    Field(#[from] FieldFault),
     /// A parameter is out of its range.
     #[error("the chain spec's parameter {0}")]
     Param(#[from] ParamError),
@@ -67,14 +71,12 @@ pub enum SpecError {
     /// The server is not one of the validators.
     #[error("the server {0} is not among the chain spec's validators")]
     ServerNotAValidator(Address),
-    /// A number that JSON readers cannot carry exactly.
-    #[error("{name} is {value}; numbers in a chain spec end at 2^53 - 1")]
-    NumberTooLarge {
-        /// The field.
-        name: &'static str,
-        /// Its value.
-        value: u64,
-    },
+    /// A number out of its range: from 1 for a chain id, else from 0, up to what JSON readers carry exactly.
+    #[error("the chain spec's {0}")]
+    Number(ParamError),
+    /// The allocations add up to more than an account could ever hold.
+    #[error("the chain spec's allocations add up to more than 2^256 - 1 wei")]
+    Allocations,
 }
 
 /// What a chain is: fixed at genesis, whose header carries the BLAKE3 hash of this in canonical form.
@@ -108,7 +110,11 @@ pub(crate) const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
 impl ChainSpec {
     /// Reads a chain spec and checks it.
     pub fn from_json(text: &[u8]) -> Result<Self, SpecError> {
-        let spec: Self = serde_json::from_slice(text)?;
+        let read = serde_json::from_slice(text);
+        let spec: Self = read.map_err(|error| match first_fault(text) {
+            Some(fault) => SpecError::Field(fault),
+            None => SpecError::Json(error),
+        })?;
         spec.check()?;
         Ok(spec)
     }
@@ -143,13 +149,16 @@ impl ChainSpec {
 
     /// Checks everything that can be wrong in a spec by itself.
     pub fn check(&self) -> Result<(), SpecError> {
-        for (name, value) in
-            [("chainId", self.chain_id), ("genesisTime", self.genesis_time), ("slotOrigin", self.slot_origin)]
-        {
-            if value > MAX_JSON_INTEGER {
-                return Err(SpecError::NumberTooLarge { name, value });
+        let numbers =
+            [("chainId", self.chain_id, 1), ("genesisTime", self.genesis_time, 0), ("slotOrigin", self.slot_origin, 0)];
+        for (name, value, least) in numbers {
+            let bounds = least..=MAX_JSON_INTEGER;
+            if !bounds.contains(&value) {
+                return Err(SpecError::Number(ParamError { name, value, bounds }));
             }
         }
+        let total = self.allocations.values().try_fold(U256::ZERO, |sum, amount| sum.checked_add(*amount));
+        total.ok_or(SpecError::Allocations)?;
         self.parameters.check(match self.rules {
             Rules::Poot => Bounds::Production,
             Rules::Dev => Bounds::Free,
@@ -174,6 +183,13 @@ impl ChainSpec {
     }
 }
 
+/// An amount as it is written in a spec: decimal digits, in the one way that each number has.
+pub(crate) fn parse_amount(text: &str) -> Option<U256> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = digits && (text == "0" || !text.starts_with('0'));
+    U256::from_str_radix(text, 10).ok().filter(|_| canonical)
+}
+
 /// Amounts as decimal strings: they pass 2^53, and people write them.
 mod decimal_amounts {
     use alloy_primitives::{Address, U256};
@@ -190,24 +206,20 @@ mod decimal_amounts {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeMap<Address, U256>, D::Error> {
         let texts = BTreeMap::<Address, String>::deserialize(input)?;
-        let amount = |(address, text): (Address, String)| {
-            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            let canonical = digits && (text == "0" || !text.starts_with('0'));
-            match U256::from_str_radix(&text, 10) {
-                Ok(amount) if canonical => Ok((address, amount)),
-                _ => Err(D::Error::custom(format!("allocation of {address}: `{text}` is no amount in wei"))),
-            }
+        let amount = |(address, text): (Address, String)| match super::parse_amount(&text) {
+            Some(amount) => Ok((address, amount)),
+            None => Err(D::Error::custom(format!("allocation of {address}: `{text}` is no amount in wei"))),
         };
         texts.into_iter().map(amount).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{params::Preset, validator::tests::validator};
 
-    fn spec() -> ChainSpec {
+    pub(crate) fn spec() -> ChainSpec {
         let member = validator(1).1;
         let server = GenesisValidator {
             node: member.address,

@@ -1,13 +1,10 @@
-use super::{
-    client::NodeArgs,
-    input::read_file,
-    wait::{unix_now, wait_until_final},
-};
+use super::{client::NodeArgs, wait::wait_until_final};
 use crate::{
     anchoring::{
         AnchorCall, ChunkFacts, ChunkFolder, ChunkMetadata, MAX_META_BYTES, MerkleTree, ReadChunk, Registration,
         SessionMeta, anchor_calls,
     },
+    cli::{input::read_file, time::unix_now},
     keys::{SecretKey, read_key_file},
 };
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};

@@ -1,4 +1,5 @@
-use super::{client::NodeArgs, time::utc};
+use super::client::NodeArgs;
+use crate::cli::time::utc;
 use lucid_rpc::{Client, SessionDocument, SessionQuery, limits::MAX_PAGE_SESSIONS};
 use lucid_storage::AnchoringStatus;
 

@@ -2,14 +2,12 @@
 
 mod anchor;
 mod client;
-mod input;
 mod list;
 mod output;
 mod proof;
 mod retry;
 mod run;
 mod status;
-mod time;
 mod verify;
 mod wait;
 

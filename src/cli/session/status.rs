@@ -1,4 +1,5 @@
-use super::{client::NodeArgs, time::utc, wait::unix_now};
+use super::client::NodeArgs;
+use crate::cli::time::{unix_now, utc};
 use alloy_primitives::{Address, B256};
 use anyhow::Context;
 use lucid_rpc::{AnchoringDocument, AnchoringTransactionDocument, ChainInfoDocument, Client, SessionDocument};

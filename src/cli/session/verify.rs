@@ -1,5 +1,7 @@
-use super::{super::run::with_causes, input::read_file, time::utc};
-use crate::anchoring::{self, Checked, digest_file, parse_proof};
+use crate::{
+    anchoring::{self, Checked, digest_file, parse_proof},
+    cli::{app::with_causes, input::read_file, time::utc},
+};
 use alloy_primitives::{Address, B256, keccak256};
 use anyhow::{Context, bail};
 use lucid_rpc::{AnchorVerdictDocument, VerifiedAnchorDocument};

@@ -1,10 +1,11 @@
 //! Waiting until an anchoring is final, and what to say meanwhile.
 
+use crate::cli::time::unix_now;
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use lucid_rpc::{AnchorAcceptedDocument, Client, SessionDocument};
 use lucid_storage::AnchoringStatus;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// How often the node is asked how far an anchoring has come.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -44,9 +45,4 @@ fn waiting_text(accepted: &AnchorAcceptedDocument) -> String {
             None => format!("Slot {} has ended: waiting for the next block", accepted.slot),
         },
     }
-}
-
-/// The wall clock in Unix seconds.
-pub(super) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,3 +1,10 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The wall clock in Unix seconds; 0 for a clock before 1970.
+pub(super) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// A Unix time (seconds) as people read it: `2026-11-21T14:36:42Z` (RFC 3339, UTC).
 pub(super) fn utc(time: u64) -> String {
     let (days, second) = (time / 86_400, time % 86_400);

@@ -1,0 +1,101 @@
+use super::{
+    config, demo, dev,
+    exit_codes::{self, exit_code},
+    init, key, run, session,
+};
+use clap::{Parser, Subcommand};
+use std::{io::IsTerminal, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+/// Threads that answer and wait; what blocks or computes has threads of its own.
+const WORKER_THREADS: usize = 2;
+
+/// Threads for what blocks: more than the interface lets run at once, so that block making never waits for it.
+const MAX_BLOCKING_THREADS: usize = 32;
+
+/// A Lucid host's own chain, document store and JSON-RPC in one program with one file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lucid-node",
+    version,
+    about,
+    after_help = exit_codes::HELP,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Run(run::Args),
+    Dev(dev::Args),
+    Demo(demo::Args),
+    #[command(subcommand)]
+    Key(key::Command),
+    #[command(subcommand)]
+    Config(config::Command),
+    #[command(subcommand)]
+    Session(session::Command),
+}
+
+/// Parses the command line, runs the subcommand, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    init_logs(&cli.command);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(cli.command)),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", with_causes(&error));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// An error with what lies behind it, each text once: many errors name their cause in their own text.
+pub(super) fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Run(args) => run::run(args).await,
+        Command::Dev(args) => dev::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Key(command) => key::run(command),
+        Command::Config(command) => config::run(&command),
+        Command::Session(command) => session::run(command).await,
+    }
+}
+
+/// Logs go to standard error. `RUST_LOG` says how much; a node says what happens, other commands only what goes wrong.
+fn init_logs(command: &Command) {
+    let default = if matches!(command, Command::Dev(_) | Command::Run(_)) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,138 @@
+use crate::{
+    config::{Config, ConfigError, ConfigFile, Flags, Source},
+    node::{DataDir, NodeError},
+};
+use anyhow::Context;
+use lucid_types::ChainSpec;
+use serde_json::json;
+use std::{fs, io, net::IpAddr, path::PathBuf};
+
+/// Look at the configuration of a node: flags beat the environment, which beats the file, which beats the default.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print every setting with its value and where that came from.
+    Show {
+        #[command(flatten)]
+        args: ConfigArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether a node would start with this configuration, as far as it can be told without starting it.
+    Check {
+        #[command(flatten)]
+        args: ConfigArgs,
+    },
+}
+
+/// What `run` and `config` take alike.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigArgs {
+    /// The folder that `init` made.
+    #[arg(long, value_name = "DIR")]
+    pub(super) datadir: PathBuf,
+    /// The configuration file, if it is not lucid.toml in the folder.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of the JSON-RPC server.
+    #[arg(long, value_name = "ADDR")]
+    http_addr: Option<IpAddr>,
+    /// Port of the JSON-RPC server; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    http_port: Option<u16>,
+    /// Listen off this machine; needs --http-addr and --http-token-file too.
+    #[arg(long)]
+    http_allow_remote: bool,
+    /// The file with the token that callers must send.
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<PathBuf>,
+    /// Refuse to start unless the chain has this parameter; may be given often.
+    #[arg(long = "chain-param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    chain_params: Vec<(String, String)>,
+}
+
+fn parse_parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, such as slotDurationSecs=120")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl ConfigArgs {
+    /// Puts the layers together.
+    pub(super) fn load(&self) -> anyhow::Result<Config> {
+        let flags = Flags {
+            http_addr: self.http_addr,
+            http_port: self.http_port,
+            http_allow_remote: self.http_allow_remote,
+            http_token_file: self.http_token_file.clone(),
+            chain_params: self.chain_params.clone(),
+        };
+        let file = match &self.config {
+            // Named, so it must be there.
+            Some(path) => Some(
+                ConfigFile::read(path)?
+                    .ok_or_else(|| ConfigError::Io { path: path.clone(), source: io::ErrorKind::NotFound.into() })?,
+            ),
+            None => ConfigFile::read(&self.datadir.join("lucid.toml"))?,
+        };
+        // What is no Unicode is no name or value of ours.
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Ok(Config::load(&flags, environment, file.as_ref())?)
+    }
+}
+
+pub(super) fn run(command: &Command) -> anyhow::Result<()> {
+    let (args, show) = match command {
+        Command::Show { args, json } => (args, Some(*json)),
+        Command::Check { args } => (args, None),
+    };
+    let config = args.load()?;
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    match show {
+        Some(true) => println!("{}", to_json(&config)),
+        Some(false) => print(&config),
+        None => check(&config, &args.datadir)?,
+    }
+    Ok(())
+}
+
+fn to_json(config: &Config) -> serde_json::Value {
+    let entry = |entry: crate::config::Entry| {
+        let (kind, name) = match &entry.source {
+            Source::Flag(name) => ("flag", Some(name.clone())),
+            Source::Environment(name) => ("environment", Some(name.clone())),
+            Source::File(path) => ("file", Some(path.display().to_string())),
+            Source::Default => ("default", None),
+        };
+        json!({"key": entry.key, "value": entry.value, "source": kind, "name": name})
+    };
+    config.entries().into_iter().map(entry).collect()
+}
+
+fn print(config: &Config) {
+    let entries = config.entries();
+    let width = |text: fn(&crate::config::Entry) -> usize| entries.iter().map(text).max().unwrap_or_default();
+    let (keys, values) = (width(|entry| entry.key.len()), width(|entry| entry.value.len()));
+    for entry in &entries {
+        println!("{:keys$}  {:values$}  {}", entry.key, entry.value, entry.source);
+    }
+}
+
+/// Holds the configuration against the chain in the folder, where there is one.
+fn check(config: &Config, datadir: &std::path::Path) -> anyhow::Result<()> {
+    let path = DataDir::at_existing(datadir)?.chain_spec();
+    match fs::read(&path) {
+        Ok(text) => {
+            let spec = ChainSpec::from_json(&text).with_context(|| path.display().to_string())?;
+            config.check_chain(&spec)?;
+            println!("The configuration is good, and says nothing that the chain {} is not", spec.chain_id);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            println!("The configuration is good; {} holds no chain to hold it against", datadir.display());
+        }
+        Err(source) => return Err(NodeError::Io { path, source }.into()),
+    }
+    Ok(())
+}

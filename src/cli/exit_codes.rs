@@ -1,0 +1,145 @@
+//! With what code the program ends. They are those of sysexits.h where one fits, so that a service manager and a script
+//! can tell "try again" from "somebody has to look".
+
+use crate::{chain::ChainError, config::ConfigError, keys::KeyError, node::NodeError};
+use lucid_rpc::StartError;
+use lucid_storage::StoreError;
+use lucid_types::SpecError;
+use std::io::ErrorKind;
+
+/// Something failed that has no code of its own.
+pub(super) const FAILED: u8 = 1;
+/// What was given cannot be right: a chain spec with a bad field, a damaged or foreign store, a folder of another chain.
+pub(super) const DATA: u8 = 65;
+/// A file or folder that was named is not there or cannot be read.
+pub(super) const NO_INPUT: u8 = 66;
+/// Somebody else has it at this moment: the port or the store is in use.
+pub(super) const UNAVAILABLE: u8 = 69;
+/// Something is where something new was to be made.
+pub(super) const CANNOT_CREATE: u8 = 73;
+/// The disk failed or is full.
+pub(super) const IO: u8 = 74;
+/// Rights are missing, or others have too many: a key file that others can read.
+pub(super) const NO_PERMISSION: u8 = 77;
+/// The configuration is wrong, or there is no chain to run.
+pub(super) const CONFIG: u8 = 78;
+
+/// What `--help` says of them.
+pub(super) const HELP: &str = "\
+Exit codes: 0 done; 1 failed; 2 wrong usage; 65 bad data (chain spec, store, key); 66 a file is missing or unreadable;
+69 port or store in use; 73 something is there already; 74 disk error; 77 wrong permissions; 78 wrong configuration, or
+no chain in the data folder.";
+
+/// The code of an error, by the first cause that has one.
+pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(of_cause).unwrap_or(FAILED)
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(error) = cause.downcast_ref::<NodeError>() {
+        return Some(of_node(error));
+    }
+    if let Some(error) = cause.downcast_ref::<KeyError>() {
+        return Some(of_key(error));
+    }
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return Some(of_store(error));
+    }
+    if let Some(ConfigError::Io { source, .. }) = cause.downcast_ref() {
+        return Some(of_io(source.kind()));
+    }
+    if cause.is::<ConfigError>() {
+        return Some(CONFIG);
+    }
+    if cause.is::<SpecError>() {
+        return Some(DATA);
+    }
+    cause.downcast_ref::<std::io::Error>().map(|error| of_io(error.kind()))
+}
+
+fn of_node(error: &NodeError) -> u8 {
+    match error {
+        NodeError::Io { source, .. } => of_io(source.kind()),
+        NodeError::Store(error) => of_store(error),
+        NodeError::Key(error) => of_key(error),
+        NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,
+        NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
+        NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
+        NodeError::HoldsAChain { .. } | NodeError::NotEmpty { .. } | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
+        NodeError::Chain(ChainError::Store(error)) => of_store(error),
+        NodeError::NotAFolder(_)
+        | NodeError::NotADevChain { .. }
+        | NodeError::OtherChain { .. }
+        | NodeError::OtherSpec { .. }
+        | NodeError::Chain(_)
+        | NodeError::State(_)
+        | NodeError::Spec(_)
+        | NodeError::Genesis => DATA,
+        _ => FAILED,
+    }
+}
+
+fn of_key(error: &KeyError) -> u8 {
+    match error {
+        KeyError::NotFound { .. } => NO_INPUT,
+        KeyError::AlreadyExists { .. } => CANNOT_CREATE,
+        KeyError::TooOpen { .. } => NO_PERMISSION,
+        KeyError::NotRegularFile { .. }
+        | KeyError::Content { .. }
+        | KeyError::SharedKey { .. }
+        | KeyError::SecretAsPath
+        | KeyError::HighestSigned { .. } => DATA,
+        KeyError::Io { source, .. } => of_io(source.kind()),
+        _ => FAILED,
+    }
+}
+
+fn of_store(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Missing(_) => NO_INPUT,
+        StoreError::AlreadyExists(_) => CANNOT_CREATE,
+        StoreError::Locked(_) => UNAVAILABLE,
+        StoreError::Io { source, .. } => of_io(source.kind()),
+        StoreError::Engine(_) => IO,
+        StoreError::NotAStore(_)
+        | StoreError::ForeignFile(_)
+        | StoreError::NewerFormat { .. }
+        | StoreError::Record { .. }
+        | StoreError::Key { .. }
+        | StoreError::DanglingEntry { .. }
+        | StoreError::Meta(_) => DATA,
+        _ => FAILED,
+    }
+}
+
+fn of_io(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::NotFound => NO_INPUT,
+        ErrorKind::PermissionDenied => NO_PERMISSION,
+        ErrorKind::AlreadyExists => CANNOT_CREATE,
+        _ => IO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_code_is_found_behind_what_was_said_about_the_error() {
+        let locked = NodeError::Store(StoreError::Locked(PathBuf::from("lucid.redb")));
+        let error = anyhow::Error::new(locked).context("cannot start").context("again");
+        assert_eq!(exit_code(&error), UNAVAILABLE);
+        let missing = std::io::Error::from(ErrorKind::NotFound);
+        assert_eq!(exit_code(&anyhow::Error::new(missing).context("cannot read x")), NO_INPUT);
+        assert_eq!(exit_code(&anyhow::anyhow!("else")), FAILED);
+    }
+
+    #[test]
+    fn the_help_names_every_code() {
+        for code in [FAILED, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, IO, NO_PERMISSION, CONFIG] {
+            assert!(HELP.contains(&format!("{code} ")), "{code}");
+        }
+    }
+}

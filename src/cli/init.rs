@@ -1,0 +1,107 @@
+use super::{input::read_file, time::unix_now};
+use crate::{
+    config::template,
+    node::{DataDir, Initialised, NewChain, init},
+};
+use anyhow::Context;
+use clap::ValueEnum;
+use lucid_types::ChainSpec;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Most bytes of a chain spec: 100 validators and 10,000 allocations take a fifth of it.
+const MAX_SPEC_BYTES: usize = 5 * 1024 * 1024;
+
+/// Make a chain, or join one: new keys, the chain spec, the store, a configuration file to begin from.
+///
+/// Nothing that is there is overwritten, and what a kill cut short is gone on with when it is run again.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder; it must be empty, or not there yet. Keys that lie in its folder `keys` are taken.
+    #[arg(long, value_name = "DIR")]
+    datadir: PathBuf,
+    /// The chain spec of a chain with other validators, or of your own making.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["preset", "solo"])]
+    chain: Option<PathBuf>,
+    /// The parameters to begin from; only a solo chain can be made of them without a chain spec.
+    #[arg(long, value_enum, requires = "solo")]
+    preset: Option<PresetName>,
+    /// A chain of this node alone, with an id of its own. This is what is made without other arguments.
+    #[arg(long)]
+    solo: bool,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The presets, by the names that people give them.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PresetName {
+    /// Slots of 120 s.
+    Lucid,
+    /// The same; a solo chain has an id of its own in any case.
+    LucidTestnet,
+    /// Chain id 31337, slots of 1 s, accounts whose keys everybody knows.
+    Dev,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let chain = match (&args.chain, args.preset) {
+        (Some(path), _) => NewChain::Spec(Box::new(read_spec(path)?)),
+        (None, Some(PresetName::Dev)) => NewChain::Dev,
+        (None, Some(PresetName::Lucid | PresetName::LucidTestnet) | None) => NewChain::Solo,
+    };
+    let datadir = DataDir::at(&args.datadir)?;
+    let made = init(&datadir, chain, &template(), unix_now())?;
+    if args.json {
+        println!("{}", to_json(&datadir, &made));
+    } else {
+        print(&datadir, &made);
+    }
+    Ok(())
+}
+
+fn read_spec(path: &std::path::Path) -> anyhow::Result<ChainSpec> {
+    ChainSpec::from_json(&read_file(path, MAX_SPEC_BYTES)?).with_context(|| path.display().to_string())
+}
+
+/// What to copy off the machine.
+fn to_copy(datadir: &DataDir) -> [PathBuf; 3] {
+    let keys = datadir.keys();
+    [keys.join(crate::keys::ACCOUNT_KEY_FILE), keys.join(crate::keys::CONSENSUS_KEY_FILE), datadir.chain_spec()]
+}
+
+fn to_json(datadir: &DataDir, made: &Initialised) -> serde_json::Value {
+    json!({
+        "datadir": datadir.path(),
+        "chain_id": made.spec.chain_id,
+        "genesis_hash": made.genesis_hash,
+        "chain_spec_hash": made.spec.hash(),
+        "account": made.keys.account().address(),
+        "validator": is_validator(made),
+        "copy_off_the_machine": to_copy(datadir),
+    })
+}
+
+fn is_validator(made: &Initialised) -> bool {
+    let account = made.keys.account().address();
+    made.spec.validators.iter().any(|validator| validator.node == account)
+}
+
+pub(super) fn print(datadir: &DataDir, made: &Initialised) {
+    let dir = datadir.path().display();
+    println!("Chain     id {}", made.spec.chain_id);
+    println!("Genesis   {}", made.genesis_hash);
+    println!("Account   {}", made.keys.account().address());
+    println!("Data      {dir}");
+    println!("\nCopy these off the machine, and keep the copy as you would keep money:");
+    for path in to_copy(datadir) {
+        println!("  {}", path.display());
+    }
+    println!("Do not copy {}:", datadir.keys().join(crate::keys::HIGHEST_SIGNED_FILE).display());
+    println!("an old copy of it would let the keys sign a block twice.");
+    if !is_validator(made) {
+        println!("\nThis node's account is not among the chain's validators, so it makes no blocks.");
+    }
+    println!("\nRun it:  lucid-node run --datadir {dir}");
+}

@@ -1,0 +1,229 @@
+use crate::{
+    keys::{
+        ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, KeyError, NodeKeys, SecretKey, create_key_file, create_key_folder,
+        read_key, read_key_file, write_token_file,
+    },
+    node::DataDir,
+};
+use alloy_primitives::hex;
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// Make, look at and move keys. A key lies in a file of mode 0600; no command prints one unless asked to by --stdout.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Make new keys: those of a node (account and consensus key), or one account key in a file.
+    New {
+        #[command(flatten)]
+        place: Place,
+        /// Print one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what everybody may know of keys: addresses and public keys.
+    Show {
+        #[command(flatten)]
+        place: Place,
+        /// Print one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a node's key as 64 hexadecimal digits, to a new file of mode 0600 or, if asked, to standard output.
+    Export {
+        /// The node's folder.
+        #[arg(long, value_name = "DIR")]
+        datadir: PathBuf,
+        /// The consensus key instead of the account key.
+        #[arg(long)]
+        consensus: bool,
+        /// The file to make.
+        #[arg(short, long, value_name = "FILE", required_unless_present = "stdout")]
+        output: Option<PathBuf>,
+        /// Print the secret on standard output.
+        #[arg(long, conflicts_with = "output")]
+        stdout: bool,
+    },
+    /// Take a key for a node that has none of its kind yet.
+    Import {
+        /// The node's folder.
+        #[arg(long, value_name = "DIR")]
+        datadir: PathBuf,
+        /// The consensus key instead of the account key.
+        #[arg(long)]
+        consensus: bool,
+        /// The file with the key (mode 0600); `-` or nothing reads standard input.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Write a new access token for a scope; the old one is no longer accepted once the node has read the new one.
+    RotateToken {
+        /// What the token allows.
+        #[arg(value_enum)]
+        scope: Scope,
+        /// The node's folder.
+        #[arg(long, value_name = "DIR")]
+        datadir: PathBuf,
+    },
+}
+
+/// Where keys are: in a node's folder, or one in a file.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Place {
+    /// The node's folder.
+    #[arg(long, value_name = "DIR")]
+    datadir: Option<PathBuf>,
+    /// A key file.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// What a token allows.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Scope {
+    /// Everything.
+    Admin,
+    /// Anchor sessions.
+    Anchor,
+    /// Read and write payouts.
+    Payout,
+    /// Read what is not public.
+    Read,
+}
+
+impl Scope {
+    const fn file_name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Anchor => "anchor",
+            Self::Payout => "payout",
+            Self::Read => "read",
+        }
+    }
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::New { place, json } => new(&place, json),
+        Command::Show { place, json } => show(&place, json),
+        Command::Export { datadir, consensus, output, stdout: _ } => export(&datadir, consensus, output.as_deref()),
+        Command::Import { datadir, consensus, file } => import(&datadir, consensus, file.as_deref()),
+        Command::RotateToken { scope, datadir } => rotate_token(&datadir, scope),
+    }
+}
+
+fn new(place: &Place, json: bool) -> anyhow::Result<()> {
+    if let Some(path) = &place.file {
+        // Before a key is drawn: the path may be a secret that was pasted into the wrong place.
+        if !matches!(read_key_file(path), Err(KeyError::NotFound { .. })) {
+            read_key_file(path)?;
+            return Err(KeyError::AlreadyExists { path: path.clone() }.into());
+        }
+        let key = SecretKey::generate()?;
+        create_key_file(path, &key)?;
+        print(&account_json(&key), json);
+        return Ok(());
+    }
+    let datadir = DataDir::at(place.datadir.as_deref().unwrap_or(Path::new(".")))?;
+    for name in [ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE] {
+        let path = datadir.keys().join(name);
+        if path.exists() {
+            return Err(KeyError::AlreadyExists { path }.into());
+        }
+    }
+    if datadir.store().exists() {
+        bail!("{} holds a chain; beside it keys are never made anew", datadir.path().display());
+    }
+    print(&node_json(&NodeKeys::load_or_create(&datadir.keys())?), json);
+    Ok(())
+}
+
+fn show(place: &Place, json: bool) -> anyhow::Result<()> {
+    let value = match &place.file {
+        Some(path) => account_json(&read_key_file(path)?),
+        None => {
+            let datadir = DataDir::at_existing(place.datadir.as_deref().unwrap_or(Path::new(".")))?;
+            node_json(&NodeKeys::load(&datadir.keys())?)
+        }
+    };
+    print(&value, json);
+    Ok(())
+}
+
+fn account_json(key: &SecretKey) -> Value {
+    json!({"account": key.address().to_string(), "publicKey": hex::encode_prefixed(key.public_key_compressed())})
+}
+
+/// With the names of a chain spec's validators, into which people copy it.
+fn node_json(keys: &NodeKeys) -> Value {
+    let node = keys.account().address().to_string();
+    let consensus_key = hex::encode_prefixed(keys.consensus().public_key_compressed());
+    json!({"node": node, "operator": node, "consensusKey": consensus_key})
+}
+
+fn print(value: &Value, json: bool) {
+    if json {
+        println!("{value}");
+        return;
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        println!("{name:13} {}", value.as_str().unwrap_or_default());
+    }
+}
+
+/// The file of a node's key.
+fn key_path(datadir: &DataDir, consensus: bool) -> PathBuf {
+    datadir.keys().join(if consensus { CONSENSUS_KEY_FILE } else { ACCOUNT_KEY_FILE })
+}
+
+fn export(datadir: &Path, consensus: bool, output: Option<&Path>) -> anyhow::Result<()> {
+    let key = read_key_file(&key_path(&DataDir::at_existing(datadir)?, consensus))?;
+    match output {
+        Some(path) => {
+            create_key_file(path, &key)?;
+            println!("{}", path.display());
+        }
+        None => {
+            let mut out = io::stdout().lock();
+            key.write_line(&mut out).and_then(|()| out.flush()).context("cannot write to standard output")?;
+        }
+    }
+    Ok(())
+}
+
+fn import(datadir: &Path, consensus: bool, file: Option<&Path>) -> anyhow::Result<()> {
+    let key = match file.filter(|path| *path != Path::new("-")) {
+        Some(path) => read_key_file(path)?,
+        None => read_key(&mut io::stdin().lock(), Path::new("standard input"))?,
+    };
+    let datadir = DataDir::at(datadir)?;
+    create_key_folder(&datadir.keys())?;
+    let other = key_path(&datadir, !consensus);
+    if other.exists() && read_key_file(&other)? == key {
+        return Err(KeyError::SharedKey { account: key.address() }.into());
+    }
+    let path = key_path(&datadir, consensus);
+    create_key_file(&path, &key)?;
+    println!("{}", path.display());
+    if consensus {
+        eprintln!(
+            "note: nobody knows here what this key has signed, so the node makes no blocks until it is run once with \
+             --accept-restored"
+        );
+    }
+    Ok(())
+}
+
+fn rotate_token(datadir: &Path, scope: Scope) -> anyhow::Result<()> {
+    let datadir = DataDir::at_existing(datadir)?;
+    create_key_folder(&datadir.tokens())?;
+    let path = datadir.tokens().join(scope.file_name());
+    write_token_file(&path)?;
+    println!("{}", path.display());
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Every setting, on one page.
+
+/// The environment's name of the node that client commands talk to, as the services had it that this program replaces.
+pub const CLIENT_RPC_VARIABLE: &str = "ON_SYSTEM_CHAIN_RPC";
+
+/// What names of the environment begin with.
+pub(super) const ENV_PREFIX: &str = "LUCID_";
+
+/// One thing that can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// Section and name in the file; the flag is `--section-name`.
+    pub(super) key: &'static str,
+    /// What holds where nothing is said; empty for nothing.
+    pub(super) default: &'static str,
+    /// What it means, and in which unit.
+    pub(super) about: &'static str,
+}
+
+pub(super) const HTTP_ADDR: Setting =
+    Setting { key: "http.addr", default: "127.0.0.1", about: "Address that the JSON-RPC server listens on." };
+pub(super) const HTTP_PORT: Setting =
+    Setting { key: "http.port", default: "8545", about: "Its port; 0 takes a free one." };
+pub(super) const HTTP_ALLOW_REMOTE: Setting = Setting {
+    key: "http.allow-remote",
+    default: "false",
+    about: "Whether an address off this machine may be listened on; needs http.token-file as well.",
+};
+pub(super) const HTTP_TOKEN_FILE: Setting = Setting {
+    key: "http.token-file",
+    default: "",
+    about: "File with the token that callers must send (mode 0600; `lucid-node key rotate-token` writes one).",
+};
+pub(super) const STORE_CACHE_MIB: Setting =
+    Setting { key: "store.cache-mib", default: "24", about: "Memory for pages of the store, in MiB (4 to 4096)." };
+pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
+    key: "clock.trust-local",
+    default: "false",
+    about: "Seal by an unsynchronised clock within 24 h of the last recorded time; for a solo chain without a network.",
+};
+
+/// All of them, in the order of the file.
+pub(super) const SETTINGS: [Setting; 6] =
+    [HTTP_ADDR, HTTP_PORT, HTTP_ALLOW_REMOTE, HTTP_TOKEN_FILE, STORE_CACHE_MIB, CLOCK_TRUST_LOCAL];
+
+/// The name that a key has in the environment: `http.allow-remote` is `LUCID_HTTP_ALLOW_REMOTE`.
+pub(super) fn env_name(key: &str) -> String {
+    let name: String = key.chars().map(|c| if c == '.' || c == '-' { '_' } else { c.to_ascii_uppercase() }).collect();
+    format!("{ENV_PREFIX}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_the_environment_belongs_to_one_key() {
+        let names: std::collections::BTreeSet<String> = SETTINGS.iter().map(|setting| env_name(setting.key)).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        assert!(names.contains("LUCID_HTTP_ALLOW_REMOTE"));
+    }
+}

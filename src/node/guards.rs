@@ -1,0 +1,282 @@
+//! What must hold before this node seals a block: its clock, what its key has signed, the room on its disk.
+//!
+//! A node that may not seal serves on. Why it does not seal is known to its status, and logged when it changes and once
+//! an hour.
+
+use super::{clock, datadir::DataDir, error::NodeError, state::Node};
+use crate::{
+    consensus::{ClockPolicy, ClockReading, ClockStop, judge_clock},
+    keys::{HighestSigned, HighestSignedFile, KeyError},
+};
+use lucid_types::Rules;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tracing::{info, warn};
+
+/// Free bytes on the disk below which nothing is written: a full block takes a quarter of it, and what else lives on the
+/// disk needs room to be cleaned up.
+pub(super) const MIN_FREE_BYTES: u64 = 64 << 20;
+
+/// How often a condition that lasts is logged again.
+const LOG_AGAIN: Duration = Duration::from_secs(3_600);
+
+/// Why a node does not seal blocks. It serves all the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealingStop {
+    /// The clock is not good enough.
+    #[error("{0}; --accept-clock overrides this for one run")]
+    Clock(#[from] ClockStop),
+    /// The keys have signed a block that the store does not have.
+    #[error(
+        "the keys have signed height {signed}, and the store ends at {head}: it has lost blocks, and signing them \
+         again could give two blocks for one height; see `run --accept-restored`"
+    )]
+    Ahead {
+        /// Highest height that was signed.
+        signed: u64,
+        /// Height of the store's head.
+        head: u64,
+    },
+    /// Nobody knows what the keys have signed.
+    #[error(
+        "{} is missing, so nobody knows what the keys have signed: it is not restored from backups; see \
+         `run --accept-restored`", .0.display()
+    )]
+    NothingKnown(PathBuf),
+    /// The file that knows cannot be read.
+    #[error("{0}; see `run --accept-restored`")]
+    Unreadable(String),
+    /// The disk is nearly full.
+    #[error("{} has {free_mib} MiB left, and nothing is written below {needed_mib}: make room", .path.display())]
+    DiskFull {
+        /// Folder on the disk.
+        path: PathBuf,
+        /// What is left, in MiB.
+        free_mib: u64,
+        /// What must be left, in MiB.
+        needed_mib: u64,
+    },
+}
+
+/// What the key may sign, and where it is written down.
+#[derive(Debug)]
+pub(super) enum Signing {
+    /// Everything; nothing is written down. The chain goes with the process.
+    Unrecorded,
+    /// What is above the file.
+    Recorded(HighestSignedFile),
+    /// Nothing.
+    Stopped(SealingStop),
+}
+
+impl Signing {
+    /// Holds the file beside the keys against the store's head.
+    ///
+    /// `accept_restored` goes on from the head whatever the file says, and makes the file say so.
+    pub(super) fn open(keys: &Path, head: u64, accept_restored: bool) -> Result<Self, NodeError> {
+        let file = HighestSignedFile::in_folder(keys);
+        let stop = match file.read() {
+            Ok(Some(signed)) if signed.height > head => SealingStop::Ahead { signed: signed.height, head },
+            Ok(Some(_)) => return Ok(Self::Recorded(file)),
+            Ok(None) => SealingStop::NothingKnown(file.path()),
+            Err(error @ KeyError::HighestSigned { .. }) => SealingStop::Unreadable(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        if !accept_restored {
+            return Ok(Self::Stopped(stop));
+        }
+        warn!(head, %stop, "--accept-restored: going on from the store's head");
+        file.write(HighestSigned::precommit(head, 0))?;
+        Ok(Self::Recorded(file))
+    }
+}
+
+/// The guards of one node.
+#[derive(Debug)]
+pub(super) struct Guards {
+    /// `None` on a development chain, whose time is nobody's business.
+    pub(super) clock: Option<ClockPolicy>,
+    pub(super) signing: Signing,
+    /// The last time that was recorded without doubt, in Unix seconds.
+    pub(super) recorded: u64,
+    folder: PathBuf,
+    min_free_bytes: u64,
+    condition: Mutex<Condition>,
+}
+
+#[derive(Debug, Default)]
+struct Condition {
+    stop: Option<SealingStop>,
+    logged: Option<Instant>,
+    gap_logged: bool,
+}
+
+impl Guards {
+    pub(super) fn new(datadir: &DataDir, clock: Option<ClockPolicy>, signing: Signing, recorded: u64) -> Self {
+        let folder = datadir.path().to_owned();
+        Self { clock, signing, recorded, folder, min_free_bytes: MIN_FREE_BYTES, condition: Mutex::default() }
+    }
+
+    /// Nothing is written while more than this is not free.
+    #[cfg(test)]
+    pub(super) fn with_min_free_bytes(mut self, min_free_bytes: u64) -> Self {
+        self.min_free_bytes = min_free_bytes;
+        self
+    }
+
+    /// Whether the disk has too little room left to write.
+    pub(super) fn disk_full(&self) -> Option<SealingStop> {
+        // A disk that does not say how full it is will say so when it is written to.
+        let disk = rustix::fs::statvfs(&self.folder).ok()?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        (free < self.min_free_bytes).then(|| SealingStop::DiskFull {
+            path: self.folder.clone(),
+            free_mib: free >> 20,
+            needed_mib: self.min_free_bytes >> 20,
+        })
+    }
+
+    fn condition(&self) -> MutexGuard<'_, Condition> {
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The disk as an error of writing.
+    pub(super) fn check_disk(&self) -> Result<(), lucid_storage::StoreError> {
+        match self.disk_full() {
+            None => Ok(()),
+            Some(stop) => Err(lucid_storage::StoreError::Io {
+                path: self.folder.clone(),
+                source: io::Error::new(io::ErrorKind::StorageFull, stop.to_string()),
+            }),
+        }
+    }
+}
+
+impl Node {
+    /// Why this node would not seal a block now; `None` where it would.
+    pub fn sealing_stop(&self) -> Option<SealingStop> {
+        let guards = &self.guards;
+        if let Signing::Stopped(stop) = &guards.signing {
+            return Some(stop.clone());
+        }
+        guards.disk_full().or_else(|| self.judge_clock().err().map(SealingStop::Clock))
+    }
+
+    /// Judges the clock as it is now; gives a remarkable time since the last record, in seconds.
+    pub(super) fn judge_clock(&self) -> Result<Option<u64>, ClockStop> {
+        let Some(policy) = self.guards.clock.filter(|_| self.spec.rules != Rules::Dev) else { return Ok(None) };
+        let head_time = self.head().header.timestamp;
+        let reading = ClockReading {
+            now: clock::unix_now(),
+            // A kernel that may not be asked does not vouch for anything.
+            synchronised: lucid_kernel::clock_synchronised().unwrap_or(false),
+            head_time,
+            recorded: self.guards.recorded.max(head_time),
+        };
+        judge_clock(&reading, self.spec.slots(), policy)
+    }
+
+    /// Whether the time of now is worth recording: it is judged at all, and without doubt.
+    pub(super) fn records_time(&self) -> bool {
+        self.guards.clock.is_some() && self.spec.rules != Rules::Dev && self.judge_clock().is_ok()
+    }
+
+    /// Looks at the guards, and logs what changed or has lasted for an hour. Says whether the node seals.
+    pub(super) fn note_condition(&self) -> bool {
+        let stop = self.sealing_stop();
+        let mut condition = self.guards.condition();
+        if stop.is_none()
+            && !condition.gap_logged
+            && let Ok(Some(gap)) = self.judge_clock()
+        {
+            condition.gap_logged = true;
+            warn!(days = gap / 86_400, "this node has recorded nothing for long; is the clock right?");
+        }
+        let kind = |stop: &Option<SealingStop>| stop.as_ref().map(std::mem::discriminant);
+        let changed = kind(&stop) != kind(&condition.stop);
+        let again = condition.logged.is_some_and(|logged| logged.elapsed() >= LOG_AGAIN);
+        match &stop {
+            Some(stop) if changed || again => {
+                warn!(reason = %stop, "not sealing blocks");
+                condition.logged = Some(Instant::now());
+            }
+            None if changed => {
+                info!("sealing blocks");
+                condition.logged = None;
+            }
+            _ => {}
+        }
+        let seals = stop.is_none();
+        condition.stop = stop;
+        seals
+    }
+
+    /// Writes down that a height was signed, once its block is on disk.
+    pub(super) fn record_signed(&self, height: u64) -> Result<(), KeyError> {
+        match &self.guards.signing {
+            Signing::Recorded(file) => file.write(HighestSigned::precommit(height, 0)),
+            Signing::Unrecorded | Signing::Stopped(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn keys(signed: Option<HighestSigned>) -> DataDir {
+        let folder = DataDir::temporary().unwrap();
+        if let Some(signed) = signed {
+            HighestSignedFile::in_folder(folder.path()).write(signed).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_store_that_lost_blocks_is_not_signed_on_until_somebody_accepts_it() {
+        let folder = keys(Some(HighestSigned::precommit(9, 0)));
+        let open = |head, accept| Signing::open(folder.path(), head, accept).unwrap();
+        let stopped = open(8, false);
+        assert!(matches!(stopped, Signing::Stopped(SealingStop::Ahead { signed: 9, head: 8 })), "{stopped:?}");
+        // A crash after the batch and before the file: the store knows more, and that is no harm.
+        assert!(matches!(open(9, false), Signing::Recorded(_)));
+        assert!(matches!(open(10, false), Signing::Recorded(_)));
+        assert!(matches!(open(8, true), Signing::Recorded(_)));
+        assert!(matches!(open(8, false), Signing::Recorded(_)), "accepted once, and that is enough");
+    }
+
+    #[test]
+    fn a_missing_or_damaged_file_stops_signing_too() {
+        let missing = keys(None);
+        let stopped = Signing::open(missing.path(), 0, false).unwrap();
+        assert!(matches!(stopped, Signing::Stopped(SealingStop::NothingKnown(_))), "{stopped:?}");
+        assert!(HighestSignedFile::in_folder(missing.path()).read().unwrap().is_none(), "nothing is made up");
+        let damaged = keys(Some(HighestSigned::NOTHING));
+        fs::write(HighestSignedFile::in_folder(damaged.path()).path(), "x").unwrap();
+        assert!(matches!(
+            Signing::open(damaged.path(), 0, false).unwrap(),
+            Signing::Stopped(SealingStop::Unreadable(_))
+        ));
+        for folder in [missing, damaged] {
+            assert!(matches!(Signing::open(folder.path(), 4, true).unwrap(), Signing::Recorded(_)));
+            let file = HighestSignedFile::in_folder(folder.path());
+            assert_eq!(file.read().unwrap(), Some(HighestSigned::precommit(4, 0)));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_said_to_be_full() {
+        let folder = keys(None);
+        let guards = || Guards::new(&folder, None, Signing::Unrecorded, 0);
+        assert_eq!(guards().with_min_free_bytes(0).disk_full(), None);
+        let full = guards().with_min_free_bytes(u64::MAX);
+        assert!(matches!(full.disk_full(), Some(SealingStop::DiskFull { .. })));
+        assert!(full.check_disk().unwrap_err().to_string().contains("make room"));
+    }
+}

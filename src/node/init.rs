@@ -1,0 +1,220 @@
+//! Making a data folder: keys, the file of what they signed, the chain spec, the store with its genesis.
+//!
+//! Every part appears whole or not at all, and the store comes last: where a kill cut it short, running it again goes
+//! on with the keys and the chain spec that are there.
+
+use super::{
+    datadir::{DataDir, write_whole},
+    dev::dev_chain_spec,
+    error::NodeError,
+    solo::{SoloSpecError, solo_chain_spec},
+    state::create_store,
+};
+use crate::{
+    chain,
+    keys::{HighestSigned, HighestSignedFile, NodeKeys},
+};
+use alloy_primitives::B256;
+use lucid_storage::{BlockchainState, Current, Options, Reader, Store};
+use lucid_types::{ChainSpec, Rules};
+use std::{fs, path::Path};
+
+/// Which chain a data folder is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewChain {
+    /// A chain of this node alone, with the parameters of `lucid`.
+    Solo,
+    /// A development chain in a folder of its own.
+    Dev,
+    /// The chain that a spec describes.
+    Spec(Box<ChainSpec>),
+}
+
+/// A data folder that was made.
+#[derive(Debug)]
+pub struct Initialised {
+    /// The chain.
+    pub spec: ChainSpec,
+    /// Hash of its first block.
+    pub genesis_hash: B256,
+    /// The node's keys, new or found.
+    pub keys: NodeKeys,
+}
+
+/// Makes the chain in `datadir`, which holds none yet, and whatever of its keys is missing.
+///
+/// `config_text` becomes the configuration file where there is none; `now` is in Unix seconds.
+pub fn init(datadir: &DataDir, chain: NewChain, config_text: &str, now: u64) -> Result<Initialised, NodeError> {
+    refuse_used(datadir)?;
+    let keys = NodeKeys::load_or_create(&datadir.keys())?;
+    refuse_signed(datadir)?;
+    let spec = spec_of(datadir, chain, &keys, now)?;
+    write_new(&datadir.chain_spec(), &spec.to_canonical_json())?;
+    write_new(&datadir.config(), config_text.as_bytes())?;
+    let genesis_hash = if datadir.store().exists() {
+        // Cut short between the file and its first block.
+        let store = Store::open(datadir.store(), &Options::default())?;
+        store.meta().genesis_hash
+    } else {
+        chain::genesis_header(&spec)?.hash()
+    };
+    create_store(datadir, &spec, &Options::default())?;
+    Ok(Initialised { spec, genesis_hash, keys })
+}
+
+/// Refuses a folder with a chain in it, or with things that are none of a node's.
+fn refuse_used(datadir: &DataDir) -> Result<(), NodeError> {
+    let path = datadir.path();
+    let io = |source| NodeError::Io { path: path.to_owned(), source };
+    if datadir.store().exists() {
+        let store = Store::open(datadir.store(), &Options::default())?;
+        if store.snapshot()?.contains::<BlockchainState>(&Current)? {
+            let spec = ChainSpec::from_json(&store.meta().chain_spec)?;
+            let genesis_hash = store.meta().genesis_hash;
+            return Err(NodeError::HoldsAChain { path: path.to_owned(), chain_id: spec.chain_id, genesis_hash });
+        }
+    }
+    for entry in fs::read_dir(path).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        if !DataDir::is_ours(&name) {
+            return Err(NodeError::NotEmpty { path: path.to_owned(), found: name.to_string_lossy().into_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Keys that have signed belong to a chain that is not here: a disk that is not mounted, or a store to be restored.
+fn refuse_signed(datadir: &DataDir) -> Result<(), NodeError> {
+    match HighestSignedFile::in_folder(&datadir.keys()).read()? {
+        Some(signed) if signed > HighestSigned::NOTHING => {
+            Err(NodeError::KeysHaveSigned { path: datadir.keys(), height: signed.height })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The spec that is asked for, or the one that an earlier run has left.
+fn spec_of(datadir: &DataDir, chain: NewChain, keys: &NodeKeys, now: u64) -> Result<ChainSpec, NodeError> {
+    let path = datadir.chain_spec();
+    let left = match fs::read(&path) {
+        Ok(text) => Some(ChainSpec::from_json(&text)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(source) => return Err(NodeError::Io { path, source }),
+    };
+    let dev = chain == NewChain::Dev;
+    match (chain, left) {
+        (NewChain::Spec(spec), None) => Ok(*spec),
+        (NewChain::Spec(spec), Some(left)) if *spec == left => Ok(left),
+        (NewChain::Solo, None) => Ok(solo_chain_spec(keys, now)?),
+        (NewChain::Dev, None) => Ok(dev_chain_spec(keys, now).map_err(SoloSpecError::from)?),
+        (NewChain::Solo | NewChain::Dev, Some(left))
+            if left.server == keys.account().address()
+                && left.validators.len() == 1
+                && dev == (left.rules == Rules::Dev) =>
+        {
+            Ok(left)
+        }
+        (_, Some(left)) => Err(NodeError::OtherSpec { path, chain_id: left.chain_id }),
+    }
+}
+
+/// Writes a file that is not there yet; one that is there stays as it is.
+fn write_new(path: &Path, content: &[u8]) -> Result<(), NodeError> {
+    if path.exists() { Ok(()) } else { write_whole(path, content) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn folder() -> DataDir {
+        DataDir::temporary().unwrap()
+    }
+
+    #[test]
+    fn a_new_folder_has_keys_spec_config_and_a_private_store() {
+        let folder = folder();
+        let made = init(&folder, NewChain::Solo, "# config\n", NOW).unwrap();
+        assert_eq!(made.keys.account().address(), made.spec.server);
+        let spec = ChainSpec::from_json(&fs::read(folder.chain_spec()).unwrap()).unwrap();
+        assert_eq!(spec, made.spec);
+        assert_eq!(fs::read_to_string(folder.config()).unwrap(), "# config\n");
+        assert_eq!(fs::metadata(folder.store()).unwrap().permissions().mode() & 0o777, 0o600);
+        let store = Store::open(folder.store(), &Options::default()).unwrap();
+        assert_eq!(chain::read_head(&store.snapshot().unwrap()).unwrap().hash(), made.genesis_hash);
+        assert_eq!(
+            HighestSignedFile::in_folder(&folder.keys()).read().unwrap(),
+            Some(HighestSigned::NOTHING),
+            "the keys are new"
+        );
+    }
+
+    #[test]
+    fn a_folder_with_a_chain_or_with_strange_things_is_left_alone() {
+        let folder = folder();
+        let made = init(&folder, NewChain::Solo, "", NOW).unwrap();
+        let again = init(&folder, NewChain::Solo, "", NOW).unwrap_err();
+        assert!(matches!(again, NodeError::HoldsAChain { genesis_hash, .. } if genesis_hash == made.genesis_hash));
+        let strange = self::folder();
+        fs::write(strange.path().join("letters.txt"), "dear").unwrap();
+        let refused = init(&strange, NewChain::Solo, "", NOW).unwrap_err();
+        assert!(matches!(&refused, NodeError::NotEmpty { found, .. } if found == "letters.txt"), "{refused}");
+        assert!(!strange.keys().exists(), "nothing was made");
+    }
+
+    /// What a kill leaves at each moment, and then the same command again.
+    #[test]
+    fn a_run_that_was_cut_short_is_gone_on_with() {
+        let whole = folder();
+        let made = init(&whole, NewChain::Solo, "", NOW).unwrap();
+        for last in ["keys", "chain.json", "lucid.toml"] {
+            let cut = folder();
+            NodeKeys::load_or_create(&cut.keys()).unwrap();
+            for name in ["account.key", "consensus.key"] {
+                fs::copy(whole.keys().join(name), cut.keys().join(name)).unwrap();
+            }
+            for name in ["chain.json", "lucid.toml"].into_iter().filter(|_| last != "keys") {
+                fs::copy(whole.path().join(name), cut.path().join(name)).unwrap();
+                if name == last {
+                    break;
+                }
+            }
+            fs::write(cut.path().join("lucid.redb.new"), "unfinished").unwrap();
+            let later = if last == "keys" { NOW } else { NOW + 10_000 };
+            assert_eq!(init(&cut, NewChain::Solo, "", later).unwrap().genesis_hash, made.genesis_hash, "{last}");
+        }
+    }
+
+    /// The disk with the store is not mounted: a new chain with these keys is not what anybody wants.
+    #[test]
+    fn keys_that_have_signed_begin_no_new_chain() {
+        let folder = folder();
+        NodeKeys::load_or_create(&folder.keys()).unwrap();
+        HighestSignedFile::in_folder(&folder.keys()).write(HighestSigned::precommit(12, 0)).unwrap();
+        let refused = init(&folder, NewChain::Solo, "", NOW).unwrap_err();
+        assert!(matches!(refused, NodeError::KeysHaveSigned { height: 12, .. }), "{refused}");
+        assert!(!folder.store().exists());
+    }
+
+    #[test]
+    fn a_spec_that_was_left_is_not_mixed_with_another() {
+        let folder = folder();
+        let keys = NodeKeys::load_or_create(&folder.keys()).unwrap();
+        let left = solo_chain_spec(&keys, NOW).unwrap();
+        fs::write(folder.chain_spec(), left.to_canonical_json()).unwrap();
+        let other = ChainSpec { chain_id: 7, ..left.clone() };
+        let refused = init(&folder, NewChain::Spec(Box::new(other)), "", NOW).unwrap_err();
+        assert!(matches!(refused, NodeError::OtherSpec { .. }), "{refused}");
+        assert!(matches!(init(&folder, NewChain::Dev, "", NOW), Err(NodeError::OtherSpec { .. })));
+        assert_eq!(init(&folder, NewChain::Spec(Box::new(left.clone())), "", NOW).unwrap().spec, left);
+    }
+
+    #[test]
+    fn a_dev_chain_can_be_made_in_a_folder() {
+        let made = init(&folder(), NewChain::Dev, "", NOW).unwrap();
+        assert_eq!((made.spec.rules, made.spec.chain_id), (Rules::Dev, 31_337));
+    }
+}
