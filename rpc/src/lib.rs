@@ -4,22 +4,29 @@
 //! `interface`, how it is answered in `answers`, what goes over the wire in `wire`; `error` is the one table of
 //! codes and texts, and [`limits`] has every bound. No other crate names the JSON-RPC library.
 
+mod access;
 mod answers;
 mod api;
 mod backend;
 #[cfg(feature = "client")]
 mod client;
 mod error;
+mod gate;
+mod guard;
+mod ids;
 mod interface;
 pub mod limits;
+mod links;
 mod revert;
 mod server;
+mod socket;
 mod view;
 mod wire;
 
+pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownNamespace, UnknownScope};
 pub use api::{
     AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError,
+    MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError, SubmitError,
     SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 #[cfg(feature = "client")]
@@ -27,5 +34,5 @@ pub use client::{Client, ClientError, RpcFault};
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, HeadDocument,
-    MerkleDocument, SessionDocument, SessionPage, SessionQuery, VerifiedAnchorDocument,
+    MerkleDocument, PoolStatusDocument, SessionDocument, SessionPage, SessionQuery, VerifiedAnchorDocument,
 };

@@ -9,3 +9,4 @@ mod foreign;
 mod limits;
 mod lucid;
 mod support;
+mod websocket;

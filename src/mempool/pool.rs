@@ -243,6 +243,12 @@ impl Mempool {
         self.senders.get(address).map(Sender::next_nonce)
     }
 
+    /// How many transactions a block could take one after another, and how many stand behind a missing nonce.
+    pub fn status(&self) -> (u64, u64) {
+        let ready: u64 = self.senders.values().map(|sender| sender.next_nonce() - sender.next).sum();
+        (ready, self.by_hash.len() as u64 - ready)
+    }
+
     /// Number of transactions that wait.
     pub fn len(&self) -> usize {
         self.by_hash.len()

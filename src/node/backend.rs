@@ -14,8 +14,8 @@ use alloy_consensus::{Header, Sealed};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use lucid_rpc::{
     self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, PendingTransaction, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor,
-    VerifyError, VerifyRequest,
+    MerkleError, NodeApi, PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress,
+    VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::Snapshot;
 use lucid_types::{AnchorProof, Rules};
@@ -148,6 +148,11 @@ impl NodeApi for Backend {
         let pool = self.node.pool();
         let transaction = pool.get(&hash)?;
         Some(PendingTransaction { transaction: transaction.inner().clone(), sender: transaction.signer() })
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        let (pending, queued) = self.node.pool().status();
+        PoolStatus { pending, queued }
     }
 
     fn pending_nonce(&self, address: Address) -> Result<u64, rpc::StateError> {

@@ -11,7 +11,7 @@ use super::{
     state::Node,
 };
 use crate::keys::NodeKeys;
-use lucid_rpc::RpcServer;
+use lucid_rpc::{Access, RpcServer};
 use lucid_storage::Options;
 use lucid_types::Rules;
 use std::{net::SocketAddr, sync::Arc};
@@ -48,7 +48,7 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
     let folder = datadir.clone();
     let node = tokio::task::spawn_blocking(move || open_dev(&folder)).await;
     let node = Arc::new(node.map_err(|error| NodeError::Task(error.to_string()))??);
-    let server = RpcServer::start(http_addr, Arc::new(Backend::new(Arc::clone(&node)))).await?;
+    let server = RpcServer::start(http_addr, Access::default(), Arc::new(Backend::new(Arc::clone(&node)))).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));

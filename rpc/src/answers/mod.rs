@@ -3,12 +3,13 @@
 mod eth;
 mod lucid;
 mod net;
+mod txpool;
 mod web3;
 
 use crate::{
     api::NodeApi,
     backend::Backend,
-    interface::{EthServer, LucidServer, NetServer, Web3Server},
+    interface::{EthServer, LucidServer, NetServer, TxpoolServer, Web3Server},
 };
 use jsonrpsee::{Methods, core::RegisterMethodError};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(crate) fn methods<A: NodeApi>(api: Arc<A>) -> Result<Methods, RegisterMethod
     let mut methods = Methods::new();
     methods.merge(EthServer::into_rpc(backend.clone()))?;
     methods.merge(NetServer::into_rpc(backend.clone()))?;
+    methods.merge(TxpoolServer::into_rpc(backend.clone()))?;
     methods.merge(Web3Server::into_rpc(backend.clone()))?;
     methods.merge(LucidServer::into_rpc(backend))?;
     Ok(methods)

@@ -46,6 +46,15 @@ pub struct PendingTransaction {
     pub sender: Address,
 }
 
+/// How many transactions wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolStatus {
+    /// Those that a block could take.
+    pub pending: u64,
+    /// Those behind a missing nonce.
+    pub queued: u64,
+}
+
 /// A call to execute without a trace on the chain.
 #[derive(Debug, Clone)]
 pub struct CallRequest {

@@ -1,7 +1,7 @@
 use super::{
     AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError, SyncProgress,
-    VerifiedAnchor, VerifyError, VerifyRequest,
+    MerkleError, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError, SubmitError,
+    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::Snapshot;
@@ -53,6 +53,9 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// A transaction that waits in the pool. One that leaves it for a block is in a snapshot before it leaves.
     fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction>;
+
+    /// How many transactions wait in the pool.
+    fn pool_status(&self) -> PoolStatus;
 
     /// The nonce that an account's next transaction has after all that wait in the pool.
     fn pending_nonce(&self, address: Address) -> Result<u64, StateError>;

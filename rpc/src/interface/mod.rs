@@ -2,12 +2,16 @@
 
 mod eth;
 mod lucid;
+mod methods;
 mod net;
 mod param;
+mod txpool;
 mod web3;
 
 pub(crate) use eth::EthServer;
 pub(crate) use lucid::LucidServer;
+pub(crate) use methods::{Need, SUBSCRIPTION_METHODS, need_of};
 pub(crate) use net::NetServer;
 pub(crate) use param::Param;
+pub(crate) use txpool::TxpoolServer;
 pub(crate) use web3::Web3Server;

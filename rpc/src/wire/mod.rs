@@ -4,6 +4,7 @@
 mod anchoring;
 mod block;
 mod chain_info;
+mod pool;
 mod receipt;
 mod session;
 mod transaction;
@@ -13,6 +14,7 @@ pub use anchoring::{
 };
 pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};
+pub use pool::PoolStatusDocument;
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
 pub(crate) use transaction::{decode_transaction, pending, transaction};

@@ -2,11 +2,13 @@
 
 mod chain;
 mod node;
+mod socket;
 
 pub(crate) use chain::{CONTRACT, TestChain, one_of_each_type, sender, session_id, waiting_transaction};
 pub(crate) use node::{LIAR, REVERTING, StandIn};
+pub(crate) use socket::WebSocket;
 
-use lucid_rpc::{Client, RpcServer};
+use lucid_rpc::{Access, Client, RpcServer};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
@@ -22,8 +24,12 @@ pub(crate) struct Served {
 }
 
 pub(crate) async fn serve(chain: TestChain) -> Served {
+    serve_with(chain, Access::default()).await
+}
+
+pub(crate) async fn serve_with(chain: TestChain, access: Access) -> Served {
     let node = Arc::new(StandIn::new(chain));
-    let server = RpcServer::start(([127, 0, 0, 1], 0).into(), node.clone()).await.unwrap();
+    let server = RpcServer::start(([127, 0, 0, 1], 0).into(), access, node.clone()).await.unwrap();
     let client = Client::new(&format!("http://{}", server.local_addr())).unwrap();
     Served { node, server, client }
 }

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, address, hex, keccak256};
 use k256::ecdsa::SigningKey;
 use lucid_rpc::{
     AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError,
+    MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError, SubmitError,
     SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{AnchoringStatus, Direction, Reader, Receipts, Snapshot, StoreError};
@@ -156,6 +156,10 @@ impl NodeApi for StandIn {
         let pool = self.pool.lock().unwrap();
         let raw = pool.iter().find(|raw| keccak256(raw) == hash)?;
         Some(PendingTransaction { transaction: TxEnvelope::decode_2718(&mut &raw[..]).unwrap(), sender: sender() })
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        PoolStatus { pending: self.pool.lock().unwrap().len() as u64, queued: 17 }
     }
 
     fn pending_nonce(&self, _: Address) -> Result<u64, StateError> {
