@@ -50,6 +50,12 @@ pub(crate) enum RpcError {
     /// A subscription among other calls: its first news could come before its id.
     #[error("subscriptions are not taken in a batch")]
     SubscriptionInBatch,
+    /// A kind of news that there is none of.
+    #[error("no \"{0}\" subscription in eth namespace")]
+    UnknownSubscription(String),
+    /// A filter that was never made, or not asked for too long.
+    #[error("filter not found")]
+    FilterNotFound,
     /// A token is missing, unknown, or for something else.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -87,13 +93,18 @@ enum Row {
     Internal,
 }
 
-/// Most characters of a method's name that an answer repeats. No method of any node has a longer one.
-const MAX_METHOD_NAME_CHARS: usize = 64;
+/// Most characters of a name that an answer repeats. No method of any node has a longer one.
+const MAX_NAME_CHARS: usize = 64;
 
 impl RpcError {
     /// The error for a method that is not there.
     pub(crate) fn unknown_method(name: &str) -> Self {
-        Self::UnknownMethod(name.chars().take(MAX_METHOD_NAME_CHARS).collect())
+        Self::UnknownMethod(name.chars().take(MAX_NAME_CHARS).collect())
+    }
+
+    /// The error for a kind of subscription that is not there.
+    pub(crate) fn unknown_subscription(name: &str) -> Self {
+        Self::UnknownSubscription(name.chars().take(MAX_NAME_CHARS).collect())
     }
 
     fn row(&self) -> Row {
@@ -102,7 +113,10 @@ impl RpcError {
             Self::InvalidRequest(_) => Row::Lucid(INVALID_PARAMS_CODE, 1001),
             Self::UnknownBlock(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::LimitExceeded(_) => Row::Eth(LIMIT_EXCEEDED_CODE),
-            Self::UnknownMethod(_) | Self::NotificationsUnsupported => Row::Eth(METHOD_NOT_FOUND_CODE),
+            Self::UnknownMethod(_) | Self::NotificationsUnsupported | Self::UnknownSubscription(_) => {
+                Row::Eth(METHOD_NOT_FOUND_CODE)
+            }
+            Self::FilterNotFound => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::SubscriptionInBatch => Row::Eth(INVALID_REQUEST_CODE),
             Self::Denied(Denied::TokenMissing(_) | Denied::TokenUnknown) => {
                 Row::Lucid(CALL_EXECUTION_FAILED_CODE, 2001)

@@ -11,6 +11,7 @@ mod backend;
 #[cfg(feature = "client")]
 mod client;
 mod error;
+mod filters;
 mod gate;
 mod guard;
 mod ids;

@@ -44,6 +44,22 @@ pub const MAX_WAITING_MESSAGES: u32 = 32;
 /// Most subscriptions on one WebSocket.
 pub const MAX_SUBSCRIPTIONS_PER_CONNECTION: u32 = 16;
 
+/// Most subscriptions in all. Each is told of every block that concerns it.
+pub const MAX_SUBSCRIPTIONS: usize = 128;
+
+/// How long a subscriber may take to make room for the next message before its connection is closed.
+pub const SUBSCRIBER_TIMEOUT_MS: u64 = 10_000;
+
+/// Most filters. For one more, the one that was asked longest ago is forgotten.
+pub const MAX_FILTERS: usize = 128;
+
+/// How long a filter that nobody asks is kept, as geth has it.
+pub const FILTER_TIMEOUT_MS: u64 = 5 * 60 * 1_000;
+
+/// Most hashes of waiting transactions that are kept for filters: two full pools. A client that asks more seldom
+/// than as many come is told that its filter is gone.
+pub const MAX_FILTER_HASHES: usize = 10_000;
+
 /// How long one request may take from its head to its answer, a slowly sent body included.
 pub const REQUEST_TIMEOUT_MS: u64 = 60_000;
 

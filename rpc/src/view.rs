@@ -68,6 +68,11 @@ impl ChainView {
         Ok((BlockContext::new(height, &record)?, record))
     }
 
+    /// Hash of the block at a height at or below the head.
+    pub(crate) fn hash(&self, height: u64) -> Result<B256, RpcError> {
+        Ok(stored(self.snapshot.get::<Blocks>(&height))?.ok_or(NodeError::Corrupt("block"))?.hash)
+    }
+
     /// The transactions of a block, in order.
     pub(crate) fn transactions(&self, height: u64) -> Result<Vec<TransactionRecord>, RpcError> {
         self.of_block::<Transactions>(height)

@@ -5,8 +5,10 @@
 
 mod client;
 mod eth;
+mod filters;
 mod foreign;
 mod limits;
 mod lucid;
+mod subscriptions;
 mod support;
 mod websocket;

@@ -18,8 +18,9 @@ use lucid_rpc::{
     VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::Snapshot;
-use lucid_types::{AnchorProof, Rules};
+use lucid_types::{AnchorProof, ChainEvent, Rules};
 use std::sync::Arc;
+use tokio::sync::broadcast;
 use tracing::error;
 
 /// What is offered as a tip, in wei per gas: no block here has been full for long, so one gwei is always enough.
@@ -148,6 +149,14 @@ impl NodeApi for Backend {
         let pool = self.node.pool();
         let transaction = pool.get(&hash)?;
         Some(PendingTransaction { transaction: transaction.inner().clone(), sender: transaction.signer() })
+    }
+
+    fn events(&self) -> broadcast::Receiver<ChainEvent> {
+        self.node.events.subscribe()
+    }
+
+    fn pooled(&self) -> broadcast::Receiver<Arc<PendingTransaction>> {
+        self.node.pooled.subscribe()
     }
 
     fn pool_status(&self) -> PoolStatus {

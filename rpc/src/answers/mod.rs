@@ -9,7 +9,9 @@ mod web3;
 use crate::{
     api::NodeApi,
     backend::Backend,
-    interface::{EthServer, LucidServer, NetServer, TxpoolServer, Web3Server},
+    interface::{
+        EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, NetServer, TxpoolServer, Web3Server,
+    },
 };
 use jsonrpsee::{Methods, core::RegisterMethodError};
 use std::sync::Arc;
@@ -19,6 +21,8 @@ pub(crate) fn methods<A: NodeApi>(api: Arc<A>) -> Result<Methods, RegisterMethod
     let backend = Backend::new(api);
     let mut methods = Methods::new();
     methods.merge(EthServer::into_rpc(backend.clone()))?;
+    methods.merge(EthFiltersServer::into_rpc(backend.clone()))?;
+    methods.merge(EthSubscriptionsServer::into_rpc(backend.clone()))?;
     methods.merge(NetServer::into_rpc(backend.clone()))?;
     methods.merge(TxpoolServer::into_rpc(backend.clone()))?;
     methods.merge(Web3Server::into_rpc(backend.clone()))?;

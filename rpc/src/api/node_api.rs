@@ -5,8 +5,9 @@ use super::{
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::Snapshot;
-use lucid_types::AnchorProof;
-use std::future::Future;
+use lucid_types::{AnchorProof, ChainEvent};
+use std::{future::Future, sync::Arc};
+use tokio::sync::broadcast;
 
 /// What a node offers to those who call it.
 ///
@@ -53,6 +54,12 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// A transaction that waits in the pool. One that leaves it for a block is in a snapshot before it leaves.
     fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction>;
+
+    /// Listens to what happens on the chain from now on. A listener that lags far behind misses some, and is told.
+    fn events(&self) -> broadcast::Receiver<ChainEvent>;
+
+    /// Listens to transactions that come into the pool from now on, likewise.
+    fn pooled(&self) -> broadcast::Receiver<Arc<PendingTransaction>>;
 
     /// How many transactions wait in the pool.
     fn pool_status(&self) -> PoolStatus;

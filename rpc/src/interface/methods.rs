@@ -17,7 +17,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 34] = [
+pub(crate) const METHODS: [(&str, Need); 42] = [
     ("eth_accounts", Nothing),
     ("eth_blockNumber", Nothing),
     ("eth_call", Nothing),
@@ -31,6 +31,8 @@ pub(crate) const METHODS: [(&str, Need); 34] = [
     ("eth_getBlockTransactionCountByHash", Nothing),
     ("eth_getBlockTransactionCountByNumber", Nothing),
     ("eth_getCode", Nothing),
+    ("eth_getFilterChanges", Nothing),
+    ("eth_getFilterLogs", Nothing),
     ("eth_getLogs", Nothing),
     ("eth_getStorageAt", Nothing),
     ("eth_getTransactionByBlockHashAndIndex", Nothing),
@@ -39,8 +41,14 @@ pub(crate) const METHODS: [(&str, Need); 34] = [
     ("eth_getTransactionCount", Nothing),
     ("eth_getTransactionReceipt", Nothing),
     ("eth_maxPriorityFeePerGas", Nothing),
+    ("eth_newBlockFilter", Nothing),
+    ("eth_newFilter", Nothing),
+    ("eth_newPendingTransactionFilter", Nothing),
     ("eth_sendRawTransaction", Nothing),
+    ("eth_subscribe", Nothing),
     ("eth_syncing", Nothing),
+    ("eth_uninstallFilter", Nothing),
+    ("eth_unsubscribe", Nothing),
     ("lucid_anchorSession", ToSign(Scope::Anchor)),
     ("lucid_buildMerkle", Nothing),
     ("lucid_chainInfo", Nothing),

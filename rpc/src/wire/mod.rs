@@ -4,6 +4,7 @@
 mod anchoring;
 mod block;
 mod chain_info;
+mod news;
 mod pool;
 mod receipt;
 mod session;
@@ -14,6 +15,7 @@ pub use anchoring::{
 };
 pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};
+pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use session::{SessionDocument, SessionPage, SessionQuery};

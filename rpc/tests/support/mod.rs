@@ -5,7 +5,7 @@ mod node;
 mod socket;
 
 pub(crate) use chain::{CONTRACT, TestChain, one_of_each_type, sender, session_id, waiting_transaction};
-pub(crate) use node::{LIAR, REVERTING, StandIn};
+pub(crate) use node::{EVENT_CAPACITY, LIAR, REVERTING, StandIn};
 pub(crate) use socket::WebSocket;
 
 use lucid_rpc::{Access, Client, RpcServer};

@@ -12,8 +12,8 @@ use lucid_rpc::{
 };
 use lucid_storage::{AnchoringStatus, Direction, Reader, Receipts, Snapshot, StoreError};
 use lucid_types::{
-    AnchorProof, AnchoringId, ChainSpec, ChunkPath, ConsensusKey, GenesisValidator, Preset, Rules, TransactionRefusal,
-    blake3,
+    AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
+    Rules, TransactionRefusal, blake3,
 };
 use std::{
     collections::BTreeMap,
@@ -23,11 +23,15 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::broadcast;
 
 /// A call to this address reverts with `Error("too late")`.
 pub(crate) const REVERTING: Address = address!("0x00000000000000000000000000000000000000ee");
 /// Reading the code of this address fails as a broken disk does.
 pub(crate) const LIAR: Address = address!("0x00000000000000000000000000000000000000ff");
+
+/// News that a listener may lag behind.
+pub(crate) const EVENT_CAPACITY: usize = 16;
 
 pub(crate) struct StandIn {
     pub(crate) chain: TestChain,
@@ -37,6 +41,8 @@ pub(crate) struct StandIn {
     pub(crate) anchored: Mutex<Vec<AnchorRequest>>,
     pub(crate) log_queries: Mutex<Vec<LogQuery>>,
     pub(crate) syncing: Mutex<Option<SyncProgress>>,
+    pub(crate) events: broadcast::Sender<ChainEvent>,
+    pub(crate) pooled: broadcast::Sender<Arc<PendingTransaction>>,
     /// How long an anchoring takes to reach the disk.
     pub(crate) anchor_delay_ms: AtomicU64,
 }
@@ -69,8 +75,20 @@ impl StandIn {
             anchored: Mutex::default(),
             log_queries: Mutex::default(),
             syncing: Mutex::default(),
+            events: broadcast::channel(EVENT_CAPACITY).0,
+            pooled: broadcast::channel(EVENT_CAPACITY).0,
             anchor_delay_ms: AtomicU64::default(),
         }
+    }
+}
+
+impl StandIn {
+    /// Commits a block of one transaction that logs once for each topic, and tells those who listen.
+    pub(crate) fn commit(&self, nonce: u64, topics: &[B256]) -> Arc<CommittedBlock> {
+        let block = self.chain.commit(nonce, topics);
+        // Nobody may listen.
+        let _ = self.events.send(ChainEvent::BlockCommitted(block.clone()));
+        block
     }
 }
 
@@ -149,6 +167,8 @@ impl NodeApi for StandIn {
             return Err(TransactionRefusal::AlreadyKnown.into());
         }
         pool.push(raw);
+        let news = PendingTransaction { transaction: decoded.clone(), sender: sender() };
+        let _ = self.pooled.send(Arc::new(news));
         Ok(*decoded.tx_hash())
     }
 
@@ -156,6 +176,14 @@ impl NodeApi for StandIn {
         let pool = self.pool.lock().unwrap();
         let raw = pool.iter().find(|raw| keccak256(raw) == hash)?;
         Some(PendingTransaction { transaction: TxEnvelope::decode_2718(&mut &raw[..]).unwrap(), sender: sender() })
+    }
+
+    fn events(&self) -> broadcast::Receiver<ChainEvent> {
+        self.events.subscribe()
+    }
+
+    fn pooled(&self) -> broadcast::Receiver<Arc<PendingTransaction>> {
+        self.pooled.subscribe()
     }
 
     fn pool_status(&self) -> PoolStatus {

@@ -92,6 +92,11 @@ impl WebSocket {
         }
     }
 
+    /// What the node sent by itself while something else was waited for.
+    pub(crate) fn news(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.news)
+    }
+
     /// The answer to a call.
     pub(crate) async fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.next_id;

@@ -3,7 +3,9 @@
 mod blocks;
 mod calls;
 mod fees;
+mod filters;
 mod logs;
+mod subscriptions;
 mod transactions;
 
 use crate::{api::NodeApi, backend::Backend, error::RpcError, interface::EthServer, view::ChainView, wire};
