@@ -145,7 +145,7 @@ impl RpcError {
 
 fn state_row(error: &StateError) -> Row {
     match error {
-        StateError::NotKept { .. } => Row::Eth(CALL_EXECUTION_FAILED_CODE),
+        StateError::NotKept { .. } | StateError::NoTries { .. } => Row::Eth(CALL_EXECUTION_FAILED_CODE),
         StateError::Node(_) => Row::Internal,
     }
 }

@@ -51,21 +51,21 @@ impl Gate {
     }
 
     /// Who sends the request; or the answer, where it is refused or was only a question about what may be sent.
-    pub(crate) fn admit<B>(&self, request: &HttpRequest<B>) -> Result<Caller, HttpResponse> {
-        let host = host(request).ok_or_else(response::malformed)?;
+    pub(crate) fn admit<B>(&self, request: &HttpRequest<B>) -> Result<Caller, Box<HttpResponse>> {
+        let host = host(request).ok_or_else(|| Box::new(response::malformed()))?;
         if !self.hosts.allow(host) {
-            return Err(response::host_not_allowed());
+            return Err(Box::new(response::host_not_allowed()));
         }
         let origin = self.origin(request)?;
         if let Some(origin) = origin
             && request.method() == hyper::Method::OPTIONS
         {
-            return Err(preflight(origin));
+            return Err(Box::new(preflight(origin)));
         }
         self.caller(request).map_err(|denied| {
             let mut refused = refused(denied);
             self.share_with_page(origin, &mut refused);
-            refused
+            Box::new(refused)
         })
     }
 
@@ -83,11 +83,12 @@ impl Gate {
 
     /// The page that the request comes from, where it may read the answer. A WebSocket of any other is refused; a
     /// plain request needs no refusal, for its body is never sent: the browser asks first.
-    fn origin<'a, B>(&self, request: &'a HttpRequest<B>) -> Result<Option<&'a HeaderValue>, HttpResponse> {
+    fn origin<'a, B>(&self, request: &'a HttpRequest<B>) -> Result<Option<&'a HeaderValue>, Box<HttpResponse>> {
         let Some(origin) = request.headers().get(ORIGIN) else { return Ok(None) };
         let text = origin.to_str().unwrap_or_default();
         if is_upgrade_request(request) && !self.origins.allow_socket(text) {
-            return Err(text_response(StatusCode::FORBIDDEN, "Provided Origin header is not whitelisted.\n"));
+            let text = "Provided Origin header is not whitelisted.\n";
+            return Err(Box::new(text_response(StatusCode::FORBIDDEN, text)));
         }
         Ok(self.allows(origin).then_some(origin))
     }

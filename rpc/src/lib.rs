@@ -26,9 +26,9 @@ mod wire;
 
 pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownNamespace, UnknownScope};
 pub use api::{
-    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError, SubmitError,
-    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
+    MerkleBuilt, MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof,
+    StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, RpcFault};

@@ -88,6 +88,9 @@ pub const MAX_OVERRIDE_ACCOUNTS: usize = 256;
 /// Most storage slots that the state overrides of one call may set, over all accounts.
 pub const MAX_OVERRIDE_SLOTS: usize = 10_000;
 
+/// Most slots that one `eth_getProof` proves: each takes a way through the trie, and some kilobytes of the answer.
+pub const MAX_PROOF_SLOTS: usize = 1_024;
+
 /// Most blocks that one `eth_getLogs` may span.
 pub const MAX_LOG_RANGE_BLOCKS: u64 = 10_000;
 

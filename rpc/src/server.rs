@@ -106,7 +106,7 @@ impl RpcServer {
             gate: Arc::new(Gate::new(local_addr, access)),
             links: Arc::clone(&links),
             connector,
-            methods: methods.into(),
+            methods,
             stop,
         };
         tokio::spawn(front.accept(listener));
@@ -252,7 +252,7 @@ impl Desk {
     async fn answer(mut self, mut request: HttpRequest<Incoming>) -> Result<HttpResponse, BoxError> {
         let caller = match self.gate.admit(&request) {
             Ok(caller) => caller,
-            Err(refused) => return Ok(refused),
+            Err(refused) => return Ok(*refused),
         };
         let transport = if is_upgrade_request(&request) { Transport::WebSocket } else { Transport::Http };
         if transport == Transport::WebSocket && !self.links.upgrade(&self.link) {

@@ -28,6 +28,11 @@ impl ChainView {
         Ok(Self { head: head.ok_or(NodeError::Corrupt("head of the chain"))?, snapshot })
     }
 
+    /// What it is a view of.
+    pub(crate) const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The last block.
     pub(crate) const fn head(&self) -> &BlockchainStateRecord {
         &self.head

@@ -8,16 +8,17 @@ use crate::{
     evm::{self, Simulation, World},
     keys::DEV_ACCOUNTS,
     mempool,
-    state::{HistoricalState, LatestState, StateError, StateReader},
+    state::{HistoricalState, LatestState, StateError, StateReader, prove},
 };
 use alloy_consensus::{Header, Sealed};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use alloy_trie::EMPTY_ROOT_HASH;
 use lucid_rpc::{
     self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
     MerkleError, NodeApi, PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress,
     VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use lucid_storage::Snapshot;
+use lucid_storage::{AccountRecord, Snapshot};
 use lucid_types::{AnchorProof, ChainEvent, Rules};
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -25,6 +26,10 @@ use tracing::error;
 
 /// What is offered as a tip, in wei per gas: no block here has been full for long, so one gwei is always enough.
 const SUGGESTED_TIP: u128 = 1_000_000_000;
+
+/// How an account that does not exist is answered (EIP-1186): no code and no storage.
+const ABSENT: AccountRecord =
+    AccountRecord { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY, storage_root: EMPTY_ROOT_HASH };
 
 /// A node as the RPC server sees it.
 pub(super) struct Backend {
@@ -125,6 +130,30 @@ impl NodeApi for Backend {
 
     fn storage(&self, address: Address, slot: B256, block: u64) -> Result<B256, rpc::StateError> {
         self.at(block, |_, state| state.storage(address, slot.into())).map(|value: U256| value.into())
+    }
+
+    fn prove_account(
+        &self,
+        snapshot: &Snapshot,
+        address: Address,
+        slots: &[B256],
+        block: u64,
+    ) -> Result<rpc::AccountProof, rpc::StateError> {
+        let head = chain::read_head(snapshot).map_err(chain_fault)?.number;
+        if block != head {
+            return Err(rpc::StateError::NoTries { block, head });
+        }
+        let slots: Vec<U256> = slots.iter().map(|slot| (*slot).into()).collect();
+        let proof = prove(snapshot, address, &slots).map_err(state_fault)?;
+        let account = proof.account.unwrap_or(ABSENT);
+        let slots = proof.slots.into_iter().map(|slot| rpc::SlotProof { value: slot.value, nodes: slot.nodes });
+        Ok(rpc::AccountProof {
+            account: rpc::AccountInfo { balance: account.balance, nonce: account.nonce },
+            code_hash: account.code_hash,
+            storage_root: account.storage_root,
+            nodes: proof.nodes,
+            slots: slots.collect(),
+        })
     }
 
     fn call(&self, request: CallRequest) -> Result<Bytes, CallError> {

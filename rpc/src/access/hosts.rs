@@ -50,14 +50,14 @@ fn is_literal(name: &str) -> bool {
 
 /// Name and port of `name`, `name:port`, `[address]` or `[address]:port`.
 pub(super) fn split(host: &str) -> (&str, Option<u16>) {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.is_empty() && !(name.starts_with('[') && !name.ends_with(']')) => {
-            match port.parse() {
-                Ok(port) => (name, Some(port)),
-                Err(_) => (host, None),
-            }
-        }
-        _ => (host, None),
+    // The last colon of a literal address without a port is within its brackets.
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !name.is_empty() && name.starts_with('[') == name.ends_with(']') => (name, port),
+        _ => return (host, None),
+    };
+    match port.parse() {
+        Ok(port) => (name, Some(port)),
+        Err(_) => (host, None),
     }
 }
 

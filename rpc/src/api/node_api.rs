@@ -1,7 +1,7 @@
 use super::{
-    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError, SubmitError,
-    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
+    MerkleBuilt, MerkleError, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError,
+    SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::Snapshot;
@@ -42,6 +42,16 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// Value of a storage slot after `block`; zero where it was never written.
     fn storage(&self, address: Address, slot: B256, block: u64) -> Result<B256, StateError>;
+
+    /// Proves an account and some of its slots against the state root of `block`, as `snapshot` has it: where it has
+    /// no longer the tries of that block, the error is [`StateError::NoTries`].
+    fn prove_account(
+        &self,
+        snapshot: &Snapshot,
+        address: Address,
+        slots: &[B256],
+        block: u64,
+    ) -> Result<AccountProof, StateError>;
 
     /// Executes a call over the state after a block and answers with what it returned.
     fn call(&self, request: CallRequest) -> Result<Bytes, CallError>;

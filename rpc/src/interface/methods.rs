@@ -17,7 +17,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 42] = [
+pub(crate) const METHODS: [(&str, Need); 44] = [
     ("eth_accounts", Nothing),
     ("eth_blockNumber", Nothing),
     ("eth_call", Nothing),
@@ -28,12 +28,14 @@ pub(crate) const METHODS: [(&str, Need); 42] = [
     ("eth_getBalance", Nothing),
     ("eth_getBlockByHash", Nothing),
     ("eth_getBlockByNumber", Nothing),
+    ("eth_getBlockReceipts", Nothing),
     ("eth_getBlockTransactionCountByHash", Nothing),
     ("eth_getBlockTransactionCountByNumber", Nothing),
     ("eth_getCode", Nothing),
     ("eth_getFilterChanges", Nothing),
     ("eth_getFilterLogs", Nothing),
     ("eth_getLogs", Nothing),
+    ("eth_getProof", Nothing),
     ("eth_getStorageAt", Nothing),
     ("eth_getTransactionByBlockHashAndIndex", Nothing),
     ("eth_getTransactionByBlockNumberAndIndex", Nothing),

@@ -1,6 +1,7 @@
 //! What clients see. Ethereum's shapes are those of `alloy-rpc-types-eth`, built here from what is stored; the
 //! documents of the `lucid_` methods are declared here.
 
+mod account_proof;
 mod anchoring;
 mod block;
 mod chain_info;
@@ -10,6 +11,7 @@ mod receipt;
 mod session;
 mod transaction;
 
+pub(crate) use account_proof::{StorageKey, account_proof};
 pub use anchoring::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, MerkleDocument, VerifiedAnchorDocument,
 };

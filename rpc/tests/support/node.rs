@@ -3,14 +3,14 @@
 use super::chain::{BASE_FEE, CHAIN_ID, TestChain, sender, session_id};
 use alloy_consensus::TxEnvelope;
 use alloy_eips::Decodable2718;
-use alloy_primitives::{Address, B256, Bytes, U256, address, hex, keccak256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, address, hex, keccak256};
 use k256::ecdsa::SigningKey;
 use lucid_rpc::{
-    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError, SubmitError,
-    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
+    MerkleBuilt, MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof,
+    StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use lucid_storage::{AnchoringStatus, Direction, Reader, Receipts, Snapshot, StoreError};
+use lucid_storage::{AnchoringStatus, BlockchainState, Current, Direction, Reader, Receipts, Snapshot, StoreError};
 use lucid_types::{
     AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
     Rules, TransactionRefusal, blake3,
@@ -139,6 +139,28 @@ impl NodeApi for StandIn {
             0 => Err(StateError::NotKept { block, oldest: 1 }),
             _ => Ok(slot),
         }
+    }
+
+    /// Nodes that only tell what they would prove.
+    fn prove_account(
+        &self,
+        snapshot: &Snapshot,
+        address: Address,
+        slots: &[B256],
+        block: u64,
+    ) -> Result<AccountProof, StateError> {
+        let head = snapshot.get::<BlockchainState>(&Current).unwrap().unwrap().height;
+        if block != head {
+            return Err(StateError::NoTries { block, head });
+        }
+        let slot = |slot: &B256| SlotProof { value: (*slot).into(), nodes: vec![Bytes::copy_from_slice(&slot[31..])] };
+        Ok(AccountProof {
+            account: self.account(address, block)?,
+            code_hash: KECCAK256_EMPTY,
+            storage_root: B256::repeat_byte(0x5a),
+            nodes: vec![Bytes::copy_from_slice(&address[..2])],
+            slots: slots.iter().map(slot).collect(),
+        })
     }
 
     fn call(&self, request: CallRequest) -> Result<Bytes, CallError> {
