@@ -14,6 +14,7 @@ mod error;
 mod launch;
 mod proofs;
 mod state;
+mod tokens;
 
 pub use blocks::Sealing;
 pub use datadir::DataDir;
@@ -21,3 +22,4 @@ pub use dev::dev_chain_spec;
 pub use error::NodeError;
 pub use launch::{LaunchOptions, RunningNode, launch};
 pub use state::Node;
+pub use tokens::{TokenFileError, load_or_create_tokens, read_token_file};

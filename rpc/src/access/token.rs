@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// What a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,9 +111,9 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The tokens that a server accepts, at most one of each scope.
+/// The tokens that a server accepts. A scope may have several: one in the data folder, and one that others were given.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens(BTreeMap<Scope, Token>);
+pub struct Tokens(Vec<(Scope, Token)>);
 
 impl Tokens {
     /// Scope of `token`; `None` where it is none of these. All are looked at, whichever it is.

@@ -1,5 +1,5 @@
-//! Every method by name, and what a caller needs for it. A method without a row is not answered, and a test holds the
-//! rows against what is registered.
+//! Every method by name, and what a caller needs for it. A server does not start where these
+//! are not exactly the methods that there are.
 
 use crate::access::{Namespace, Scope};
 
@@ -71,3 +71,14 @@ pub(crate) fn need_of(method: &str) -> Option<Need> {
 
 /// The methods that only a connection can answer that the node may send on by itself.
 pub(crate) const SUBSCRIPTION_METHODS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_method_has_one_row() {
+        assert!(METHODS.is_sorted_by(|(one, _), (next, _)| one < next));
+        assert!(SUBSCRIPTION_METHODS.iter().all(|method| need_of(method).is_some()));
+    }
+}

@@ -48,9 +48,10 @@ impl Served {
     }
 }
 
-/// An HTTP answer: status and body.
+/// An HTTP answer: status, header lines in small letters, and body.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -74,7 +75,7 @@ pub(crate) async fn raw(address: SocketAddr, head: &str, body: &[u8]) -> Answer 
     let _ = stream.read_to_end(&mut bytes).await;
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-    Answer { status: head[9..12].parse().unwrap(), body: body.to_owned() }
+    Answer { status: head[9..12].parse().unwrap(), head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
 /// Posts a body with the usual headers.
@@ -88,6 +89,16 @@ pub(crate) async fn post_as(address: SocketAddr, host: &str, content_type: &str,
     let head = format!(
         "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n"
+    );
+    raw(address, &head, body).await
+}
+
+/// Posts a body with more header lines, each with its line end.
+pub(crate) async fn post_with(address: SocketAddr, lines: &str, body: &[u8]) -> Answer {
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n{lines}\r\n",
+        body.len()
     );
     raw(address, &head, body).await
 }
