@@ -128,7 +128,7 @@ fn a_flipped_bit_anywhere_in_a_proof_is_refused_with_a_message_of_its_own() {
         ("log", |p| p["logIndex"] = 7.into()),
         ("header", |p| flip(&mut p["header"])),
         ("certificate", |p| flip(&mut p["certificate"]["signatures"][0]["signature"])),
-        ("validator set", |p| flip(&mut p["chainSpec"]["validators"][0]["node"])),
+        ("validator set", |p| flip(&mut p["chainSpec"]["validators"][0]["operator"])),
         ("genesis", |p| flip(&mut p["genesisHeader"])),
         ("manifest", |p| p["manifest"]["totalSize"] = 4_999.into()),
         ("account", |p| flip(&mut p["account"])),

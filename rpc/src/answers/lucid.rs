@@ -1,4 +1,5 @@
 use crate::{
+    access::{Caller, Denied, Scope},
     api::{NodeApi, NodeError, ProofError, ProofRequest, VerifyRequest},
     backend::Backend,
     error::{RpcError, verdict},
@@ -11,7 +12,7 @@ use crate::{
     },
 };
 use alloy_primitives::{Address, B256};
-use jsonrpsee::core::async_trait;
+use jsonrpsee::{Extensions, core::async_trait};
 use lucid_storage::{
     AnchoringStatus, Direction, Index, KeyPrefix, Reader, SessionAnchoringRecord, SessionAnchoringsBySession,
     SessionKey, Sessions, SessionsByAnchorTxid, SessionsByMerkleRoot, SessionsByOwnerAddr, SessionsByStatus, Snapshot,
@@ -32,8 +33,15 @@ impl<A: NodeApi> LucidServer for Backend<A> {
         .await
     }
 
-    async fn anchor_session(&self, request: Param<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError> {
+    async fn anchor_session(
+        &self,
+        extensions: &Extensions,
+        request: Param<AnchorRequestDocument>,
+    ) -> Result<AnchorAcceptedDocument, RpcError> {
         let request = request.read()?.check()?;
+        if request.transactions.is_empty() {
+            may_sign(extensions)?;
+        }
         self.write(|api| async move { Ok(api.anchor_session(request).await?.into()) }).await
     }
 
@@ -101,6 +109,14 @@ impl<A: NodeApi> LucidServer for Backend<A> {
     ) -> Result<MerkleDocument, RpcError> {
         let (leaves, indexes) = (leaves.read()?, chunk_list(indexes)?);
         self.execute(move |api| Ok(MerkleDocument::new(leaves.len(), api.build_merkle(&leaves, &indexes)?))).await
+    }
+}
+
+/// Whether the caller may have the node sign an anchoring with its key.
+fn may_sign(extensions: &Extensions) -> Result<(), RpcError> {
+    match extensions.get::<Caller>() {
+        Some(caller) => Ok(caller.may(Scope::Anchor)?),
+        None => Err(Denied::TokenMissing(Scope::Anchor).into()),
     }
 }
 

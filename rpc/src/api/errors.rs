@@ -32,6 +32,14 @@ pub enum StateError {
         /// Lowest height whose state can be read.
         oldest: u64,
     },
+    /// Proofs need the tries, and those are kept of the last block alone.
+    #[error("no proof against the state after block {block} can be made: only the last block, {head}, has its tries")]
+    NoTries {
+        /// Height that was asked for.
+        block: u64,
+        /// Height of the last block.
+        head: u64,
+    },
     /// The node could not answer.
     #[error(transparent)]
     Node(#[from] NodeError),

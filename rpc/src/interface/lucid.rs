@@ -17,8 +17,8 @@ pub(crate) trait Lucid {
     #[method(name = "chainInfo")]
     async fn chain_info(&self) -> Result<ChainInfoDocument, RpcError>;
 
-    /// Takes a session to be anchored; it is on disk when this answers.
-    #[method(name = "anchorSession")]
+    /// Takes a session to be anchored; it is on disk when this answers. Where the node is to sign, a token is needed.
+    #[method(name = "anchorSession", with_extensions)]
     async fn anchor_session(&self, request: Param<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError>;
 
     /// The last anchoring of a session that this node was asked for; null where there is none.

@@ -17,7 +17,8 @@ use lucid_storage::{
     ReceiptRecord, Receipts, SessionAnchoringRecord, SessionAnchorings, SessionKey, SessionRecord, Sessions,
     SignedTransaction, Store, TransactionKey, TransactionRecord, Transactions,
 };
-use lucid_types::{AnchoringId, SessionId};
+use lucid_types::{AnchoringId, CommittedBlock, CommittedTransaction, SessionId};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
@@ -139,6 +140,26 @@ impl TestChain {
         let header = Header { logs_bloom: [&log].into_iter().collect(), ..Self::header(1) };
         chain.put_block(header, vec![waiting_transaction()], &[vec![log; count]]);
         chain
+    }
+
+    /// Commits a block of one transaction that logs once for each topic, and gives it as listeners get it. `nonce` is
+    /// that of the transaction, for no two may be the same.
+    pub(crate) fn commit(&self, nonce: u64, topics: &[B256]) -> Arc<CommittedBlock> {
+        let head = self.store.snapshot().unwrap().get::<BlockchainState>(&Current).unwrap().unwrap();
+        let logs: Vec<_> =
+            topics.iter().map(|topic| Log::new_unchecked(CONTRACT, vec![*topic], Bytes::new())).collect();
+        let header = Header { logs_bloom: logs.iter().collect::<Bloom>(), ..Self::header(head.height + 1) };
+        let transaction = sign(TxLegacy { chain_id: Some(CHAIN_ID), nonce, ..TxLegacy::default() });
+        let committed = CommittedTransaction {
+            hash: *transaction.tx_hash(),
+            sender: sender(),
+            nonce,
+            gas_used: 21_000,
+            success: true,
+            logs: logs.clone(),
+        };
+        self.put_block(header.clone(), vec![transaction], &[logs]);
+        Arc::new(CommittedBlock { hash: header.hash_slow(), header, transactions: vec![committed] })
     }
 
     /// Says that the chain has this height, without the blocks that would lead there.
