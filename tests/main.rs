@@ -4,6 +4,8 @@ mod clients;
 mod contracts;
 mod dev;
 mod import_rules;
+mod kills;
+mod limits;
 mod nonces;
 mod session;
 mod support;
