@@ -44,6 +44,7 @@ enum Command {
 
 /// Parses the command line, runs the subcommand, and gives the exit code.
 pub fn main() -> ExitCode {
+    lucid_kernel::share_one_heap();
     let cli = Cli::parse();
     init_logs(&cli.command);
     let runtime = tokio::runtime::Builder::new_multi_thread()
