@@ -4,7 +4,7 @@ use super::{
     init, key, run, session,
 };
 use clap::{Parser, Subcommand};
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, panic, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 /// Threads that answer and wait; what blocks or computes has threads of its own.
@@ -45,6 +45,7 @@ enum Command {
 /// Parses the command line, runs the subcommand, and gives the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    panic::set_hook(Box::new(end_at_panic));
     init_logs(&cli.command);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
@@ -62,6 +63,14 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Ends the program at a panic, wherever it happens: a task that is gone would leave a node that only looks alive. What
+/// is on disk is whole in any case.
+fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
+    eprintln!("error: internal fault: {info}");
+    eprintln!("If it comes back, the store may be damaged: restore a backup, and report this with the lines above.");
+    std::process::exit(exit_codes::SOFTWARE.into());
 }
 
 /// An error with what lies behind it, each text once: many errors name their cause in their own text.

@@ -15,6 +15,8 @@ pub(super) const DATA: u8 = 65;
 pub(super) const NO_INPUT: u8 = 66;
 /// Somebody else has it at this moment: the port or the store is in use.
 pub(super) const UNAVAILABLE: u8 = 69;
+/// The program has a fault, or met a damaged store in a way that nobody foresaw.
+pub(super) const SOFTWARE: u8 = 70;
 /// Something is where something new was to be made.
 pub(super) const CANNOT_CREATE: u8 = 73;
 /// The disk failed or is full.
@@ -27,7 +29,7 @@ pub(super) const CONFIG: u8 = 78;
 /// What `--help` says of them.
 pub(super) const HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 65 bad data (chain spec, store, key); 66 a file is missing or unreadable;
-69 port or store in use; 73 something is there already; 74 disk error; 77 wrong permissions; 78 wrong configuration, or
+69 port or store in use; 70 internal fault; 73 something is there already; 74 disk error; 77 wrong permissions; 78 wrong configuration, or
 no chain in the data folder.";
 
 /// The code of an error, by the first cause that has one.
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [FAILED, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, IO, NO_PERMISSION, CONFIG] {
+        for code in [FAILED, DATA, NO_INPUT, UNAVAILABLE, SOFTWARE, CANNOT_CREATE, IO, NO_PERMISSION, CONFIG] {
             assert!(HELP.contains(&format!("{code} ")), "{code}");
         }
     }

@@ -123,11 +123,7 @@ impl<T: Deref<Target: Reader>> AccountTrie<T> {
     }
 
     /// The first account below `path`, whose hash begins with `first` up to the end of the path.
-    fn stored_account(
-        &self,
-        path: &Nibbles,
-        first: &B256,
-    ) -> Result<Option<(B256, Address)>, TrieError<StoreError>> {
+    fn stored_account(&self, path: &Nibbles, first: &B256) -> Result<Option<(B256, Address)>, TrieError<StoreError>> {
         let lower = Bound::Included(&first[..HASH_BYTES]);
         // More than one is passed over only where the path is longer than what the keys have of the hash.
         for row in self.rows.raw_range(BY_HASH, lower, Bound::Unbounded, Direction::Forward)? {

@@ -287,7 +287,8 @@ mod tests {
     #[test]
     fn a_journal_goes_on_in_another_part_when_one_is_full() {
         let (_folder, store) = new_store();
-        let many: Vec<_> = (0..1_000u16).map(|n| alloy_primitives::Address::left_padding_from(&n.to_be_bytes())).collect();
+        let many: Vec<_> =
+            (0..1_000u16).map(|n| alloy_primitives::Address::left_padding_from(&n.to_be_bytes())).collect();
         let mut batch = store.begin().unwrap();
         for address in &many {
             batch.overwrite::<Accounts>(address, &account(1)).unwrap();
