@@ -60,6 +60,11 @@ fn an_anchoring_that_lost_its_nonces_does_not_wait_for_a_week() {
     let own_key = ["--key", key_file.to_str().unwrap()];
     let session = anchor(&node, folder.path(), &own_key);
     assert_eq!(end_after(&node, &key, 2, session), AnchoringStatus::Failed);
+    let id = session.to_string();
+    let status = text(&run(&["session", "status", "--rpc", node.url(), &id]).stdout);
+    assert!(status.contains("was used by another transaction") && status.contains("anchor --key"), "{status}");
+    let retry = run(&["session", "retry", "--rpc", node.url(), &id]);
+    assert!(text(&retry.stderr).contains("not the node's account"), "{}", text(&retry.stderr));
     // Its account can go on: the session is not taken for one that is under way.
     let session = anchor(&node, folder.path(), &own_key);
     assert_eq!(end_after(&node, &key, 0, session), AnchoringStatus::Confirmed);

@@ -6,7 +6,7 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, run, text};
+use crate::support::{DevNode, block_on, eventually, run, text};
 use lucid_node::keys::{DEV_ACCOUNTS, create_key_file};
 use serde_json::Value;
 use std::{
@@ -128,7 +128,7 @@ fn a_flipped_bit_anywhere_in_a_proof_is_refused_with_a_message_of_its_own() {
         ("log", |p| p["logIndex"] = 7.into()),
         ("header", |p| flip(&mut p["header"])),
         ("certificate", |p| flip(&mut p["certificate"]["signatures"][0]["signature"])),
-        ("validator set", |p| flip(&mut p["chainSpec"]["validators"][0]["node"])),
+        ("validator set", |p| flip(&mut p["chainSpec"]["validators"][0]["operator"])),
         ("genesis", |p| flip(&mut p["genesisHeader"])),
         ("manifest", |p| p["manifest"]["totalSize"] = 4_999.into()),
         ("account", |p| flip(&mut p["account"])),
@@ -181,11 +181,126 @@ fn an_own_key_and_owner_are_what_the_chain_records() {
 
     // The same chunks again, by the same account: its root is used.
     let args = ["session", "anchor", "--rpc", node.url(), "--key", path(&key_file), path(&recording)];
-    let again = run(&args);
-    assert_eq!(again.status.code(), Some(1));
-    assert!(text(&again.stderr).contains("LUCID_ERR_6006"), "{}", text(&again.stderr));
-    // By the node's own account it is another registration, and nobody is kept from it.
-    anchor(&node, &recording, &[]);
+    let said = refused(&args);
+    assert!(said.contains("LUCID_ERR_6006") && said.contains(id) && said.contains(&by), "{said}");
+    // By the node's own account it is another registration, and nobody is kept from it. Then the id alone names two.
+    let by_node = anchor(&node, &recording, &["--session-id", id]);
+    let said = refused(&["session", "proof", "--rpc", node.url(), id, "-o", path(&file)]);
+    for word in [&by, by_node["account"].as_str().unwrap(), "--account"] {
+        assert!(said.to_lowercase().contains(&word.to_lowercase()), "{word}: {said}");
+    }
+    let args = ["session", "proof", "--rpc", node.url(), id, "--account", &by, "-o", path(&file)];
+    assert!(run(&args).status.success());
+    let status = output(&["session", "status", "--rpc", node.url(), id, "--account", &by]);
+    assert!(status.contains("confirmed") && status.contains("in block 1"), "{status}");
+}
+
+/// Runs a command line that must fail with exit code 1, and gives what it said.
+fn refused(args: &[&str]) -> String {
+    let output = run(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {}", text(&output.stdout));
+    text(&output.stderr)
+}
+
+/// Runs a command line that must succeed, and gives its output.
+fn output(args: &[&str]) -> String {
+    let output = run(args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn sessions_are_listed_and_each_tells_how_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = record(folder.path(), 3, 100);
+    let datadir = folder.path().join("chain");
+    // No block for an hour, so that the anchoring waits.
+    let node = DevNode::start_in_with(&datadir, &["--block-time", "3600"]);
+    let list = |node: &DevNode, more: &[&str]| output(&[&["session", "list", "--rpc", node.url()], more].concat());
+    assert_eq!(list(&node, &[]), "");
+    let anchored = anchor(&node, &recording, &["--no-wait"]);
+    let id = anchored["session_id"].as_str().unwrap();
+    assert!(list(&node, &[]).contains(id) && list(&node, &["--status", "confirmed"]).is_empty());
+    let status = output(&["session", "status", "--rpc", node.url(), id]);
+    assert!(status.contains("in no block yet") && status.contains("for the next block"), "{status}");
+    let said = refused(&["session", "retry", "--rpc", node.url(), id]);
+    assert!(said.contains("only a failed or expired one is begun again"), "{said}");
+    node.kill();
+
+    let node = DevNode::start_in(&datadir);
+    let confirmed = || {
+        let status = output(&["session", "status", "--rpc", node.url(), id, "--json"]);
+        serde_json::from_str::<Value>(&status).unwrap()
+    };
+    let status = block_on(eventually("the anchor", async || {
+        let status = confirmed();
+        (status["status"] == "confirmed").then_some(status)
+    }));
+    assert_eq!((&status["block_number"], &status["slots_to_wait"]), (&1.into(), &Value::Null));
+    // The chunks may come a block after the registration.
+    assert!(status["transactions"][1]["block_number"].is_u64() && status["retryable"] == false, "{status}");
+    let listed: Value = serde_json::from_str(&list(&node, &["--status", "confirmed", "--json"])).unwrap();
+    assert_eq!(listed[0]["session_id"], id);
+    let stranger = "7f1c2d3e-4b5a-4c6d-8e7f-901234567890";
+    assert!(refused(&["session", "status", "--rpc", node.url(), stranger]).contains("session list"));
+    assert!(refused(&["session", "retry", "--rpc", node.url(), stranger]).contains("was not asked to anchor"));
+}
+
+/// Each sentence names what the user gave and what he can do.
+#[test]
+fn what_a_user_gets_wrong_is_said_in_his_own_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = record(folder.path(), 2, 100);
+    let node = DevNode::start_in(&folder.path().join("chain"));
+    let id = anchor(&node, &recording, &[])["session_id"].as_str().unwrap().to_owned();
+
+    let poor = DEV_ACCOUNTS[0].secret_key();
+    let poor = lucid_node::keys::SecretKey::from_bytes(&blake3::hash(poor.address().as_slice()).into()).unwrap();
+    let key_file = folder.path().join("k.key");
+    create_key_file(&key_file, &poor).unwrap();
+    let said = refused(&["session", "anchor", "--rpc", node.url(), "--key", path(&key_file), path(&recording)]);
+    assert!(said.contains(&poor.address().to_string()) && said.contains("has 0.0"), "{said}");
+
+    let (code, said) = verify(&key_file, &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains(path(&key_file)) && said.contains("session proof") && said.contains("JSON object"), "{said}");
+    let meta = folder.path().join("meta.json");
+    fs::write(&meta, "{\n  \"codec\": h264\n}").unwrap();
+    let said = refused(&["session", "anchor", "--rpc", node.url(), "--meta", path(&meta), path(&recording)]);
+    assert!(said.contains(path(&meta)) && said.contains("line 2"), "{said}");
+    let nowhere = "/nosuch/proof.json";
+    let said = refused(&["session", "proof", "--rpc", node.url(), &id, "-o", nowhere]);
+    assert!(said.contains(nowhere) && said.contains("no folder /nosuch") && !said.contains(".tmp"), "{said}");
+    let url = node.url().to_owned();
+    node.kill();
+    let said = refused(&["session", "list", "--rpc", &url]);
+    assert!(said.contains("lucid-node dev") && said.contains("--rpc"), "{said}");
+}
+
+#[test]
+fn a_verdict_has_the_manifest_and_a_form_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = record(folder.path(), 2, 100);
+    let meta = folder.path().join("meta.json");
+    fs::write(&meta, r#"{"codec": "h264", "recorderVersion": "1.4.2\u001b[2J", "startedAt": 1704067200}"#).unwrap();
+    let node = DevNode::start_in(&folder.path().join("chain"));
+    let id = anchor(&node, &recording, &["--meta", path(&meta)])["session_id"].as_str().unwrap().to_owned();
+    let file = folder.path().join("proof.json");
+    output(&["session", "proof", "--rpc", node.url(), &id, "--chunk", "1", "-o", path(&file)]);
+    let (_, said) = verify(&file, &[]);
+    assert!(said.contains("h264") && said.contains("1.4.2") && said.contains("2024-01-01T00:00:00Z"), "{said}");
+    assert!(!said.contains('\u{1b}'), "the terminal obeys nobody's manifest: {said}");
+
+    let chunk = format!("1={}", path(&recording.join("chunk1.enc")));
+    let verdict = output(&["session", "verify", path(&file), "--json", "--chunk-file", &chunk]);
+    let verdict: Value = serde_json::from_str(&verdict).unwrap();
+    assert_eq!((&verdict["valid"], &verdict["anchor"]["session_id"]), (&true.into(), &id.as_str().into()));
+    assert_eq!((&verdict["manifest"]["codec"], &verdict["chunk_files"][0]), (&"h264".into(), &1.into()));
+    let stranger = DEV_ACCOUNTS[1].address().to_string();
+    let refused = run(&["session", "verify", path(&file), "--json", "--by", &stranger]);
+    assert_eq!(refused.status.code(), Some(1));
+    let verdict: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert!(verdict["valid"] == false && verdict["reason"].as_str().unwrap().contains("not by"), "{verdict}");
 }
 
 #[test]

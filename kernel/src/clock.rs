@@ -1,3 +1,5 @@
+//! Whether the kernel holds its clock for synchronised.
+
 use std::{io, mem};
 
 /// Whether the kernel says that its clock is synchronised (adjtimex(2), read only). Time services tell it so.

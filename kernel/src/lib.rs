@@ -1,5 +1,4 @@
-//! Whether the kernel holds its clock for synchronised: the one question that no safe interface asks, and so the one
-//! place with unsafe code.
+//! Questions to the kernel that no safe interface asks, and so the one place with unsafe code.
 
 mod clock;
 

@@ -3,10 +3,15 @@
 use crate::{
     api::{NodeApi, NodeError},
     error::RpcError,
-    limits::{MAX_CONCURRENT_EXECUTIONS, MAX_CONCURRENT_READS, QUEUE_TIMEOUT_MS},
+    filters::Filters,
+    limits::{MAX_CONCURRENT_EXECUTIONS, MAX_CONCURRENT_READS, MAX_SUBSCRIPTIONS, QUEUE_TIMEOUT_MS},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::timeout,
+};
 
 /// The node and the two queues before it.
 #[derive(Debug)]
@@ -14,11 +19,19 @@ pub(crate) struct Backend<A> {
     api: Arc<A>,
     reads: Arc<Semaphore>,
     executions: Arc<Semaphore>,
+    subscriptions: Arc<Semaphore>,
+    filters: Arc<Filters>,
 }
 
 impl<A> Clone for Backend<A> {
     fn clone(&self) -> Self {
-        Self { api: self.api.clone(), reads: self.reads.clone(), executions: self.executions.clone() }
+        Self {
+            api: self.api.clone(),
+            reads: self.reads.clone(),
+            executions: self.executions.clone(),
+            subscriptions: self.subscriptions.clone(),
+            filters: self.filters.clone(),
+        }
     }
 }
 
@@ -28,12 +41,24 @@ impl<A: NodeApi> Backend<A> {
             api,
             reads: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
             executions: Arc::new(Semaphore::new(MAX_CONCURRENT_EXECUTIONS)),
+            subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
+            filters: Arc::default(),
         }
     }
 
     /// The node, for what neither reads the disk nor takes long.
     pub(crate) fn api(&self) -> &A {
         &self.api
+    }
+
+    /// The filters that clients have made.
+    pub(crate) fn filters(&self) -> &Arc<Filters> {
+        &self.filters
+    }
+
+    /// A place among the subscriptions; `None` where all are taken.
+    pub(crate) fn subscription_place(&self) -> Option<OwnedSemaphorePermit> {
+        self.subscriptions.clone().try_acquire_owned().ok()
     }
 
     /// Runs `work` to its end, whether or not the caller hangs up meanwhile: what writes must not stop half-way.

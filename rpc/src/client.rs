@@ -3,8 +3,8 @@
 use crate::{
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
-        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, MerkleDocument,
-        SessionDocument, SessionPage, SessionQuery,
+        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
+        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -162,6 +162,24 @@ impl Client {
     /// `lucid_anchorSession`.
     pub async fn anchor_session(&self, request: &AnchorRequestDocument) -> Result<AnchorAcceptedDocument, ClientError> {
         self.request("lucid_anchorSession", (request,)).await
+    }
+
+    /// `lucid_getAnchoring`.
+    pub async fn anchoring(
+        &self,
+        session_id: SessionId,
+        account: Option<Address>,
+    ) -> Result<Option<AnchoringDocument>, ClientError> {
+        self.request("lucid_getAnchoring", (session_id, account)).await
+    }
+
+    /// `lucid_retryAnchoring`.
+    pub async fn retry_anchoring(
+        &self,
+        session_id: SessionId,
+        account: Option<Address>,
+    ) -> Result<AnchorAcceptedDocument, ClientError> {
+        self.request("lucid_retryAnchoring", (session_id, account)).await
     }
 
     /// `lucid_getSession`.

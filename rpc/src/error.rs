@@ -6,13 +6,17 @@
 //! -32600, -32601, and -32007 to -32011 for bodies and batches beyond their bounds.
 
 use crate::{
+    access::Denied,
     api::{AnchorError, CallError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError},
     revert::revert_reason,
 };
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{
     ErrorObjectOwned,
-    error::{CALL_EXECUTION_FAILED_CODE, INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE},
+    error::{
+        CALL_EXECUTION_FAILED_CODE, INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, INVALID_REQUEST_CODE,
+        METHOD_NOT_FOUND_CODE,
+    },
 };
 use lucid_types::TransactionRefusal;
 use serde::Serialize;
@@ -37,6 +41,24 @@ pub(crate) enum RpcError {
     /// More blocks, logs, waiting calls than the bounds allow.
     #[error("{0}")]
     LimitExceeded(String),
+    /// No such method, or none for this caller; in geth's words, by which clients choose another way.
+    #[error("the method {0} does not exist/is not available")]
+    UnknownMethod(String),
+    /// A subscription where the node cannot send by itself.
+    #[error("notifications not supported")]
+    NotificationsUnsupported,
+    /// A subscription among other calls: its first news could come before its id.
+    #[error("subscriptions are not taken in a batch")]
+    SubscriptionInBatch,
+    /// A kind of news that there is none of.
+    #[error("no \"{0}\" subscription in eth namespace")]
+    UnknownSubscription(String),
+    /// A filter that was never made, or not asked for too long.
+    #[error("filter not found")]
+    FilterNotFound,
+    /// A token is missing, unknown, or for something else.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error(transparent)]
     Node(#[from] NodeError),
     #[error(transparent)]
@@ -71,13 +93,35 @@ enum Row {
     Internal,
 }
 
+/// Most characters of a name that an answer repeats. No method of any node has a longer one.
+const MAX_NAME_CHARS: usize = 64;
+
 impl RpcError {
+    /// The error for a method that is not there.
+    pub(crate) fn unknown_method(name: &str) -> Self {
+        Self::UnknownMethod(name.chars().take(MAX_NAME_CHARS).collect())
+    }
+
+    /// The error for a kind of subscription that is not there.
+    pub(crate) fn unknown_subscription(name: &str) -> Self {
+        Self::UnknownSubscription(name.chars().take(MAX_NAME_CHARS).collect())
+    }
+
     fn row(&self) -> Row {
         match self {
             Self::InvalidParams(_) => Row::Eth(INVALID_PARAMS_CODE),
             Self::InvalidRequest(_) => Row::Lucid(INVALID_PARAMS_CODE, 1001),
             Self::UnknownBlock(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::LimitExceeded(_) => Row::Eth(LIMIT_EXCEEDED_CODE),
+            Self::UnknownMethod(_) | Self::NotificationsUnsupported | Self::UnknownSubscription(_) => {
+                Row::Eth(METHOD_NOT_FOUND_CODE)
+            }
+            Self::FilterNotFound => Row::Eth(CALL_EXECUTION_FAILED_CODE),
+            Self::SubscriptionInBatch => Row::Eth(INVALID_REQUEST_CODE),
+            Self::Denied(Denied::TokenMissing(_) | Denied::TokenUnknown) => {
+                Row::Lucid(CALL_EXECUTION_FAILED_CODE, 2001)
+            }
+            Self::Denied(Denied::Scope { .. }) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 2004),
             Self::Node(_) => Row::Internal,
             Self::State(error) => state_row(error),
             Self::Submit(SubmitError::Node(_)) => Row::Internal,
@@ -101,7 +145,7 @@ impl RpcError {
 
 fn state_row(error: &StateError) -> Row {
     match error {
-        StateError::NotKept { .. } => Row::Eth(CALL_EXECUTION_FAILED_CODE),
+        StateError::NotKept { .. } | StateError::NoTries { .. } => Row::Eth(CALL_EXECUTION_FAILED_CODE),
         StateError::Node(_) => Row::Internal,
     }
 }
@@ -111,7 +155,11 @@ fn anchor_row(error: &AnchorError) -> Row {
     match error {
         AnchorError::Manifest(_) | AnchorError::RootMismatch { .. } => Row::Lucid(INVALID_PARAMS_CODE, 6004),
         AnchorError::Transaction { .. } => Row::Lucid(INVALID_PARAMS_CODE, 6002),
-        AnchorError::AlreadyAnchored(_) | AnchorError::RootAlreadyAnchored(_) => Row::Lucid(refused, 6006),
+        AnchorError::AlreadyAnchored { .. } | AnchorError::RootAlreadyAnchored { .. } => Row::Lucid(refused, 6006),
+        AnchorError::InsufficientFunds { .. } => Row::Lucid(refused, 5004),
+        AnchorError::Unknown(_) => Row::Lucid(refused, 6001),
+        AnchorError::SeveralAccounts { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
+        AnchorError::NotEnded { .. } | AnchorError::NotTheNodes { .. } => Row::Lucid(refused, 6002),
         AnchorError::TooMany(_) => Row::Lucid(refused, 6005),
         AnchorError::Submit(SubmitError::Node(_)) | AnchorError::Node(_) => Row::Internal,
         AnchorError::Submit(SubmitError::Refused(error)) => Row::Lucid(refused, refusal_number(error)),
@@ -137,7 +185,7 @@ fn proof_row(error: &ProofError) -> Row {
     match error {
         ProofError::UnknownSession(_) | ProofError::NotFinal(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6001),
         ProofError::NotKept(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 8001),
-        ProofError::SeveralAccounts(_) | ProofError::NoSuchChunk { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
+        ProofError::SeveralAccounts { .. } | ProofError::NoSuchChunk { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
         ProofError::Node(_) => Row::Internal,
     }
 }
@@ -177,7 +225,7 @@ pub(crate) fn verdict<T>(result: Result<T, VerifyError>) -> Result<Result<T, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{U256, hex};
+    use alloy_primitives::{Address, U256, hex};
     use lucid_storage::StoreError;
     use lucid_types::{SessionId, TransactionRefusal};
 
@@ -215,7 +263,7 @@ mod tests {
     #[test]
     fn a_lucid_error_carries_its_number() {
         let session = SessionId::from_random([1; 16]);
-        let error = seen(AnchorError::AlreadyAnchored(session));
+        let error = seen(AnchorError::AlreadyAnchored { session_id: session, account: Address::ZERO });
         assert_eq!(error["data"]["code"], "LUCID_ERR_6006");
         assert_eq!(seen(ProofError::UnknownSession(session))["data"]["code"], "LUCID_ERR_6001");
         assert_eq!(seen(MerkleError::TooHigh { leaves: 9, height_max: 2 })["data"]["code"], "LUCID_ERR_8006");

@@ -4,28 +4,37 @@
 //! `interface`, how it is answered in `answers`, what goes over the wire in `wire`; `error` is the one table of
 //! codes and texts, and [`limits`] has every bound. No other crate names the JSON-RPC library.
 
+mod access;
 mod answers;
 mod api;
 mod backend;
 #[cfg(feature = "client")]
 mod client;
 mod error;
+mod filters;
+mod gate;
+mod guard;
+mod ids;
 mod interface;
 pub mod limits;
+mod links;
 mod revert;
 mod server;
+mod socket;
 mod view;
 mod wire;
 
+pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownNamespace, UnknownScope};
 pub use api::{
-    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError,
-    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
+    MerkleBuilt, MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof,
+    StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, RpcFault};
 pub use server::{RpcServer, StartError};
 pub use wire::{
-    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, HeadDocument,
-    MerkleDocument, SessionDocument, SessionPage, SessionQuery, VerifiedAnchorDocument,
+    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
+    AnchoringTransactionDocument, ChainInfoDocument, HeadDocument, MerkleDocument, PoolStatusDocument, SessionDocument,
+    SessionPage, SessionQuery, VerifiedAnchorDocument,
 };

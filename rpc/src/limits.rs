@@ -10,17 +10,55 @@ pub const MAX_RESPONSE_BODY_BYTES: u32 = 16 * 1024 * 1024;
 /// Most calls in one batch.
 pub const MAX_BATCH_CALLS: u32 = 50;
 
-/// Most open connections; each may hold a body of [`MAX_REQUEST_BODY_BYTES`]. One more waits in the listen queue
-/// of the kernel until another closes.
+/// Most open connections; each may hold a body of [`MAX_REQUEST_BODY_BYTES`]. For one more the connection that has
+/// waited longest for its client is closed; where all are being answered, it waits.
 pub const MAX_CONNECTIONS: usize = 64;
 
 /// Open connections up to which one is kept for its client's next request. With more, each is closed once it is
 /// answered: those that wait for a place must not wait until idle ones run into their timeout.
 pub const MAX_KEPT_CONNECTIONS: usize = 32;
 
-/// How long a connection may take to send a request's head, which is also how long an idle one stays open:
-/// enough for a slow line, and short enough that idle ones that take all places do not keep others out for long.
+/// How long a connection may take to send a request's head, which is also how long an idle one stays open: enough
+/// for a slow line.
 pub const HEADER_READ_TIMEOUT_MS: u64 = 10_000;
+
+/// Most connections that are WebSockets, so that those who stay never take all places from those who come and go.
+pub const MAX_WEBSOCKETS: usize = 32;
+
+/// Most calls of one connection that run at once; what comes besides waits on the client's side. Two processors
+/// have no use for more, and each may hold an answer of [`MAX_RESPONSE_BODY_BYTES`].
+pub const MAX_CALLS_PER_CONNECTION: usize = 4;
+
+/// How long a client may leave unread what is written to it before its connection is closed.
+pub const WRITE_STALL_TIMEOUT_MS: u64 = 10_000;
+
+/// How often a WebSocket is asked whether its client is there, as much as tells routers on the way to keep it.
+pub const PING_INTERVAL_MS: u64 = 30_000;
+
+/// How long a WebSocket may be silent, answers to the question above included.
+pub const PING_TIMEOUT_MS: u64 = 45_000;
+
+/// Most messages that wait to be written to one WebSocket. Whoever has another waits until the client has read.
+pub const MAX_WAITING_MESSAGES: u32 = 32;
+
+/// Most subscriptions on one WebSocket.
+pub const MAX_SUBSCRIPTIONS_PER_CONNECTION: u32 = 16;
+
+/// Most subscriptions in all. Each is told of every block that concerns it.
+pub const MAX_SUBSCRIPTIONS: usize = 128;
+
+/// How long a subscriber may take to make room for the next message before its connection is closed.
+pub const SUBSCRIBER_TIMEOUT_MS: u64 = 10_000;
+
+/// Most filters. For one more, the one that was asked longest ago is forgotten.
+pub const MAX_FILTERS: usize = 128;
+
+/// How long a filter that nobody asks is kept, as geth has it.
+pub const FILTER_TIMEOUT_MS: u64 = 5 * 60 * 1_000;
+
+/// Most hashes of waiting transactions that are kept for filters: two full pools. A client that asks more seldom
+/// than as many come is told that its filter is gone.
+pub const MAX_FILTER_HASHES: usize = 10_000;
 
 /// How long one request may take from its head to its answer, a slowly sent body included.
 pub const REQUEST_TIMEOUT_MS: u64 = 60_000;
@@ -49,6 +87,9 @@ pub const MAX_OVERRIDE_ACCOUNTS: usize = 256;
 
 /// Most storage slots that the state overrides of one call may set, over all accounts.
 pub const MAX_OVERRIDE_SLOTS: usize = 10_000;
+
+/// Most slots that one `eth_getProof` proves: each takes a way through the trie, and some kilobytes of the answer.
+pub const MAX_PROOF_SLOTS: usize = 1_024;
 
 /// Most blocks that one `eth_getLogs` may span.
 pub const MAX_LOG_RANGE_BLOCKS: u64 = 10_000;
@@ -90,6 +131,9 @@ pub const CLIENT_REQUEST_TIMEOUT_MS: u64 = 30_000;
 
 /// How long the client waits for a connection.
 pub const CLIENT_CONNECT_TIMEOUT_MS: u64 = 5_000;
+
+/// Most accounts that an error names where a caller has to choose one.
+pub const MAX_NAMED_ACCOUNTS: usize = 10;
 
 /// Most chunks that one proof, or one `lucid_buildMerkle`, has paths for: about 1 KB of JSON each, so that a
 /// proof fits into the request that has it checked.

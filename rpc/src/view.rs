@@ -28,6 +28,11 @@ impl ChainView {
         Ok(Self { head: head.ok_or(NodeError::Corrupt("head of the chain"))?, snapshot })
     }
 
+    /// What it is a view of.
+    pub(crate) const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The last block.
     pub(crate) const fn head(&self) -> &BlockchainStateRecord {
         &self.head
@@ -66,6 +71,11 @@ impl ChainView {
     pub(crate) fn block(&self, height: u64) -> Result<(BlockContext, BlockRecord), RpcError> {
         let record = stored(self.snapshot.get::<Blocks>(&height))?.ok_or(NodeError::Corrupt("block"))?;
         Ok((BlockContext::new(height, &record)?, record))
+    }
+
+    /// Hash of the block at a height at or below the head.
+    pub(crate) fn hash(&self, height: u64) -> Result<B256, RpcError> {
+        Ok(stored(self.snapshot.get::<Blocks>(&height))?.ok_or(NodeError::Corrupt("block"))?.hash)
     }
 
     /// The transactions of a block, in order.

@@ -123,6 +123,47 @@ async fn a_receipt_has_what_was_paid_and_where_its_logs_stand() {
 }
 
 #[tokio::test]
+async fn the_receipts_of_a_block_come_together() {
+    let served = serve(TestChain::short()).await;
+    let block = served.call("eth_getBlockByNumber", json!(["0x1", false])).await;
+    let mut receipts = Vec::new();
+    for hash in block["transactions"].as_array().unwrap() {
+        receipts.push(served.call("eth_getTransactionReceipt", json!([hash])).await);
+    }
+    for id in [json!("0x1"), block["hash"].clone(), json!({ "blockHash": block["hash"] })] {
+        assert_eq!(served.call("eth_getBlockReceipts", json!([id])).await, json!(receipts), "{id}");
+    }
+    assert_eq!(served.call("eth_getBlockReceipts", json!(["latest"])).await, json!([]));
+    assert!(served.call("eth_getBlockReceipts", json!(["0x3"])).await.is_null());
+    assert!(served.call("eth_getBlockReceipts", json!([B256::ZERO])).await.is_null());
+}
+
+#[tokio::test]
+async fn a_proof_repeats_its_slots_as_they_were_named() {
+    let served = serve(TestChain::short()).await;
+    let full = B256::with_last_byte(7);
+    let proof = served.call("eth_getProof", json!([sender(), ["0x05", full], "latest"])).await;
+    assert_eq!((&proof["address"], &proof["balance"]), (&json!(sender()), &json!("0x3ea")));
+    assert_eq!((&proof["nonce"], &proof["storageHash"]), (&json!("0x4"), &json!(B256::repeat_byte(0x5a))));
+    assert_eq!(proof["accountProof"].as_array().unwrap().len(), 1);
+    assert_eq!(proof["storageProof"][0], json!({ "key": "0x5", "value": "0x5", "proof": ["0x05"] }));
+    assert_eq!(proof["storageProof"][1], json!({ "key": full, "value": "0x7", "proof": ["0x07"] }));
+    assert_eq!(served.call("eth_getProof", json!([sender(), []])).await["storageProof"], json!([]));
+
+    let (code, text, _) = served.fail("eth_getProof", json!([sender(), [], "0x1"])).await;
+    assert!(code == -32000 && text.contains("only the last block, 2,"), "{text}");
+    let many: Vec<_> = (0..1025u64).map(|i| format!("{i:#x}")).collect();
+    assert_eq!(served.fail("eth_getProof", json!([sender(), many])).await.0, -32005);
+}
+
+#[tokio::test]
+async fn the_pool_says_how_many_wait() {
+    let served = serve(TestChain::short()).await;
+    served.client.send_raw_transaction(&waiting_transaction().encoded_2718().into()).await.unwrap();
+    assert_eq!(served.call("txpool_status", json!([])).await, json!({ "pending": "0x1", "queued": "0x11" }));
+}
+
+#[tokio::test]
 async fn a_sent_transaction_is_pending_until_it_is_in_a_block() {
     let served = serve(TestChain::short()).await;
     let mut raw = one_of_each_type()[2].encoded_2718();

@@ -126,9 +126,33 @@ async fn a_session_is_found_by_id_and_by_account_where_two_have_it() {
     assert_eq!(served.client.session(session_id(3), None).await.unwrap(), None);
     let (code, text, data) = served.fail("lucid_getSession", json!([session_id(2)])).await;
     assert!(code == -32602 && text.starts_with("several accounts"), "{text}");
+    let both = [sender(), Address::repeat_byte(2)].iter().all(|account| text.contains(&account.to_string()));
+    assert!(both, "{text}");
     assert_eq!(data.unwrap()["code"], "LUCID_ERR_1001");
     let session = served.client.session(session_id(2), Some(Address::repeat_byte(2))).await.unwrap().unwrap();
     assert_eq!(session.owner_addr, Address::repeat_byte(2));
+}
+
+#[tokio::test]
+async fn the_last_anchoring_of_a_session_is_told_with_its_error() {
+    let chain = TestChain::short();
+    let other = Address::repeat_byte(2);
+    let failed = AnchoringStatus::Failed;
+    chain.put_anchoring(1, 7, sender(), 100, failed);
+    chain.put_anchoring(2, 7, sender(), 200, AnchoringStatus::Pending);
+    chain.put_anchoring(3, 8, sender(), 100, failed);
+    chain.put_anchoring(4, 8, other, 100, failed);
+    let served = serve(chain).await;
+    let last = served.client.anchoring(session_id(7), None).await.unwrap().unwrap();
+    assert_eq!((last.created_at, last.status), (200, AnchoringStatus::Pending));
+    assert_eq!(last.transactions[0].block_number, None);
+    assert_eq!(served.client.anchoring(session_id(9), None).await.unwrap(), None);
+    let (code, text, _) = served.fail("lucid_getAnchoring", json!([session_id(8)])).await;
+    assert!(code == -32602 && text.contains(&other.to_string()), "{text}");
+    let named = served.client.anchoring(session_id(8), Some(other)).await.unwrap().unwrap();
+    assert_eq!((named.account, named.last_error.as_deref()), (other, Some("it failed")));
+    let error = served.client.retry_anchoring(session_id(7), None).await.unwrap_err();
+    assert_eq!(error.fault().unwrap().lucid_code(), Some("LUCID_ERR_6001"));
 }
 
 #[tokio::test]

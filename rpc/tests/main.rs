@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod access;
 mod client;
 mod eth;
+mod filters;
 mod foreign;
 mod limits;
 mod lucid;
+mod subscriptions;
 mod support;
+mod websocket;

@@ -13,9 +13,6 @@ pub const MAX_META_BYTES: usize = 1 << 20;
 /// The last second of the year 9999: what lies beyond is a time in milliseconds, and would be anchored for ever.
 const MAX_TIME_SECS: u64 = 253_402_300_799;
 
-/// Largest time that every JSON reader carries exactly: 2^53 - 1 seconds.
-pub(super) const MAX_JSON_SECS: u64 = (1 << 53) - 1;
-
 /// Changes of single letters up to which a known field counts as near to an unknown one.
 const NEAR_EDITS: usize = 3;
 
@@ -38,7 +35,10 @@ pub enum MetaError {
     /// The file is too large.
     #[error("the session's description has {0} bytes, and at most {MAX_META_BYTES} are read")]
     TooLarge(usize),
-    /// Not a JSON object, or a field of the wrong form or standing twice.
+    /// Not a JSON object. Nothing of it is repeated: it may be a key.
+    #[error("the session's description is not a JSON object, such as {{\"codec\": \"h264\"}}")]
+    NotAnObject,
+    /// Not JSON, or a field of the wrong form or standing twice.
     #[error("the session's description cannot be read: {0}")]
     Json(#[from] serde_json::Error),
     /// A field with a name of no meaning here, close to one that has one.
@@ -104,6 +104,9 @@ impl SessionMeta {
         if text.len() > MAX_META_BYTES {
             return Err(MetaError::TooLarge(text.len()));
         }
+        if !begins_an_object(text) {
+            return Err(MetaError::NotAnObject);
+        }
         let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text)?;
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             return Err(unknown_field(unknown));
@@ -136,6 +139,11 @@ impl SessionMeta {
         manifest.check()?;
         Ok(manifest)
     }
+}
+
+/// Whether a text could be a JSON object: what else it is shall not come into an error.
+pub(super) fn begins_an_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().first() == Some(&b'{')
 }
 
 fn unknown_field(unknown: &str) -> MetaError {
@@ -218,11 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_file_that_is_a_key_comes_into_the_error() {
+        let key = "1234567890".repeat(6) + "1234";
+        let said = error(&key);
+        assert!(said.contains("is not a JSON object") && !said.contains("1234"), "{said}");
+    }
+
+    #[test]
     fn a_field_that_stands_twice_or_has_another_form_is_refused() {
         assert!(error(r#"{"codec":"a","codec":"b"}"#).contains("duplicate field `codec`"));
         assert!(error(r#"{"codec":7}"#).contains("expected a string"));
         assert!(error(r#"{"policyHash":"0x12"}"#).contains("cannot be read"));
-        assert!(error("[]").contains("cannot be read"));
+        assert!(error("{\n\"codec\": \"h264\",\n}").contains("at line 3 column 1"));
+        assert!(error("[]").contains("is not a JSON object"));
         assert!(error(r#"{"createdAt":9007199254740992}"#).contains("`createdAt` is 9007199254740992"));
         assert!(error(&" ".repeat(MAX_META_BYTES + 1)).contains("1048577 bytes"));
     }

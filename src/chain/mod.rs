@@ -9,6 +9,7 @@
 
 mod block;
 mod build;
+mod check;
 mod error;
 mod genesis;
 mod import;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use block::{Block, RecoveredBlock, decode_header, decode_transaction, read_block, read_head, read_header};
 pub use build::{BlockAttributes, Built, build};
+pub use check::check;
 pub use error::{ChainError, Invalid};
 pub use genesis::{genesis_contract_hashes, genesis_header, write_genesis};
 pub use import::{Imported, import};

@@ -74,7 +74,7 @@ fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
 }
 
 /// An error with what lies behind it, each text once: many errors name their cause in their own text.
-fn with_causes(error: &anyhow::Error) -> String {
+pub(super) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {

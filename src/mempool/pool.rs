@@ -12,6 +12,7 @@ use crate::{
     state::{StateError, StateReader},
 };
 use alloy_consensus::{Transaction as _, transaction::TxHashRef};
+use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, U256};
 use lucid_types::{ChainSpec, TransactionRefusal as Refusal};
 use std::{
@@ -71,27 +72,33 @@ impl Mempool {
         Self { limits, ..Self::default() }
     }
 
-    /// Takes a signed transaction in its EIP-2718 bytes and gives its hash.
+    /// Reads a signed transaction in its EIP-2718 bytes and finds out who signed it. That takes longer than all the rest
+    /// and needs no pool.
+    pub fn decode(raw: &[u8], spec: &ChainSpec) -> Result<Transaction, Refusal> {
+        validate::decode(raw, spec)
+    }
+
+    /// Takes a transaction that [`Mempool::decode`] has read and gives its hash.
     ///
     /// `state` is that of the head and `base_fee` that of the next block.
     pub fn add(
         &mut self,
-        raw: &[u8],
+        transaction: Transaction,
         spec: &ChainSpec,
         base_fee: u64,
         state: &impl StateReader,
     ) -> Result<B256, SubmitError> {
-        let transaction = validate::decode(raw, spec)?;
         let hash = *transaction.tx_hash();
         if self.by_hash.contains_key(&hash) {
             return Err(Refusal::AlreadyKnown.into());
         }
         let sender = validate::check(&transaction, spec, base_fee, state)?;
-        self.insert(transaction, raw.len(), sender)?;
+        let bytes = transaction.encode_2718_len();
+        self.insert(transaction, bytes, sender)?;
         Ok(hash)
     }
 
-    /// Says whether [`Mempool::add`] would take the transaction for what it is, and from whom: whether there is room for
+    /// Says whether the pool would take the transaction for what it is, and from whom: whether there is room for
     /// it, or another with its nonce, is not looked at.
     pub fn check(
         raw: &[u8],
@@ -241,6 +248,12 @@ impl Mempool {
     /// The nonce after all that wait of a sender without a gap; `None` where nothing does.
     pub fn next_nonce(&self, address: &Address) -> Option<u64> {
         self.senders.get(address).map(Sender::next_nonce)
+    }
+
+    /// How many transactions a block could take one after another, and how many stand behind a missing nonce.
+    pub fn status(&self) -> (u64, u64) {
+        let ready: u64 = self.senders.values().map(|sender| sender.next_nonce() - sender.next).sum();
+        (ready, self.by_hash.len() as u64 - ready)
     }
 
     /// Number of transactions that wait.

@@ -8,22 +8,28 @@ use crate::{
     evm::{self, Simulation, World},
     keys::DEV_ACCOUNTS,
     mempool,
-    state::{HistoricalState, LatestState, StateError, StateReader},
+    state::{HistoricalState, LatestState, StateError, StateReader, prove},
 };
 use alloy_consensus::{Header, Sealed};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use alloy_trie::EMPTY_ROOT_HASH;
 use lucid_rpc::{
     self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, PendingTransaction, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor,
-    VerifyError, VerifyRequest,
+    MerkleError, NodeApi, PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress,
+    VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use lucid_storage::Snapshot;
-use lucid_types::{AnchorProof, Rules};
+use lucid_storage::{AccountRecord, Snapshot};
+use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
 use std::sync::Arc;
+use tokio::sync::broadcast;
 use tracing::error;
 
 /// What is offered as a tip, in wei per gas: no block here has been full for long, so one gwei is always enough.
 const SUGGESTED_TIP: u128 = 1_000_000_000;
+
+/// How an account that does not exist is answered (EIP-1186): no code and no storage.
+const ABSENT: AccountRecord =
+    AccountRecord { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY, storage_root: EMPTY_ROOT_HASH };
 
 /// A node as the RPC server sees it.
 pub(super) struct Backend {
@@ -126,6 +132,30 @@ impl NodeApi for Backend {
         self.at(block, |_, state| state.storage(address, slot.into())).map(|value: U256| value.into())
     }
 
+    fn prove_account(
+        &self,
+        snapshot: &Snapshot,
+        address: Address,
+        slots: &[B256],
+        block: u64,
+    ) -> Result<rpc::AccountProof, rpc::StateError> {
+        let head = chain::read_head(snapshot).map_err(chain_fault)?.number;
+        if block != head {
+            return Err(rpc::StateError::NoTries { block, head });
+        }
+        let slots: Vec<U256> = slots.iter().map(|slot| (*slot).into()).collect();
+        let proof = prove(snapshot, address, &slots).map_err(state_fault)?;
+        let account = proof.account.unwrap_or(ABSENT);
+        let slots = proof.slots.into_iter().map(|slot| rpc::SlotProof { value: slot.value, nodes: slot.nodes });
+        Ok(rpc::AccountProof {
+            account: rpc::AccountInfo { balance: account.balance, nonce: account.nonce },
+            code_hash: account.code_hash,
+            storage_root: account.storage_root,
+            nodes: proof.nodes,
+            slots: slots.collect(),
+        })
+    }
+
     fn call(&self, request: CallRequest) -> Result<Bytes, CallError> {
         let limits = evm::CallLimits { gas_cap: request.gas_cap, deadline: request.deadline };
         self.simulate(request.block, |simulation| simulation.call(request.transaction, request.overrides, limits))
@@ -150,6 +180,19 @@ impl NodeApi for Backend {
         Some(PendingTransaction { transaction: transaction.inner().clone(), sender: transaction.signer() })
     }
 
+    fn events(&self) -> broadcast::Receiver<ChainEvent> {
+        self.node.events.subscribe()
+    }
+
+    fn pooled(&self) -> broadcast::Receiver<Arc<PendingTransaction>> {
+        self.node.pooled.subscribe()
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        let (pending, queued) = self.node.pool().status();
+        PoolStatus { pending, queued }
+    }
+
     fn pending_nonce(&self, address: Address) -> Result<u64, rpc::StateError> {
         self.node.next_nonce(address).map_err(state_fault)
     }
@@ -166,6 +209,16 @@ impl NodeApi for Backend {
     async fn anchor_session(&self, request: AnchorRequest) -> Result<AnchorAccepted, AnchorError> {
         let node = Arc::clone(&self.node);
         let accepted = tokio::task::spawn_blocking(move || node.accept_anchoring(request)).await;
+        accepted.map_err(|_| rpc::NodeError::Stopping)?
+    }
+
+    async fn retry_anchoring(
+        &self,
+        session_id: SessionId,
+        account: Option<Address>,
+    ) -> Result<AnchorAccepted, AnchorError> {
+        let node = Arc::clone(&self.node);
+        let accepted = tokio::task::spawn_blocking(move || node.retry_anchoring(session_id, account)).await;
         accepted.map_err(|_| rpc::NodeError::Stopping)?
     }
 

@@ -11,7 +11,7 @@ use super::{
     state::{Node, OpenOptions},
 };
 use crate::{config::Config, consensus::ClockPolicy, keys::NodeKeys};
-use lucid_rpc::RpcServer;
+use lucid_rpc::{Access, RpcServer};
 use lucid_storage::Options;
 use lucid_types::{ChainSpec, Rules};
 use std::{fs, io, net::SocketAddr, sync::Arc};
@@ -99,7 +99,7 @@ async fn serve(
     http_addr: SocketAddr,
     sealing: Sealing,
 ) -> Result<RunningNode, NodeError> {
-    let server = RpcServer::start(http_addr, Arc::new(Backend::new(Arc::clone(&node)))).await?;
+    let server = RpcServer::start(http_addr, Access::default(), Arc::new(Backend::new(Arc::clone(&node)))).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));

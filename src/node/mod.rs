@@ -17,6 +17,7 @@ mod launch;
 mod proofs;
 mod solo;
 mod state;
+mod tokens;
 
 pub use blocks::Sealing;
 pub use datadir::DataDir;
@@ -27,3 +28,4 @@ pub use init::{Initialised, NewChain, init};
 pub use launch::{LaunchOptions, RunOptions, RunningNode, launch, run};
 pub use solo::{SoloSpecError, solo_chain_spec};
 pub use state::Node;
+pub use tokens::{TokenFileError, load_or_create_tokens, read_token_file};

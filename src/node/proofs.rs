@@ -6,7 +6,7 @@ use alloy_consensus::ReceiptEnvelope;
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolEvent;
-use lucid_rpc::{NodeError, ProofError, ProofRequest};
+use lucid_rpc::{NodeError, ProofError, ProofRequest, limits::MAX_NAMED_ACCOUNTS};
 use lucid_storage::{
     Blocks, Direction, MerkleTreeRecord, MerkleTrees, Reader, Receipts, Seals, SessionAnchoringsBySession, SessionKey,
     SessionRecord, Sessions, Snapshot, StoreError, TransactionsByHash,
@@ -60,12 +60,13 @@ fn find_session(
         let session = snapshot.get::<Sessions>(&key).map_err(store)?;
         return session.map(|session| (key, session)).ok_or(ProofError::UnknownSession(session_id));
     }
-    let mut rows = snapshot.range_prefix::<Sessions>(&session_id, Direction::Forward).map_err(store)?;
-    let first = rows.next().transpose().map_err(store)?.ok_or(ProofError::UnknownSession(session_id))?;
-    match rows.next().transpose().map_err(store)? {
-        Some(_) => Err(ProofError::SeveralAccounts(session_id)),
-        None => Ok(first),
+    let rows = snapshot.range_prefix::<Sessions>(&session_id, Direction::Forward).map_err(store)?;
+    let mut rows: Vec<_> = rows.take(MAX_NAMED_ACCOUNTS + 1).collect::<Result<_, _>>().map_err(store)?;
+    if rows.len() > 1 {
+        let accounts = rows.iter().map(|(key, _)| key.account).collect();
+        return Err(ProofError::SeveralAccounts { session_id, accounts });
     }
+    rows.pop().ok_or(ProofError::UnknownSession(session_id))
 }
 
 /// What the chain does not hold: the manifest and the leaves, where this node anchored the session.

@@ -12,8 +12,9 @@ use crate::{
     mempool::{Mempool, PoolLimits, SubmitError},
     state::{LatestState, StateError, StateReader},
 };
-use alloy_consensus::{Header, Sealed};
+use alloy_consensus::{Header, Sealed, transaction::Recovered};
 use alloy_primitives::{Address, B256};
+use lucid_rpc::PendingTransaction;
 use lucid_storage::{Batch, BlockchainState, Current, Meta, Options, Reader, Seals, Snapshot, Store, StoreError};
 use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
 use std::{
@@ -28,6 +29,8 @@ const EVENT_CAPACITY: usize = 256;
 
 /// Mode of the store's file: local paths and payouts are nobody else's business.
 const STORE_MODE: u32 = 0o600;
+/// Transactions that came into the pool that a slow listener may lag behind before it misses some: a full block.
+const POOLED_CAPACITY: usize = 1_024;
 
 /// The last block.
 #[derive(Debug, Clone)]
@@ -53,6 +56,7 @@ pub struct Node {
     pub(super) solo: Solo,
     pub(super) guards: Guards,
     pub(super) events: broadcast::Sender<ChainEvent>,
+    pub(super) pooled: broadcast::Sender<Arc<PendingTransaction>>,
     /// Told whenever the pool has something new.
     pub(super) pool_changed: Notify,
     head: RwLock<Arc<Head>>,
@@ -110,6 +114,7 @@ impl Node {
             keys,
             solo,
             events: broadcast::channel(EVENT_CAPACITY).0,
+            pooled: broadcast::channel(POOLED_CAPACITY).0,
             pool_changed: Notify::new(),
             head: RwLock::new(Arc::new(Head { header, certificate })),
             pool: Mutex::new(Mempool::new(PoolLimits::default())),
@@ -156,13 +161,20 @@ impl Node {
 
     /// Puts a signed transaction into the pool.
     pub(super) fn submit(&self, raw: &[u8]) -> Result<B256, SubmitError> {
+        let transaction = Mempool::decode(raw, &self.spec)?;
+        // Copied only for somebody who listens.
+        let news = (self.pooled.receiver_count() > 0).then(|| transaction.clone());
         let base_fee = self.head().next_base_fee();
         // Locked before the snapshot is taken: a block that is committed in between updates the pool afterwards.
         let mut pool = self.pool();
         let snapshot = self.store.snapshot().map_err(StateError::from)?;
-        let hash = pool.add(raw, &self.spec, base_fee, &LatestState::new(&snapshot))?;
+        let hash = pool.add(transaction, &self.spec, base_fee, &LatestState::new(&snapshot))?;
         drop(pool);
         self.pool_changed.notify_one();
+        if let Some((transaction, sender)) = news.map(Recovered::into_parts) {
+            // Whoever listened may be gone by now, and that is no error.
+            let _ = self.pooled.send(Arc::new(PendingTransaction { transaction, sender }));
+        }
         Ok(hash)
     }
 

@@ -9,7 +9,7 @@
 //!   the root of their storage trie; a slot of zero has no row and no leaf.
 //! - The state's rows are those of the head. Every older state, down to [`HISTORY_BLOCKS`] back, is the latest one
 //!   with the undo log's rows of later blocks laid over it.
-//! - An account lies once: its leaf in the account trie is made anew from its row.
+//! - An account lies once: its leaf in the account trie has no row and is made from the account's.
 //! - Code lies under its hash and is never deleted.
 //! - The same changes over the same state write the same rows: nothing depends on a map's order.
 //! - Damaged rows are errors, never panics and never other values in silence where the row no longer decodes.
@@ -19,6 +19,7 @@
 mod account_trie;
 mod apply;
 mod changes;
+mod check;
 mod error;
 mod history;
 mod prove;
@@ -32,6 +33,7 @@ mod tests;
 
 pub use apply::apply;
 pub use changes::{Account, AccountChange, StateChanges};
+pub use check::check;
 pub use error::StateError;
 pub use history::HistoricalState;
 pub use prove::{AccountProof, SlotProof, prove};

@@ -72,6 +72,11 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
 
     pub(crate) fn new(reader: &'a R, sequence: u64) -> Result<Self, StoreError> {
         let table = const { C::DEF.by_sequence.expect("only collections with a table from sequence to key") };
+        Self::through(reader, table, sequence)
+    }
+
+    /// Through `table`, which is the collection's from sequence to key.
+    pub(crate) fn through(reader: &'a R, table: TableId, sequence: u64) -> Result<Self, StoreError> {
         let entries = match sequence.checked_add(1) {
             Some(first) => {
                 let lower = first.to_be_bytes();

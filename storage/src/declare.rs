@@ -107,6 +107,11 @@ macro_rules! store_tables {
         /// All collections.
         pub const COLLECTIONS: &[CollectionDef] = &[$($coll::DEF),*];
 
+        /// For each collection its table and the check of its rows against its indexes.
+        pub(crate) const COLLECTION_CHECKS: &[(TableId, CollectionCheck)] = &[
+            $((TableId::$coll, check_collection::<$coll>),)*
+        ];
+
         /// All internal tables.
         pub const INTERNAL_TABLES: &[InternalDef] = &[$(InternalDef {
             name: $table_name,

@@ -60,6 +60,9 @@ pub enum StoreError {
         /// Table of the index.
         index: &'static str,
     },
+    /// A copy of the store was read back and is not what was copied.
+    #[error("the copy at {} is not what was copied: the disk does not keep what is written to it", .0.display())]
+    BadCopy(PathBuf),
     /// A required entry of the `meta` table is absent or malformed.
     #[error("the store's entry `{0}` is absent or malformed")]
     Meta(&'static str),

@@ -7,6 +7,7 @@
 //! No other crate names the database engine, and nothing here knows what a valid block is.
 
 mod backend;
+mod backup;
 mod batch;
 mod changed;
 mod codec;
@@ -23,7 +24,9 @@ mod samples;
 mod snapshot;
 mod store;
 mod tables;
+mod verify;
 
+pub use backup::{Copied, Progress};
 pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
@@ -37,3 +40,4 @@ pub use records::*;
 pub use snapshot::Snapshot;
 pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, Stats, Store};
 pub use tables::*;
+pub use verify::{Finding, Findings, MAX_FINDINGS};

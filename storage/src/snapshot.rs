@@ -7,7 +7,9 @@ use crate::{
     reader::Reader,
     tables::TableId,
 };
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
+use redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata, TableDefinition, TableError,
+};
 use std::{
     ops::Bound,
     sync::{Arc, OnceLock},
@@ -56,6 +58,11 @@ impl Snapshot {
         }
         let sequence = meta::read_sequence(self)?;
         Ok(*self.inner.sequence.get_or_init(|| sequence))
+    }
+
+    /// Entries of one table. The engine keeps count, so nothing is walked.
+    pub fn len(&self, table: TableId) -> Result<u64, StoreError> {
+        self.table(table)?.map_or(Ok(0), |table| table.len().map_err(StoreError::engine))
     }
 
     fn table(&self, table: TableId) -> Result<Option<&Table>, StoreError> {

@@ -78,14 +78,9 @@ impl Store {
     /// Makes a store at `path`, where there must be nothing. The file appears there whole or not at all.
     pub fn create(path: impl AsRef<Path>, meta: &Meta, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        refuse_existing(path)?;
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".new");
-        let unfinished = PathBuf::from(unfinished);
-        let (database, io) = open_database(&unfinished, lock_unfinished(&unfinished, path)?, options)?;
+        let (unfinished, database, io) = begin(path, options)?;
         write_meta(&database, meta)?;
-        fs::rename(&unfinished, path).map_err(|source| io_error(path, source))?;
-        sync_folder_of(path)?;
+        finish_file(&unfinished, path)?;
         Ok(Self::assemble(path, database.into(), meta.clone(), 0, io))
     }
 
@@ -202,6 +197,29 @@ fn write_meta(database: &Database, meta: &Meta) -> Result<(), StoreError> {
     let transaction = database.begin_write().map_err(StoreError::engine)?;
     write_table(&transaction, TableId::Meta, entries)?;
     transaction.commit().map_err(StoreError::engine)
+}
+
+/// An empty database beside `path`, where there must be nothing.
+fn begin(path: &Path, options: &Options) -> Result<(PathBuf, Database, Arc<IoCounters>), StoreError> {
+    refuse_existing(path)?;
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let unfinished = PathBuf::from(unfinished);
+    let (database, io) = open_database(&unfinished, lock_unfinished(&unfinished, path)?, options)?;
+    Ok((unfinished, database, io))
+}
+
+/// As [`begin`], for who does not count what is written.
+pub(crate) fn begin_file(path: &Path, options: &Options) -> Result<(PathBuf, Database), StoreError> {
+    begin(path, options).map(|(unfinished, database, _)| (unfinished, database))
+}
+
+/// Gives the finished file its name, durably, and returns its length.
+pub(crate) fn finish_file(unfinished: &Path, path: &Path) -> Result<u64, StoreError> {
+    let bytes = fs::metadata(unfinished).and_then(|file| fs::rename(unfinished, path).map(|()| file.len()));
+    let bytes = bytes.map_err(|source| io_error(path, source))?;
+    sync_folder_of(path)?;
+    Ok(bytes)
 }
 
 fn refuse_existing(path: &Path) -> Result<(), StoreError> {

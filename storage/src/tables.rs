@@ -7,8 +7,11 @@ use crate::{
     codec::{Origin, Record as _},
     collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder},
     declare::{by_sequence, store_tables},
+    error::StoreError,
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
+    snapshot::Snapshot,
+    verify::{Check, check_collection},
 };
 use Placement::{Replicated, Sharded};
 use Retention::{Forever, LeaderWindow, Newest};
@@ -18,6 +21,9 @@ use lucid_types::{AnchoringId, Seal, SessionId};
 
 /// Rounds of consensus that a node remembers: about a month of slots, in under 20 MB.
 pub const MAX_CONSENSUS_EVENTS: u64 = 20_000;
+
+/// Checks the rows of one collection.
+type CollectionCheck = fn(&Snapshot, &mut Check<'_>) -> Result<(), StoreError>;
 
 store_tables! {
     collections {

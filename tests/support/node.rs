@@ -31,6 +31,8 @@ pub(crate) struct DevNode {
     child: Child,
     url: String,
     banner: Vec<String>,
+    /// Its temporary folder: a node that is killed removes nothing, and this goes with the test.
+    _temporary: tempfile::TempDir,
 }
 
 impl DevNode {
@@ -69,7 +71,9 @@ impl DevNode {
 
     /// Starts a node and waits until it listens.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Below cargo's target folder, so that a test that is killed itself leaves nothing in the system's.
+        let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        command.env("TMPDIR", temporary.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // Both pipes are read to their ends, or the node would wait for a reader once one is full.
         let errors = child.stderr.take().unwrap();
@@ -84,7 +88,7 @@ impl DevNode {
                     let url = url.and_then(|rest| rest.split(' ').next()).map(str::to_owned);
                     banner.push(line);
                     if let Some(url) = url {
-                        return Self { child, url, banner };
+                        return Self { child, url, banner, _temporary: temporary };
                     }
                 }
                 Err(why) => {

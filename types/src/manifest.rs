@@ -2,6 +2,7 @@ use crate::{
     canonical::{CanonicalError, canonical_json},
     hash::blake3,
     ids::SessionId,
+    spec::MAX_JSON_INTEGER,
 };
 use alloy_primitives::{B256, Bytes};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub enum ManifestError {
         /// Bytes in the manifest.
         total_size: u64,
     },
+    /// A time that JSON readers do not carry exactly, so that the hash would not fix it.
+    #[error("the manifest's createdAt is {0}, and Unix seconds in JSON end at 2^53 - 1")]
+    CreatedAt(u64),
     /// A list or text of the optional fields is too long.
     #[error("the manifest's {0} is too long")]
     TooLong(&'static str),
@@ -95,6 +99,9 @@ impl Manifest {
         if !(u64::from(self.chunk_count)..=most).contains(&self.total_size) {
             return Err(ManifestError::TotalSize { chunk_count: self.chunk_count, total_size: self.total_size });
         }
+        if self.created_at > MAX_JSON_INTEGER {
+            return Err(ManifestError::CreatedAt(self.created_at));
+        }
         for (name, keys) in [("participants", &self.participants), ("observers", &self.observers)] {
             let keys = keys.as_deref().unwrap_or_default();
             if keys.len() > MAX_KEYS || keys.iter().any(|key| key.len() > MAX_KEY_BYTES) {
@@ -160,6 +167,8 @@ mod tests {
         assert_eq!(Manifest { chunk_count: too_many, ..manifest() }.check(), Err(ManifestError::ChunkCount(too_many)));
         let empty = ManifestError::TotalSize { chunk_count: 2, total_size: 1 };
         assert_eq!(Manifest { total_size: 1, ..manifest() }.check(), Err(empty));
+        let inexact = Manifest { created_at: 1 << 53, ..manifest() };
+        assert_eq!(inexact.check(), Err(ManifestError::CreatedAt(1 << 53)));
         let long = Manifest { codec: Some("x".repeat(257)), ..manifest() };
         assert_eq!(long.check(), Err(ManifestError::TooLong("codec")));
     }

@@ -1,23 +1,25 @@
 use crate::{
-    api::{NodeApi, NodeError, ProofRequest, VerifyRequest},
+    access::{Caller, Denied, Scope},
+    api::{NodeApi, NodeError, ProofError, ProofRequest, VerifyRequest},
     backend::Backend,
     error::{RpcError, verdict},
     interface::{LucidServer, Param},
-    limits::{DEFAULT_PAGE_SESSIONS, MAX_PAGE_SESSIONS, MAX_PROOF_CHUNKS},
+    limits::{DEFAULT_PAGE_SESSIONS, MAX_NAMED_ACCOUNTS, MAX_PAGE_SESSIONS, MAX_PROOF_CHUNKS},
     view::{ChainView, stored},
     wire::{
-        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, HeadDocument,
-        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
+        HeadDocument, MerkleDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256};
-use jsonrpsee::core::async_trait;
+use jsonrpsee::{Extensions, core::async_trait};
 use lucid_storage::{
-    Direction, Index, KeyPrefix, Reader, SessionKey, Sessions, SessionsByAnchorTxid, SessionsByMerkleRoot,
-    SessionsByOwnerAddr, SessionsByStatus, Snapshot, StoreKey,
+    AnchoringStatus, Direction, Index, KeyPrefix, Reader, SessionAnchoringRecord, SessionAnchoringsBySession,
+    SessionKey, Sessions, SessionsByAnchorTxid, SessionsByMerkleRoot, SessionsByOwnerAddr, SessionsByStatus, Snapshot,
+    StoreKey, TransactionsByHash,
 };
-use lucid_types::{AnchorProof, SessionId};
-use std::ops::Bound;
+use lucid_types::{AnchorProof, AnchoringId, SessionId};
+use std::{collections::BTreeMap, ops::Bound};
 
 #[async_trait]
 impl<A: NodeApi> LucidServer for Backend<A> {
@@ -31,9 +33,34 @@ impl<A: NodeApi> LucidServer for Backend<A> {
         .await
     }
 
-    async fn anchor_session(&self, request: Param<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError> {
+    async fn anchor_session(
+        &self,
+        extensions: &Extensions,
+        request: Param<AnchorRequestDocument>,
+    ) -> Result<AnchorAcceptedDocument, RpcError> {
         let request = request.read()?.check()?;
+        if request.transactions.is_empty() {
+            may_sign(extensions)?;
+        }
         self.write(|api| async move { Ok(api.anchor_session(request).await?.into()) }).await
+    }
+
+    async fn get_anchoring(
+        &self,
+        session_id: Param<SessionId>,
+        account: Option<Param<Address>>,
+    ) -> Result<Option<AnchoringDocument>, RpcError> {
+        let (session_id, account) = (session_id.read()?, Param::read_optional(account)?);
+        self.read(move |api| anchoring(&api.snapshot()?, session_id, account)).await
+    }
+
+    async fn retry_anchoring(
+        &self,
+        session_id: Param<SessionId>,
+        account: Option<Param<Address>>,
+    ) -> Result<AnchorAcceptedDocument, RpcError> {
+        let (session_id, account) = (session_id.read()?, Param::read_optional(account)?);
+        self.write(move |api| async move { Ok(api.retry_anchoring(session_id, account).await?.into()) }).await
     }
 
     async fn get_session(
@@ -85,6 +112,14 @@ impl<A: NodeApi> LucidServer for Backend<A> {
     }
 }
 
+/// Whether the caller may have the node sign an anchoring with its key.
+fn may_sign(extensions: &Extensions) -> Result<(), RpcError> {
+    match extensions.get::<Caller>() {
+        Some(caller) => Ok(caller.may(Scope::Anchor)?),
+        None => Err(Denied::TokenMissing(Scope::Anchor).into()),
+    }
+}
+
 /// Indexes of chunks by rising index, each once.
 fn chunk_list(indexes: Option<Param<Vec<u32>>>) -> Result<Vec<u32>, RpcError> {
     let mut indexes = Param::read_optional(indexes)?.unwrap_or_default();
@@ -106,13 +141,46 @@ fn session(
         let record = stored(snapshot.get::<Sessions>(&SessionKey { session_id, account }))?;
         return Ok(record.map(|record| SessionDocument::new(session_id, account, record)));
     }
-    let mut rows = stored(snapshot.range_prefix::<Sessions>(&session_id, Direction::Forward))?;
-    let first = stored(rows.next().transpose())?;
-    if rows.next().is_some() {
-        let text = format!("several accounts registered the session {session_id}; name one of them");
-        return Err(RpcError::InvalidRequest(text));
+    let rows = stored(snapshot.range_prefix::<Sessions>(&session_id, Direction::Forward))?;
+    let mut rows: Vec<_> = stored(rows.take(MAX_NAMED_ACCOUNTS + 1).collect::<Result<_, _>>())?;
+    if rows.len() > 1 {
+        let accounts = rows.iter().map(|(key, _)| key.account).collect();
+        return Err(ProofError::SeveralAccounts { session_id, accounts }.into());
     }
-    Ok(first.map(|(key, record)| SessionDocument::new(key.session_id, key.account, record)))
+    Ok(rows.pop().map(|(key, record)| SessionDocument::new(key.session_id, key.account, record)))
+}
+
+/// The last anchoring of a session for `account`, or for the only account that had it anchored here.
+fn anchoring(
+    snapshot: &Snapshot,
+    session_id: SessionId,
+    account: Option<Address>,
+) -> Result<Option<AnchoringDocument>, RpcError> {
+    let mut last: BTreeMap<Address, (AnchoringId, SessionAnchoringRecord)> = BTreeMap::new();
+    let jobs = stored(snapshot.by_index::<SessionAnchoringsBySession>(&session_id, Direction::Forward))?;
+    for job in jobs {
+        let (id, job) = stored(job)?;
+        let wanted = account.is_none_or(|account| account == job.account);
+        if wanted && last.get(&job.account).is_none_or(|(_, other)| age(other) <= age(&job)) {
+            last.insert(job.account, (id, job));
+        }
+        if last.len() > MAX_NAMED_ACCOUNTS {
+            break;
+        }
+    }
+    if last.len() > 1 {
+        return Err(ProofError::SeveralAccounts { session_id, accounts: last.into_keys().collect() }.into());
+    }
+    let Some((_, (id, job))) = last.pop_first() else { return Ok(None) };
+    let block_of =
+        |hash: &B256| Ok(stored(snapshot.first_by_index::<TransactionsByHash>(hash))?.map(|(key, _)| key.block));
+    let blocks = job.transactions.iter().map(|sent| block_of(&sent.hash)).collect::<Result<Vec<_>, RpcError>>()?;
+    Ok(Some(AnchoringDocument::new(id, job, &blocks)))
+}
+
+/// Orders the anchorings of one session: of two that were asked for in the same second only the later can have gone on.
+const fn age(job: &SessionAnchoringRecord) -> (u64, bool) {
+    (job.created_at, !matches!(job.status, AnchoringStatus::Failed | AnchoringStatus::Expired))
 }
 
 /// One page of the sessions that `query` asks for, in the order of their ids.

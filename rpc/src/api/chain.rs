@@ -1,5 +1,5 @@
 use alloy_consensus::TxEnvelope;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rpc_types_eth::{TransactionRequest, state::StateOverride};
 use lucid_types::ChainSpec;
 use std::{sync::Arc, time::Instant};
@@ -37,6 +37,30 @@ pub struct AccountInfo {
     pub nonce: u64,
 }
 
+/// An account with what proves it against a state root (EIP-1186), or proves that there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountProof {
+    /// Balance and nonce; zeros where there is no account.
+    pub account: AccountInfo,
+    /// keccak-256 of its code; that of nothing where it has none.
+    pub code_hash: B256,
+    /// Root of its storage trie; that of the empty trie where it has none.
+    pub storage_root: B256,
+    /// RLP of the nodes of the state trie, from the root on.
+    pub nodes: Vec<Bytes>,
+    /// The slots that were asked for, in that order.
+    pub slots: Vec<SlotProof>,
+}
+
+/// A storage slot with what proves it against its account's storage root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotProof {
+    /// Its value.
+    pub value: U256,
+    /// RLP of the nodes of the storage trie, from the root on.
+    pub nodes: Vec<Bytes>,
+}
+
 /// A transaction that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingTransaction {
@@ -44,6 +68,15 @@ pub struct PendingTransaction {
     pub transaction: TxEnvelope,
     /// Who signed it.
     pub sender: Address,
+}
+
+/// How many transactions wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolStatus {
+    /// Those that a block could take.
+    pub pending: u64,
+    /// Those behind a missing nonce.
+    pub queued: u64,
 }
 
 /// A call to execute without a trace on the chain.

@@ -1,7 +1,8 @@
 //! What can go wrong behind the interface. Texts that Ethereum's tools match on are geth's.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
-use lucid_storage::StoreError;
+use crate::limits::MAX_NAMED_ACCOUNTS;
+use alloy_primitives::{Address, B256, Bytes, U256, utils::format_ether};
+use lucid_storage::{AnchoringStatus, StoreError};
 use lucid_types::{ManifestError, SessionId, TransactionRefusal};
 
 /// The node could not answer, and the caller is not to blame. Clients see none of the detail.
@@ -30,6 +31,14 @@ pub enum StateError {
         block: u64,
         /// Lowest height whose state can be read.
         oldest: u64,
+    },
+    /// Proofs need the tries, and those are kept of the last block alone.
+    #[error("no proof against the state after block {block} can be made: only the last block, {head}, has its tries")]
+    NoTries {
+        /// Height that was asked for.
+        block: u64,
+        /// Height of the last block.
+        head: u64,
     },
     /// The node could not answer.
     #[error(transparent)]
@@ -125,11 +134,67 @@ pub enum AnchorError {
         leaves: B256,
     },
     /// Registered by this account, or being registered.
-    #[error("the session {0} is anchored by this account already, or is being anchored")]
-    AlreadyAnchored(SessionId),
-    /// This account has anchored this root.
-    #[error("the Merkle root {0} is anchored by this account already")]
-    RootAlreadyAnchored(B256),
+    #[error("the session {session_id} is anchored by the account {account} already, or is being anchored")]
+    AlreadyAnchored {
+        /// The session.
+        session_id: SessionId,
+        /// Who registers it.
+        account: Address,
+    },
+    /// This account has anchored this root, or is anchoring it.
+    #[error("the Merkle root {merkle_root} is anchored by the account {account} already, as the session {session_id}")]
+    RootAlreadyAnchored {
+        /// The root.
+        merkle_root: B256,
+        /// The session that has it.
+        session_id: SessionId,
+        /// Who registered that.
+        account: Address,
+    },
+    /// The account that registers cannot pay.
+    #[error(
+        "insufficient funds: the account {account} has {} LUCID, and the anchoring may cost up to {} LUCID",
+        format_ether(*.balance),
+        format_ether(*.cost)
+    )]
+    InsufficientFunds {
+        /// Who registers.
+        account: Address,
+        /// What it has, in wei.
+        balance: U256,
+        /// What the anchoring's transactions may cost at most, in wei.
+        cost: U256,
+    },
+    /// Nothing to begin again.
+    #[error("this node was not asked to anchor the session {0}")]
+    Unknown(SessionId),
+    /// Several accounts had it anchored here.
+    #[error("{}", several_accounts(.session_id, .accounts))]
+    SeveralAccounts {
+        /// The session.
+        session_id: SessionId,
+        /// Accounts that registered it.
+        accounts: Vec<Address>,
+    },
+    /// Begun again is only what failed or expired.
+    #[error("the anchoring of the session {session_id} is {}; only a failed or expired one is begun again", .status.as_str())]
+    NotEnded {
+        /// The session.
+        session_id: SessionId,
+        /// Where its anchoring stands.
+        status: AnchoringStatus,
+    },
+    /// Only the account's own key can sign it anew.
+    #[error(
+        "the session {session_id} was to be registered by {account}, which is not the node's account: \
+             have it anchored again with that account's key"
+    )]
+    NotTheNodes {
+        /// The session.
+        session_id: SessionId,
+        /// Who was to register it.
+        account: Address,
+    },
     /// A transaction that the reader signed does not do what his request says.
     #[error("transaction {index} of the request: {fault}")]
     Transaction {
@@ -157,8 +222,13 @@ pub enum ProofError {
     #[error("no session {0} is known")]
     UnknownSession(SessionId),
     /// Several accounts registered a session with this id.
-    #[error("several accounts registered the session {0}; name one of them")]
-    SeveralAccounts(SessionId),
+    #[error("{}", several_accounts(.session_id, .accounts))]
+    SeveralAccounts {
+        /// The session.
+        session_id: SessionId,
+        /// Accounts that registered it.
+        accounts: Vec<Address>,
+    },
     /// Its registration is not in a block yet.
     #[error("the session {0} is not registered in a final block yet")]
     NotFinal(SessionId),
@@ -176,6 +246,14 @@ pub enum ProofError {
     /// The node could not answer.
     #[error(transparent)]
     Node(#[from] NodeError),
+}
+
+/// A sentence that names the accounts to choose from.
+fn several_accounts(session_id: &SessionId, accounts: &[Address]) -> String {
+    let more = if accounts.len() > MAX_NAMED_ACCOUNTS { " and more" } else { "" };
+    let names: Vec<String> = accounts.iter().take(MAX_NAMED_ACCOUNTS).map(Address::to_string).collect();
+    let names = names.join(", ");
+    format!("several accounts registered the session {session_id}: {names}{more}; name one of them (--account)")
 }
 
 /// Why a proof could not be judged, or what in it failed.

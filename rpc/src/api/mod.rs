@@ -9,6 +9,9 @@ mod errors;
 mod node_api;
 
 pub use anchoring::{AnchorAccepted, AnchorRequest, MerkleBuilt, ProofRequest, VerifiedAnchor, VerifyRequest};
-pub use chain::{AccountInfo, CallRequest, ChainInfo, LogQuery, PendingTransaction, SyncProgress};
+pub use chain::{
+    AccountInfo, AccountProof, CallRequest, ChainInfo, LogQuery, PendingTransaction, PoolStatus, SlotProof,
+    SyncProgress,
+};
 pub use errors::{AnchorError, CallError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError};
 pub use node_api::NodeApi;

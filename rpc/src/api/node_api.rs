@@ -1,12 +1,13 @@
 use super::{
-    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError, SyncProgress,
-    VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
+    MerkleBuilt, MerkleError, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError,
+    SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::Snapshot;
-use lucid_types::AnchorProof;
-use std::future::Future;
+use lucid_types::{AnchorProof, ChainEvent, SessionId};
+use std::{future::Future, sync::Arc};
+use tokio::sync::broadcast;
 
 /// What a node offers to those who call it.
 ///
@@ -42,6 +43,16 @@ pub trait NodeApi: Send + Sync + 'static {
     /// Value of a storage slot after `block`; zero where it was never written.
     fn storage(&self, address: Address, slot: B256, block: u64) -> Result<B256, StateError>;
 
+    /// Proves an account and some of its slots against the state root of `block`, as `snapshot` has it: where it has
+    /// no longer the tries of that block, the error is [`StateError::NoTries`].
+    fn prove_account(
+        &self,
+        snapshot: &Snapshot,
+        address: Address,
+        slots: &[B256],
+        block: u64,
+    ) -> Result<AccountProof, StateError>;
+
     /// Executes a call over the state after a block and answers with what it returned.
     fn call(&self, request: CallRequest) -> Result<Bytes, CallError>;
 
@@ -53,6 +64,15 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// A transaction that waits in the pool. One that leaves it for a block is in a snapshot before it leaves.
     fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction>;
+
+    /// Listens to what happens on the chain from now on. A listener that lags far behind misses some, and is told.
+    fn events(&self) -> broadcast::Receiver<ChainEvent>;
+
+    /// Listens to transactions that come into the pool from now on, likewise.
+    fn pooled(&self) -> broadcast::Receiver<Arc<PendingTransaction>>;
+
+    /// How many transactions wait in the pool.
+    fn pool_status(&self) -> PoolStatus;
 
     /// The nonce that an account's next transaction has after all that wait in the pool.
     fn pending_nonce(&self, address: Address) -> Result<u64, StateError>;
@@ -66,6 +86,13 @@ pub trait NodeApi: Send + Sync + 'static {
     fn anchor_session(
         &self,
         request: AnchorRequest,
+    ) -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
+
+    /// Begins a failed or expired anchoring of the node's own account again. The answer is given once that is on disk.
+    fn retry_anchoring(
+        &self,
+        session_id: SessionId,
+        account: Option<Address>,
     ) -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
 
     /// Builds the proof of a session whose registration is final.

@@ -1,9 +1,9 @@
-use crate::error::RpcError;
+use crate::{error::RpcError, wire::StorageKey};
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::{
-    Block, FeeHistory, Filter, Index, Log, SyncStatus, Transaction, TransactionReceipt, TransactionRequest,
-    state::StateOverride,
+    Block, EIP1186AccountProofResponse, FeeHistory, Filter, Index, Log, SyncStatus, Transaction, TransactionReceipt,
+    TransactionRequest, state::StateOverride,
 };
 use jsonrpsee::proc_macros::rpc;
 
@@ -59,6 +59,15 @@ pub(crate) trait Eth {
     /// One storage slot.
     #[method(name = "getStorageAt")]
     async fn get_storage_at(&self, address: Address, slot: U256, block: Option<BlockId>) -> Result<B256, RpcError>;
+
+    /// An account and some of its slots with what proves them against a block's state root (EIP-1186).
+    #[method(name = "getProof")]
+    async fn get_proof(
+        &self,
+        address: Address,
+        slots: Vec<StorageKey>,
+        block: Option<BlockId>,
+    ) -> Result<EIP1186AccountProofResponse, RpcError>;
 
     /// Executes without a trace on the chain.
     #[method(name = "call")]
@@ -122,6 +131,10 @@ pub(crate) trait Eth {
     /// The receipt of a transaction in a block.
     #[method(name = "getTransactionReceipt")]
     async fn get_transaction_receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, RpcError>;
+
+    /// The receipts of a block, in order; null where there is no such block.
+    #[method(name = "getBlockReceipts")]
+    async fn get_block_receipts(&self, block: BlockId) -> Result<Option<Vec<TransactionReceipt>>, RpcError>;
 
     /// Logs that match a filter, in chain order.
     #[method(name = "getLogs")]

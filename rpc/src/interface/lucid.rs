@@ -2,8 +2,8 @@ use super::param::Param;
 use crate::{
     error::RpcError,
     wire::{
-        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, ChainInfoDocument, MerkleDocument,
-        SessionDocument, SessionPage, SessionQuery,
+        AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
+        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256};
@@ -17,9 +17,25 @@ pub(crate) trait Lucid {
     #[method(name = "chainInfo")]
     async fn chain_info(&self) -> Result<ChainInfoDocument, RpcError>;
 
-    /// Takes a session to be anchored; it is on disk when this answers.
-    #[method(name = "anchorSession")]
+    /// Takes a session to be anchored; it is on disk when this answers. Where the node is to sign, a token is needed.
+    #[method(name = "anchorSession", with_extensions)]
     async fn anchor_session(&self, request: Param<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError>;
+
+    /// The last anchoring of a session that this node was asked for; null where there is none.
+    #[method(name = "getAnchoring")]
+    async fn get_anchoring(
+        &self,
+        session_id: Param<SessionId>,
+        account: Option<Param<Address>>,
+    ) -> Result<Option<AnchoringDocument>, RpcError>;
+
+    /// Begins a failed or expired anchoring of the node's own account again.
+    #[method(name = "retryAnchoring")]
+    async fn retry_anchoring(
+        &self,
+        session_id: Param<SessionId>,
+        account: Option<Param<Address>>,
+    ) -> Result<AnchorAcceptedDocument, RpcError>;
 
     /// A session; null where there is none. The account is needed only where several registered the id.
     #[method(name = "getSession")]

@@ -1,13 +1,21 @@
 //! What clients can call, one file per namespace. How it is answered is in [`answers`](crate::answers).
 
 mod eth;
+mod filters;
 mod lucid;
+mod methods;
 mod net;
 mod param;
+mod subscriptions;
+mod txpool;
 mod web3;
 
 pub(crate) use eth::EthServer;
+pub(crate) use filters::EthFiltersServer;
 pub(crate) use lucid::LucidServer;
+pub(crate) use methods::{METHODS, Need, SUBSCRIPTION_METHODS, need_of};
 pub(crate) use net::NetServer;
 pub(crate) use param::Param;
+pub(crate) use subscriptions::EthSubscriptionsServer;
+pub(crate) use txpool::TxpoolServer;
 pub(crate) use web3::Web3Server;

@@ -4,7 +4,7 @@ use crate::{
     limits::{MAX_ANCHOR_TRANSACTIONS, MAX_TEXT_BYTES},
 };
 use alloy_primitives::{Address, B256, Bytes};
-use lucid_storage::AnchoringStatus;
+use lucid_storage::{AnchoringStatus, SessionAnchoringRecord};
 use lucid_types::{AnchoringId, ChunkPath, MAX_CHUNK_BYTES, Manifest, SessionId};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,83 @@ impl From<AnchorAccepted> for AnchorAcceptedDocument {
             transaction_hash: accepted.transaction_hash,
             slot: accepted.slot,
             slot_end_time: accepted.slot_end_time,
+        }
+    }
+}
+
+/// An anchoring that this node was asked for, as the `session_anchorings` collection has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnchoringDocument {
+    /// Name of the job.
+    pub anchoring_id: AnchoringId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The account that registers it.
+    pub account: Address,
+    /// Its owner.
+    pub owner_addr: Address,
+    /// Whose session it is, in the words of the program that asked.
+    pub user_id: Option<String>,
+    /// How far it has come.
+    pub status: AnchoringStatus,
+    /// When the session began, in Unix seconds.
+    pub started_at: u64,
+    /// BLAKE3 of its manifest.
+    pub manifest_hash: B256,
+    /// Merkle root over its chunks.
+    pub merkle_root: B256,
+    /// Number of its chunks.
+    pub chunk_count: u32,
+    /// The registration, then the chunks' metadata.
+    pub transactions: Vec<AnchoringTransactionDocument>,
+    /// How often its transactions were sent.
+    pub attempts: u32,
+    /// When it was asked for, in Unix seconds.
+    pub created_at: u64,
+    /// When it last changed, in Unix seconds.
+    pub updated_at: u64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Height of the block that holds the registration.
+    pub block_number: Option<u64>,
+}
+
+/// A transaction of an anchoring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnchoringTransactionDocument {
+    /// Its hash.
+    pub hash: B256,
+    /// Its nonce.
+    pub nonce: u64,
+    /// Height of its block; null where it waits.
+    pub block_number: Option<u64>,
+}
+
+impl AnchoringDocument {
+    /// Key and record of the collection, joined, with the height of each transaction's block.
+    pub(crate) fn new(anchoring_id: AnchoringId, job: SessionAnchoringRecord, blocks: &[Option<u64>]) -> Self {
+        let transactions = job.transactions.iter().zip(blocks).map(|(sent, block)| AnchoringTransactionDocument {
+            hash: sent.hash,
+            nonce: sent.nonce,
+            block_number: *block,
+        });
+        Self {
+            anchoring_id,
+            session_id: job.session_id,
+            account: job.account,
+            owner_addr: job.owner,
+            transactions: transactions.collect(),
+            user_id: job.user_id,
+            status: job.status,
+            started_at: job.started_at,
+            manifest_hash: job.manifest_hash,
+            merkle_root: job.merkle_root,
+            chunk_count: job.chunk_count,
+            attempts: job.attempts,
+            created_at: job.created_at,
+            updated_at: job.updated_at,
+            last_error: job.last_error,
+            block_number: job.block_number,
         }
     }
 }

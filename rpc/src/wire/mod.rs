@@ -1,18 +1,25 @@
 //! What clients see. Ethereum's shapes are those of `alloy-rpc-types-eth`, built here from what is stored; the
 //! documents of the `lucid_` methods are declared here.
 
+mod account_proof;
 mod anchoring;
 mod block;
 mod chain_info;
+mod news;
+mod pool;
 mod receipt;
 mod session;
 mod transaction;
 
+pub(crate) use account_proof::{StorageKey, account_proof};
 pub use anchoring::{
-    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, MerkleDocument, VerifiedAnchorDocument,
+    AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
+    AnchoringTransactionDocument, MerkleDocument, VerifiedAnchorDocument,
 };
 pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};
+pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
+pub use pool::PoolStatusDocument;
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
 pub(crate) use transaction::{decode_transaction, pending, transaction};

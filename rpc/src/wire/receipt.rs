@@ -21,19 +21,30 @@ pub(crate) fn logs(
 ) -> ReceiptEnvelope<Log> {
     let mut log_index = record.first_log_index;
     receipt.map_logs(|inner| {
-        let log = Log {
-            inner,
-            block_hash: Some(block.hash),
-            block_number: Some(block.number),
-            block_timestamp: Some(block.timestamp()),
-            transaction_hash: Some(transaction_hash),
-            transaction_index: Some(u64::from(index)),
-            log_index: Some(log_index),
-            removed: false,
-        };
+        let log = log(inner, transaction_hash, index, log_index, block);
         log_index += 1;
         log
     })
+}
+
+/// A log with its place on the chain.
+pub(super) fn log(
+    inner: alloy_primitives::Log,
+    transaction_hash: B256,
+    index: u32,
+    log_index: u64,
+    block: &BlockContext,
+) -> Log {
+    Log {
+        inner,
+        block_hash: Some(block.hash),
+        block_number: Some(block.number),
+        block_timestamp: Some(block.timestamp()),
+        transaction_hash: Some(transaction_hash),
+        transaction_index: Some(u64::from(index)),
+        log_index: Some(log_index),
+        removed: false,
+    }
 }
 
 /// The receipt as `eth_getTransactionReceipt` answers it.

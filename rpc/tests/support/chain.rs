@@ -14,10 +14,11 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, Log, Signature, TxKind, U256
 use k256::ecdsa::SigningKey;
 use lucid_storage::{
     AnchoringStatus, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Meta, Options, Reader,
-    ReceiptRecord, Receipts, SessionKey, SessionRecord, Sessions, Store, TransactionKey, TransactionRecord,
-    Transactions,
+    ReceiptRecord, Receipts, SessionAnchoringRecord, SessionAnchorings, SessionKey, SessionRecord, Sessions,
+    SignedTransaction, Store, TransactionKey, TransactionRecord, Transactions,
 };
-use lucid_types::SessionId;
+use lucid_types::{AnchoringId, CommittedBlock, CommittedTransaction, SessionId};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
@@ -141,6 +142,26 @@ impl TestChain {
         chain
     }
 
+    /// Commits a block of one transaction that logs once for each topic, and gives it as listeners get it. `nonce` is
+    /// that of the transaction, for no two may be the same.
+    pub(crate) fn commit(&self, nonce: u64, topics: &[B256]) -> Arc<CommittedBlock> {
+        let head = self.store.snapshot().unwrap().get::<BlockchainState>(&Current).unwrap().unwrap();
+        let logs: Vec<_> =
+            topics.iter().map(|topic| Log::new_unchecked(CONTRACT, vec![*topic], Bytes::new())).collect();
+        let header = Header { logs_bloom: logs.iter().collect::<Bloom>(), ..Self::header(head.height + 1) };
+        let transaction = sign(TxLegacy { chain_id: Some(CHAIN_ID), nonce, ..TxLegacy::default() });
+        let committed = CommittedTransaction {
+            hash: *transaction.tx_hash(),
+            sender: sender(),
+            nonce,
+            gas_used: 21_000,
+            success: true,
+            logs: logs.clone(),
+        };
+        self.put_block(header.clone(), vec![transaction], &[logs]);
+        Arc::new(CommittedBlock { hash: header.hash_slow(), header, transactions: vec![committed] })
+    }
+
     /// Says that the chain has this height, without the blocks that would lead there.
     pub(crate) fn set_head(&self, height: u64) {
         let mut batch = self.store.begin().unwrap();
@@ -253,6 +274,39 @@ impl TestChain {
             };
             batch.put::<Sessions>(&key, &record).unwrap();
         }
+        self.store.commit(batch).unwrap();
+    }
+
+    /// An anchoring of a session by an account.
+    pub(crate) fn put_anchoring(
+        &self,
+        id: u8,
+        session: u8,
+        account: Address,
+        created_at: u64,
+        status: AnchoringStatus,
+    ) {
+        let job = SessionAnchoringRecord {
+            session_id: session_id(session),
+            account,
+            owner: account,
+            user_id: None,
+            status,
+            started_at: 1,
+            manifest: b"{}".to_vec(),
+            manifest_hash: B256::repeat_byte(1),
+            merkle_root: B256::repeat_byte(2),
+            chunk_count: 1,
+            transactions: vec![SignedTransaction { hash: B256::repeat_byte(id), nonce: 0, raw: vec![2] }],
+            attempts: 1,
+            created_at,
+            updated_at: created_at,
+            last_error: Some("it failed".into()),
+            transaction_id: None,
+            block_number: None,
+        };
+        let mut batch = self.store.begin().unwrap();
+        batch.put::<SessionAnchorings>(&AnchoringId::from_random([id; 16]), &job).unwrap();
         self.store.commit(batch).unwrap();
     }
 }

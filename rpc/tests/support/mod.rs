@@ -2,11 +2,13 @@
 
 mod chain;
 mod node;
+mod socket;
 
 pub(crate) use chain::{CONTRACT, TestChain, one_of_each_type, sender, session_id, waiting_transaction};
-pub(crate) use node::{LIAR, REVERTING, StandIn};
+pub(crate) use node::{EVENT_CAPACITY, LIAR, REVERTING, StandIn};
+pub(crate) use socket::WebSocket;
 
-use lucid_rpc::{Client, RpcServer};
+use lucid_rpc::{Access, Client, RpcServer};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
@@ -22,8 +24,12 @@ pub(crate) struct Served {
 }
 
 pub(crate) async fn serve(chain: TestChain) -> Served {
+    serve_with(chain, Access::default()).await
+}
+
+pub(crate) async fn serve_with(chain: TestChain, access: Access) -> Served {
     let node = Arc::new(StandIn::new(chain));
-    let server = RpcServer::start(([127, 0, 0, 1], 0).into(), node.clone()).await.unwrap();
+    let server = RpcServer::start(([127, 0, 0, 1], 0).into(), access, node.clone()).await.unwrap();
     let client = Client::new(&format!("http://{}", server.local_addr())).unwrap();
     Served { node, server, client }
 }
@@ -42,9 +48,10 @@ impl Served {
     }
 }
 
-/// An HTTP answer: status and body.
+/// An HTTP answer: status, header lines in small letters, and body.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -68,7 +75,7 @@ pub(crate) async fn raw(address: SocketAddr, head: &str, body: &[u8]) -> Answer 
     let _ = stream.read_to_end(&mut bytes).await;
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-    Answer { status: head[9..12].parse().unwrap(), body: body.to_owned() }
+    Answer { status: head[9..12].parse().unwrap(), head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
 /// Posts a body with the usual headers.
@@ -82,6 +89,16 @@ pub(crate) async fn post_as(address: SocketAddr, host: &str, content_type: &str,
     let head = format!(
         "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n"
+    );
+    raw(address, &head, body).await
+}
+
+/// Posts a body with more header lines, each with its line end.
+pub(crate) async fn post_with(address: SocketAddr, lines: &str, body: &[u8]) -> Answer {
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n{lines}\r\n",
+        body.len()
     );
     raw(address, &head, body).await
 }

@@ -3,17 +3,17 @@
 use super::chain::{BASE_FEE, CHAIN_ID, TestChain, sender, session_id};
 use alloy_consensus::TxEnvelope;
 use alloy_eips::Decodable2718;
-use alloy_primitives::{Address, B256, Bytes, U256, address, hex, keccak256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, address, hex, keccak256};
 use k256::ecdsa::SigningKey;
 use lucid_rpc::{
-    AccountInfo, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, NodeError, PendingTransaction, ProofError, ProofRequest, StateError, SubmitError,
-    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
+    MerkleBuilt, MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof,
+    StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use lucid_storage::{AnchoringStatus, Direction, Reader, Receipts, Snapshot, StoreError};
+use lucid_storage::{AnchoringStatus, BlockchainState, Current, Direction, Reader, Receipts, Snapshot, StoreError};
 use lucid_types::{
-    AnchorProof, AnchoringId, ChainSpec, ChunkPath, ConsensusKey, GenesisValidator, Preset, Rules, TransactionRefusal,
-    blake3,
+    AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
+    Rules, SessionId, TransactionRefusal, blake3,
 };
 use std::{
     collections::BTreeMap,
@@ -23,11 +23,15 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::broadcast;
 
 /// A call to this address reverts with `Error("too late")`.
 pub(crate) const REVERTING: Address = address!("0x00000000000000000000000000000000000000ee");
 /// Reading the code of this address fails as a broken disk does.
 pub(crate) const LIAR: Address = address!("0x00000000000000000000000000000000000000ff");
+
+/// News that a listener may lag behind.
+pub(crate) const EVENT_CAPACITY: usize = 16;
 
 pub(crate) struct StandIn {
     pub(crate) chain: TestChain,
@@ -37,6 +41,8 @@ pub(crate) struct StandIn {
     pub(crate) anchored: Mutex<Vec<AnchorRequest>>,
     pub(crate) log_queries: Mutex<Vec<LogQuery>>,
     pub(crate) syncing: Mutex<Option<SyncProgress>>,
+    pub(crate) events: broadcast::Sender<ChainEvent>,
+    pub(crate) pooled: broadcast::Sender<Arc<PendingTransaction>>,
     /// How long an anchoring takes to reach the disk.
     pub(crate) anchor_delay_ms: AtomicU64,
 }
@@ -69,8 +75,20 @@ impl StandIn {
             anchored: Mutex::default(),
             log_queries: Mutex::default(),
             syncing: Mutex::default(),
+            events: broadcast::channel(EVENT_CAPACITY).0,
+            pooled: broadcast::channel(EVENT_CAPACITY).0,
             anchor_delay_ms: AtomicU64::default(),
         }
+    }
+}
+
+impl StandIn {
+    /// Commits a block of one transaction that logs once for each topic, and tells those who listen.
+    pub(crate) fn commit(&self, nonce: u64, topics: &[B256]) -> Arc<CommittedBlock> {
+        let block = self.chain.commit(nonce, topics);
+        // Nobody may listen.
+        let _ = self.events.send(ChainEvent::BlockCommitted(block.clone()));
+        block
     }
 }
 
@@ -123,6 +141,28 @@ impl NodeApi for StandIn {
         }
     }
 
+    /// Nodes that only tell what they would prove.
+    fn prove_account(
+        &self,
+        snapshot: &Snapshot,
+        address: Address,
+        slots: &[B256],
+        block: u64,
+    ) -> Result<AccountProof, StateError> {
+        let head = snapshot.get::<BlockchainState>(&Current).unwrap().unwrap().height;
+        if block != head {
+            return Err(StateError::NoTries { block, head });
+        }
+        let slot = |slot: &B256| SlotProof { value: (*slot).into(), nodes: vec![Bytes::copy_from_slice(&slot[31..])] };
+        Ok(AccountProof {
+            account: self.account(address, block)?,
+            code_hash: KECCAK256_EMPTY,
+            storage_root: B256::repeat_byte(0x5a),
+            nodes: vec![Bytes::copy_from_slice(&address[..2])],
+            slots: slots.iter().map(slot).collect(),
+        })
+    }
+
     fn call(&self, request: CallRequest) -> Result<Bytes, CallError> {
         let to = request.transaction.to.and_then(|to| to.to().copied());
         let input = request.transaction.input.input().cloned().unwrap_or_default();
@@ -149,6 +189,8 @@ impl NodeApi for StandIn {
             return Err(TransactionRefusal::AlreadyKnown.into());
         }
         pool.push(raw);
+        let news = PendingTransaction { transaction: decoded.clone(), sender: sender() };
+        let _ = self.pooled.send(Arc::new(news));
         Ok(*decoded.tx_hash())
     }
 
@@ -156,6 +198,18 @@ impl NodeApi for StandIn {
         let pool = self.pool.lock().unwrap();
         let raw = pool.iter().find(|raw| keccak256(raw) == hash)?;
         Some(PendingTransaction { transaction: TxEnvelope::decode_2718(&mut &raw[..]).unwrap(), sender: sender() })
+    }
+
+    fn events(&self) -> broadcast::Receiver<ChainEvent> {
+        self.events.subscribe()
+    }
+
+    fn pooled(&self) -> broadcast::Receiver<Arc<PendingTransaction>> {
+        self.pooled.subscribe()
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        PoolStatus { pending: self.pool.lock().unwrap().len() as u64, queued: 17 }
     }
 
     fn pending_nonce(&self, _: Address) -> Result<u64, StateError> {
@@ -184,7 +238,7 @@ impl NodeApi for StandIn {
         }
         let mut anchored = self.anchored.lock().unwrap();
         if anchored.iter().any(|other| other.manifest.session_id == session_id) {
-            return Err(AnchorError::AlreadyAnchored(session_id));
+            return Err(AnchorError::AlreadyAnchored { session_id, account: sender() });
         }
         let accepted = AnchorAccepted {
             anchoring_id: AnchoringId::from_random([9; 16]),
@@ -198,6 +252,10 @@ impl NodeApi for StandIn {
         };
         anchored.push(request);
         Ok(accepted)
+    }
+
+    async fn retry_anchoring(&self, session_id: SessionId, _: Option<Address>) -> Result<AnchorAccepted, AnchorError> {
+        Err(AnchorError::Unknown(session_id))
     }
 
     fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError> {

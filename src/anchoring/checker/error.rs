@@ -26,8 +26,11 @@ impl fmt::Display for ProofPart {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
+    /// The file is something else altogether. Nothing of it is repeated: it may be a key.
+    #[error("it is not a JSON object: it does not begin with {{")]
+    NotAnObject,
     /// The file is not a proof, or a field is missing, unknown or of the wrong form.
-    #[error("the proof cannot be read: {0}")]
+    #[error("it cannot be read: {0}")]
     Json(#[source] serde_json::Error),
     /// Written for another checker.
     #[error("the proof has format version {0}, and this checker reads version {PROOF_VERSION}")]
@@ -228,9 +231,6 @@ pub enum ProofError {
     /// The manifest describes no session.
     #[error("the manifest is not one that a session can have: {0}")]
     Manifest(#[from] ManifestError),
-    /// A time that JSON readers do not carry exactly, so that its hash would not fix it.
-    #[error("the manifest's createdAt is {0}, and Unix seconds in JSON end at 2^53 - 1")]
-    ManifestTime(u64),
     /// The manifest cannot be hashed.
     #[error("the manifest cannot be hashed: {0}")]
     ManifestEncoding(#[from] CanonicalError),

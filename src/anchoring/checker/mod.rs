@@ -14,6 +14,7 @@ mod tests;
 pub use error::{ProofError, ProofPart};
 pub use receipt::ReceiptPathError;
 
+use super::meta::begins_an_object;
 use alloy_primitives::{Address, B256};
 use lucid_types::{AnchorProof, PROOF_VERSION, SessionId};
 use serde::Deserialize;
@@ -94,6 +95,9 @@ pub fn parse_proof(text: &[u8]) -> Result<AnchorProof, ProofError> {
         version: u32,
     }
     steps::at_most("bytes in the file", text.len(), MAX_PROOF_BYTES)?;
+    if !begins_an_object(text) {
+        return Err(ProofError::NotAnObject);
+    }
     // First the version alone: a later format may have fields that are unknown here.
     let Version { version } = serde_json::from_slice(text).map_err(ProofError::Json)?;
     if version != PROOF_VERSION {

@@ -4,7 +4,7 @@ use super::{
     MAX_HEADER_BYTES, MAX_RECEIPT_NODE_BYTES, MAX_RECEIPT_PATH_NODES, MAX_SET_CHANGES, ProofError, ProofPart,
     receipt::{ReceiptPathError, receipt_at},
 };
-use crate::anchoring::{merkle::verify_path, meta::MAX_JSON_SECS};
+use crate::anchoring::merkle::verify_path;
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_eips::Decodable2718;
 use alloy_primitives::{B256, Bytes, hex, keccak256};
@@ -162,9 +162,6 @@ pub(super) fn event(proof: &AnchorProof, receipt: &ReceiptEnvelope) -> Result<Se
 pub(super) fn manifest(proof: &AnchorProof, event: &SessionRegistered) -> Result<(), ProofError> {
     let manifest = &proof.manifest;
     manifest.check()?;
-    if manifest.created_at > MAX_JSON_SECS {
-        return Err(ProofError::ManifestTime(manifest.created_at));
-    }
     let found = manifest.hash()?;
     if found != event.manifestHash {
         return Err(ProofError::ManifestHash { anchored: event.manifestHash, found });

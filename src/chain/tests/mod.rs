@@ -2,6 +2,7 @@
 
 mod agreement;
 mod bodies;
+mod check;
 mod genesis;
 mod headers;
 mod sizes;

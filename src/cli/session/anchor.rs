@@ -1,35 +1,29 @@
-use super::client::NodeArgs;
+use super::{client::NodeArgs, wait::wait_until_final};
 use crate::{
     anchoring::{
         AnchorCall, ChunkFacts, ChunkFolder, ChunkMetadata, MAX_META_BYTES, MerkleTree, ReadChunk, Registration,
         SessionMeta, anchor_calls,
     },
-    cli::input::read_file,
+    cli::{input::read_file, time::unix_now},
     keys::{SecretKey, read_key_file},
 };
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use lucid_rpc::{AnchorAcceptedDocument, AnchorRequestDocument, Client, SessionDocument};
-use lucid_storage::AnchoringStatus;
+use lucid_rpc::{AnchorAcceptedDocument, AnchorRequestDocument, Client};
 use lucid_types::{Manifest, SessionId};
 use serde::Serialize;
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-/// How often the node is asked how far an anchoring has come.
-const POLL_INTERVAL: Duration = Duration::from_millis(200);
+use std::path::{Path, PathBuf};
 
 /// Anchor a recorded session: read its encrypted chunks, and put their Merkle root on the chain.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     node: NodeArgs,
-    /// Sign with the key in this file; without it the node's own account registers the session.
+    /// Sign with the key in this file: 64 hex digits, mode 0600. Its account registers the session and pays the fees;
+    /// without it the node's own does.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Whose session it is; the registering account where absent.
@@ -73,6 +67,8 @@ pub(in crate::cli) struct AnchorOptions {
 pub(in crate::cli) struct Anchored {
     /// The session.
     pub(in crate::cli) session_id: SessionId,
+    /// The account that registers it.
+    pub(in crate::cli) account: Address,
     /// Root over its chunks.
     pub(in crate::cli) merkle_root: B256,
     /// The transaction that registers it.
@@ -90,19 +86,40 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         no_wait: args.no_wait,
     };
     let client = Client::new(&args.node.url)?;
-    let anchored = anchor_folder(&client, &args.folder, options).await?;
-    if args.json {
-        println!("{}", serde_json::to_string(&anchored)?);
-        return Ok(());
+    anchor_folder(&client, &args.folder, options).await?.print(args.json)
+}
+
+impl Anchored {
+    /// What came of an anchoring that the node has taken, once it is final unless `no_wait`.
+    pub(super) async fn of(client: &Client, accepted: &AnchorAcceptedDocument, no_wait: bool) -> anyhow::Result<Self> {
+        let final_session = if no_wait { None } else { Some(wait_until_final(client, accepted).await?) };
+        let on_chain = final_session.as_ref().and_then(|session| session.anchor_txid);
+        Ok(Self {
+            session_id: accepted.session_id,
+            account: accepted.account,
+            merkle_root: accepted.merkle_root,
+            // With a raised fee it may be another than the one that was sent first.
+            transaction_hash: on_chain.unwrap_or(accepted.transaction_hash),
+            block_number: final_session.and_then(|session| session.block_number),
+        })
     }
-    println!("Session      {}", anchored.session_id);
-    println!("Merkle root  {}", anchored.merkle_root);
-    println!("Transaction  {}", anchored.transaction_hash);
-    match anchored.block_number {
-        Some(height) => println!("Final in block {height}"),
-        None => println!("The node goes on until it is final"),
+
+    /// Writes it to standard output.
+    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
+        if json {
+            println!("{}", serde_json::to_string(self)?);
+            return Ok(());
+        }
+        println!("Session      {}", self.session_id);
+        println!("Account      {}", self.account);
+        println!("Merkle root  {}", self.merkle_root);
+        println!("Transaction  {}", self.transaction_hash);
+        match self.block_number {
+            Some(height) => println!("Final in block {height}"),
+            None => println!("The node goes on until it is final; `session status {}` tells", self.session_id),
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn read_meta(path: &Path) -> anyhow::Result<SessionMeta> {
@@ -146,15 +163,7 @@ pub(in crate::cli) async fn anchor_folder(
         user_id: None,
     };
     let accepted = client.anchor_session(&request).await?;
-    let final_session = if options.no_wait { None } else { Some(wait_until_final(client, &accepted).await?) };
-    let on_chain = final_session.as_ref().and_then(|session| session.anchor_txid);
-    Ok(Anchored {
-        session_id,
-        merkle_root: accepted.merkle_root,
-        // With a raised fee it may be another than the one that was sent first.
-        transaction_hash: on_chain.unwrap_or(accepted.transaction_hash),
-        block_number: final_session.and_then(|session| session.block_number),
-    })
+    Anchored::of(client, &accepted, options.no_wait).await
 }
 
 fn read_chunks(folder: &ChunkFolder) -> anyhow::Result<Vec<ReadChunk>> {
@@ -215,44 +224,8 @@ fn sign_call(key: &SecretKey, chain_id: u64, nonce: u64, call: AnchorCall, max_f
     TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
 }
 
-/// Asks the node until the session's registration is final.
-async fn wait_until_final(client: &Client, accepted: &AnchorAcceptedDocument) -> anyhow::Result<SessionDocument> {
-    let bar = ProgressBar::new_spinner();
-    bar.enable_steady_tick(POLL_INTERVAL);
-    loop {
-        let session = client.session(accepted.session_id, Some(accepted.account)).await?;
-        let session = session.context("the node no longer knows the session")?;
-        match session.status {
-            AnchoringStatus::Confirmed => {
-                bar.finish_and_clear();
-                return Ok(session);
-            }
-            AnchoringStatus::Failed | AnchoringStatus::Expired => {
-                bar.finish_and_clear();
-                bail!("the anchoring {} {}; the node's log says why", accepted.anchoring_id, session.status.as_str());
-            }
-            AnchoringStatus::Pending | AnchoringStatus::Processing => bar.set_message(waiting_text(accepted)),
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
-}
-
-fn waiting_text(accepted: &AnchorAcceptedDocument) -> String {
-    match accepted.slot_end_time {
-        None => format!("Slot {}: waiting for the block", accepted.slot),
-        Some(end) => match end.checked_sub(unix_now()) {
-            Some(left) => format!("Slot {}: {left} s until it ends", accepted.slot),
-            None => format!("Slot {} has ended: waiting for the next block", accepted.slot),
-        },
-    }
-}
-
 fn new_session_id() -> anyhow::Result<SessionId> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).context("the operating system gives no random bytes")?;
     Ok(SessionId::from_random(bytes))
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

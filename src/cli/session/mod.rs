@@ -1,11 +1,15 @@
-//! Recorded sessions: anchor them, fetch their proofs, check proofs offline.
+//! Recorded sessions: anchor them and see how they stand, fetch their proofs, check proofs offline.
 
 mod anchor;
 mod client;
+mod list;
 mod output;
 mod proof;
+mod retry;
 mod run;
+mod status;
 mod verify;
+mod wait;
 
 pub(super) use anchor::{AnchorOptions, Anchored, anchor_folder};
 pub(super) use run::{Command, run};

@@ -1,17 +1,24 @@
-use super::{anchor, proof, verify};
+use super::{anchor, client::with_hint, list, proof, retry, status, verify};
 
-/// Anchor recorded sessions, fetch their proofs, check proofs offline.
+/// Anchor recorded sessions, see how they stand, fetch their proofs, check proofs offline.
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
     Anchor(anchor::Args),
+    List(list::Args),
+    Status(status::Args),
+    Retry(retry::Args),
     Proof(proof::Args),
     Verify(verify::Args),
 }
 
 pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
-    match command {
+    let outcome = match command {
         Command::Anchor(args) => anchor::run(args).await,
+        Command::List(args) => list::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Retry(args) => retry::run(args).await,
         Command::Proof(args) => proof::run(args).await,
         Command::Verify(args) => verify::run(args),
-    }
+    };
+    outcome.map_err(with_hint)
 }

@@ -94,7 +94,10 @@ impl Fixture {
 
     fn add_raw(&mut self, raw: &[u8]) -> Result<B256, Refusal> {
         let before = (self.pool.len(), self.best().len());
-        let added = self.pool.add(raw, &self.spec, BASE_FEE, &self.accounts);
+        let added = match Mempool::decode(raw, &self.spec) {
+            Ok(transaction) => self.pool.add(transaction, &self.spec, BASE_FEE, &self.accounts),
+            Err(refusal) => Err(refusal.into()),
+        };
         self.pool.assert_consistent();
         added.map_err(|error| match error {
             SubmitError::Refused(refusal) => {

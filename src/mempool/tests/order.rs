@@ -85,6 +85,7 @@ fn what_is_removed_leaves_a_gap() {
     fixture.pool.remove(&B256::ZERO);
     fixture.pool.assert_consistent();
     assert_eq!(fixture.best(), [(2, 0)]);
+    assert_eq!(fixture.pool.status(), (1, 1));
     assert_eq!(fixture.pool.next_nonce(&account(2)), Some(1));
     fixture.add(&tip(1).nonce(1).sign(2)).unwrap();
     assert_eq!(fixture.best().len(), 3);

@@ -112,7 +112,7 @@ fn an_account_with_code_sends_nothing_and_one_with_a_delegation_does() {
 fn a_state_that_cannot_be_read_says_nothing_about_a_transaction() {
     let mut fixture = Fixture::new();
     fixture.accounts.damaged = true;
-    let added = fixture.pool.add(&Tx::default().sign(2).encoded_2718(), &fixture.spec, BASE_FEE, &fixture.accounts);
+    let added = fixture.pool.add(Tx::default().sign(2), &fixture.spec, BASE_FEE, &fixture.accounts);
     assert!(matches!(added, Err(SubmitError::State(_))));
 }
 

@@ -6,25 +6,26 @@ use super::{
         clock::unix_now,
         state::Node,
     },
+    active::Anchorings,
     rows::write_job,
 };
 use crate::{
     anchoring::{AnchorCall, ChunkMetadata, MerkleTree, Registration, anchor_calls},
-    mempool::Mempool,
-    state::{LatestState, StateError},
+    mempool::{Mempool, SubmitError},
+    state::{LatestState, StateError, StateReader},
 };
 use alloy_consensus::{
     Transaction as _, TxEnvelope,
     transaction::{SignerRecoverable, TxHashRef},
 };
 use alloy_eips::eip2718::Decodable2718;
-use alloy_primitives::{Address, B256, TxKind};
+use alloy_primitives::{Address, B256, TxKind, U256};
 use lucid_rpc::{self as rpc, AnchorAccepted, AnchorError, AnchorRequest};
 use lucid_storage::{
     AnchoringStatus, Direction, Reader, SessionAnchoringRecord, SessionKey, Sessions, SessionsByMerkleRoot,
-    SignedTransaction, Snapshot,
+    SignedTransaction, Snapshot, StoreError,
 };
-use lucid_types::{AnchoringId, Rules};
+use lucid_types::{AnchoringId, Rules, TransactionRefusal};
 use tracing::warn;
 
 /// Anchorings that may be under way at once: a day's sessions of a busy host, and little memory.
@@ -46,52 +47,82 @@ impl Node {
         let account = signer.unwrap_or_else(|| self.keys.account().address());
         let checked = check_request(request, account)?;
         let id = AnchoringId::from_random(random_bytes()?);
+        let signed = signer.map(|_| self.take_signed(&checked)).transpose()?;
+        let session = SessionKey { session_id: checked.session.session_id, account };
+        let nonce = {
+            let mut anchorings = self.anchorings();
+            let snapshot = self.store.snapshot().map_err(rpc::NodeError::from)?;
+            refuse_known_session(&snapshot, session)?;
+            let calls = if signed.is_none() { checked.calls.as_slice() } else { &[] };
+            self.reserve(&mut anchorings, &snapshot, id, session, checked.session.merkle_root, calls)?
+        };
+        // Signing and writing take a while. The place and the nonces are kept, so that others need not wait for them.
+        let transactions = signed.unwrap_or_else(|| self.sign_calls(&checked.calls, nonce));
+        let record = new_record(&checked, account, transactions, unix_now());
+        let written = self.write(|batch| write_job(batch, &id, &checked, &record));
+        self.begin(id, &record, written)
+    }
 
-        // Held until the job is written: two requests must not take the same nonces, or the same session twice.
-        let mut anchorings = self.anchorings();
+    /// Keeps a place and nonces for an anchoring, where it may begin; gives the first nonce. Two requests must not take
+    /// the same nonces, or the same session twice, so the lock is held for all of this.
+    pub(super) fn reserve(
+        &self,
+        anchorings: &mut Anchorings,
+        snapshot: &Snapshot,
+        id: AnchoringId,
+        session: SessionKey,
+        merkle_root: B256,
+        calls: &[AnchorCall],
+    ) -> Result<u64, AnchorError> {
         if anchorings.len() >= MAX_ACTIVE_ANCHORINGS {
             return Err(AnchorError::TooMany(MAX_ACTIVE_ANCHORINGS));
         }
-        let snapshot = self.store.snapshot().map_err(rpc::NodeError::from)?;
-        refuse_duplicates(&snapshot, &checked.session, account)?;
-        let transactions = match signer {
-            Some(_) => self.take_signed(&snapshot, &checked)?,
-            None => {
-                let next = self.next_nonce(account).map_err(fault)?;
-                let transactions = self.sign_calls(&checked.calls, anchorings.next_nonce(next));
-                self.refuse_unpayable(&snapshot, &transactions)?;
-                transactions
-            }
-        };
-        let record = new_record(&checked, account, transactions, unix_now());
-        self.write(|batch| write_job(batch, &id, &checked, &record)).map_err(rpc::NodeError::from)?;
-        anchorings.insert(id, &record);
-        drop(anchorings);
-
-        for transaction in &record.transactions {
-            // Sent again until it is in a block, so a pool that is full now is no reason to refuse.
-            if let Err(error) = self.submit(&transaction.raw) {
-                warn!(anchoring = %id, transaction = %transaction.hash, %error, "not yet taken by the pool");
-            }
-        }
-        Ok(self.accepted(id, &checked, &record))
+        anchorings.refuse_duplicates(session, merkle_root)?;
+        refuse_used_root(snapshot, session, merkle_root)?;
+        self.refuse_unpayable(snapshot, session.account, calls)?;
+        let next = self.next_nonce(session.account).map_err(fault)?;
+        anchorings.reserve(id, session, merkle_root);
+        Ok(anchorings.take_nonces(&id, next, calls.len()))
     }
 
-    fn accepted(
+    /// Sends an anchoring that has been written, or gives its place back where that failed.
+    pub(super) fn begin(
         &self,
-        anchoring_id: AnchoringId,
-        checked: &Checked,
+        id: AnchoringId,
         record: &SessionAnchoringRecord,
-    ) -> AnchorAccepted {
+        written: Result<(), StoreError>,
+    ) -> Result<AnchorAccepted, AnchorError> {
+        if let Err(error) = written {
+            self.anchorings().remove(&id);
+            return Err(rpc::NodeError::from(error).into());
+        }
+        self.anchorings().insert(id, record);
+        for transaction in &record.transactions {
+            // Sent again until it is in a block, so a pool that is full now is no reason to refuse.
+            match self.submit(&transaction.raw) {
+                // The watch was faster, or an earlier attempt brought the transaction into a block.
+                Ok(_)
+                | Err(SubmitError::Refused(
+                    TransactionRefusal::AlreadyKnown | TransactionRefusal::NonceTooLow { .. },
+                )) => {}
+                Err(error) => {
+                    warn!(anchoring = %id, transaction = %transaction.hash, %error, "not yet taken by the pool");
+                }
+            }
+        }
+        Ok(self.accepted(id, record))
+    }
+
+    fn accepted(&self, anchoring_id: AnchoringId, record: &SessionAnchoringRecord) -> AnchorAccepted {
         let slots = self.spec.slots();
         let slot = slots.slot_at(unix_now()).unwrap_or_default();
         let waits = self.spec.rules != Rules::Dev;
         AnchorAccepted {
             anchoring_id,
-            session_id: checked.session.session_id,
+            session_id: record.session_id,
             account: record.account,
             status: record.status,
-            merkle_root: checked.session.merkle_root,
+            merkle_root: record.merkle_root,
             transaction_hash: record.transactions.first().map(|transaction| transaction.hash).unwrap_or_default(),
             slot,
             slot_end_time: waits.then(|| slots.start_of(slot + 1)).flatten(),
@@ -107,18 +138,25 @@ impl Node {
     }
 
     /// The transactions that the reader signed: exactly the calls of his session, in nonce order, by one account.
-    fn take_signed(&self, snapshot: &Snapshot, checked: &Checked) -> Result<Vec<SignedTransaction>, AnchorError> {
+    fn take_signed(&self, checked: &Checked) -> Result<Vec<SignedTransaction>, AnchorError> {
+        let snapshot = self.store.snapshot().map_err(rpc::NodeError::from)?;
         let raws = &checked.request.transactions;
         if raws.len() != checked.calls.len() {
             let fault = format!("there are {}, and this session takes {}", raws.len(), checked.calls.len());
             return Err(AnchorError::Transaction { index: raws.len().min(checked.calls.len()), fault });
         }
-        let (base_fee, state) = (self.head().next_base_fee(), LatestState::new(snapshot));
+        let (base_fee, state) = (self.head().next_base_fee(), LatestState::new(&snapshot));
         let mut taken: Vec<SignedTransaction> = Vec::with_capacity(raws.len());
         let mut account = None;
         for (index, (raw, call)) in raws.iter().zip(&checked.calls).enumerate() {
             let wrong = |fault: &str| Err(AnchorError::Transaction { index, fault: fault.to_owned() });
-            let transaction = Mempool::check(raw, &self.spec, base_fee, &state).map_err(submit_fault)?;
+            let transaction = match Mempool::check(raw, &self.spec, base_fee, &state) {
+                Err(SubmitError::Refused(TransactionRefusal::InsufficientFunds { balance, cost })) => {
+                    let account = self.account_of(&checked.request)?.unwrap_or_default();
+                    return Err(AnchorError::InsufficientFunds { account, balance, cost });
+                }
+                outcome => outcome.map_err(submit_fault)?,
+            };
             if *account.get_or_insert(transaction.signer()) != transaction.signer() {
                 return wrong("another account signed it than the first");
             }
@@ -148,13 +186,12 @@ impl Node {
         Ok(taken)
     }
 
-    /// The node's account must be able to pay for what it signed.
-    fn refuse_unpayable(&self, snapshot: &Snapshot, transactions: &[SignedTransaction]) -> Result<(), AnchorError> {
-        let (base_fee, state) = (self.head().next_base_fee(), LatestState::new(snapshot));
-        for transaction in transactions {
-            Mempool::check(&transaction.raw, &self.spec, base_fee, &state).map_err(submit_fault)?;
-        }
-        Ok(())
+    /// The node's account must be able to pay for all that it is to sign.
+    fn refuse_unpayable(&self, snapshot: &Snapshot, account: Address, calls: &[AnchorCall]) -> Result<(), AnchorError> {
+        let known = LatestState::new(snapshot).account(account).map_err(fault)?;
+        let balance = known.map_or(U256::ZERO, |account| account.balance);
+        let cost = self.cost_of(calls);
+        if balance < cost { Err(AnchorError::InsufficientFunds { account, balance, cost }) } else { Ok(()) }
     }
 }
 
@@ -194,19 +231,28 @@ fn check_request(request: AnchorRequest, account: Address) -> Result<Checked, An
     Ok(Checked { tree_height: tree.height() as u8, request, session, calls, manifest })
 }
 
-/// Refuses a session, or a root, that this account has anchored or is anchoring.
-fn refuse_duplicates(snapshot: &Snapshot, session: &Registration, account: Address) -> Result<(), AnchorError> {
-    let taken = |status| !matches!(status, AnchoringStatus::Failed | AnchoringStatus::Expired);
-    let store = rpc::NodeError::from;
-    let key = SessionKey { session_id: session.session_id, account };
-    if snapshot.get::<Sessions>(&key).map_err(store)?.is_some_and(|row| taken(row.status)) {
-        return Err(AnchorError::AlreadyAnchored(session.session_id));
+/// Whether an anchoring with this status has, or will have, what it asked for.
+const fn taken(status: AnchoringStatus) -> bool {
+    !matches!(status, AnchoringStatus::Failed | AnchoringStatus::Expired)
+}
+
+/// Refuses a session that its account has anchored.
+fn refuse_known_session(snapshot: &Snapshot, session: SessionKey) -> Result<(), AnchorError> {
+    let SessionKey { session_id, account } = session;
+    match snapshot.get::<Sessions>(&session).map_err(rpc::NodeError::from)? {
+        Some(row) if taken(row.status) => Err(AnchorError::AlreadyAnchored { session_id, account }),
+        _ => Ok(()),
     }
-    let same_root = snapshot.by_index::<SessionsByMerkleRoot>(&session.merkle_root, Direction::Forward);
-    for row in same_root.map_err(store)? {
-        let (key, row) = row.map_err(store)?;
-        if key.account == account && taken(row.status) {
-            return Err(AnchorError::RootAlreadyAnchored(session.merkle_root));
+}
+
+/// Refuses a root that the account has anchored for another session.
+fn refuse_used_root(snapshot: &Snapshot, session: SessionKey, merkle_root: B256) -> Result<(), AnchorError> {
+    let store = rpc::NodeError::from;
+    for row in snapshot.by_index::<SessionsByMerkleRoot>(&merkle_root, Direction::Forward).map_err(store)? {
+        let (other, row) = row.map_err(store)?;
+        if other.account == session.account && other != session && taken(row.status) {
+            let SessionKey { session_id, account } = other;
+            return Err(AnchorError::RootAlreadyAnchored { merkle_root, session_id, account });
         }
     }
     Ok(())
@@ -239,7 +285,7 @@ fn new_record(
     }
 }
 
-fn fault(error: StateError) -> AnchorError {
+pub(super) fn fault(error: StateError) -> AnchorError {
     match state_fault(error) {
         rpc::StateError::Node(error) => AnchorError::Node(error),
         other => AnchorError::Node(rpc::NodeError::Corrupt(if matches!(other, rpc::StateError::NotKept { .. }) {

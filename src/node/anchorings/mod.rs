@@ -3,6 +3,7 @@
 
 mod accept;
 mod active;
+mod retry;
 mod rows;
 mod sign;
 mod watch;

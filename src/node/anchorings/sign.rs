@@ -4,7 +4,7 @@ use super::super::state::Node;
 use crate::anchoring::AnchorCall;
 use alloy_consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::TxKind;
+use alloy_primitives::{Bytes, TxKind, U256};
 use lucid_storage::SignedTransaction;
 
 /// Tip of the node's own transactions, in wei per gas.
@@ -12,6 +12,9 @@ const TIP: u128 = 1_000_000_000;
 
 /// Percentage of the old fee that a transaction sent in its place pays at least: a little above what the pool asks for.
 const RAISED_FEE_PERCENT: u128 = 112;
+
+/// Gas of a transaction that calls nothing.
+const TRANSFER_GAS: u64 = 21_000;
 
 /// What a transaction of the node pays per gas, in wei.
 #[derive(Clone, Copy)]
@@ -32,6 +35,18 @@ impl Node {
     pub(super) fn sign_calls(&self, calls: &[AnchorCall], nonce: u64) -> Vec<SignedTransaction> {
         let fees = Fees::at(self.head().next_base_fee());
         (nonce..).zip(calls).map(|(nonce, call)| self.sign(call.clone(), nonce, fees)).collect()
+    }
+
+    /// What the calls may cost the node's account at most, in wei.
+    pub(super) fn cost_of(&self, calls: &[AnchorCall]) -> U256 {
+        let gas: u64 = calls.iter().map(|call| call.gas_limit).sum();
+        U256::from(gas).saturating_mul(U256::from(Fees::at(self.head().next_base_fee()).max_fee))
+    }
+
+    /// A transaction that does nothing but to use a nonce: nothing is sent, from the node's account to itself.
+    pub(super) fn sign_filler(&self, nonce: u64) -> SignedTransaction {
+        let nothing = AnchorCall { to: self.keys.account().address(), input: Bytes::new(), gas_limit: TRANSFER_GAS };
+        self.sign(nothing, nonce, Fees::at(self.head().next_base_fee()))
     }
 
     fn sign(&self, call: AnchorCall, nonce: u64, fees: Fees) -> SignedTransaction {

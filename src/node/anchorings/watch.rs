@@ -6,6 +6,7 @@ use super::{
     sign::call_of,
 };
 use crate::{
+    anchoring::AnchorCall,
     mempool::SubmitError,
     state::{LatestState, StateReader},
 };
@@ -19,10 +20,13 @@ use lucid_storage::{
 use lucid_types::{AnchoringId, TransactionRefusal};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// How long an anchoring may take before it is given up, in seconds: a week, over which a host may be cut off.
 const ANCHORING_EXPIRY_SECS: u64 = 7 * 86_400;
+
+/// Most nonces that one look fills: a job has up to 42, and the next look comes within [`CHECK_INTERVAL`].
+const MAX_FILLED_NONCES: usize = 100;
 
 /// How often anchorings are looked at where no block comes.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -55,7 +59,7 @@ impl Node {
         for id in ids {
             let snapshot = self.store.snapshot()?;
             let Some(record) = snapshot.get::<SessionAnchorings>(&id)? else { continue };
-            let next = self.advance(&snapshot, record.clone())?;
+            let next = self.advance(&snapshot, &id, record.clone())?;
             if next != record {
                 self.write(|batch| write_progress(batch, &id, &next))?;
                 self.anchorings().insert(id, &next);
@@ -65,6 +69,28 @@ impl Node {
                 log_end(&id, &next);
             }
         }
+        self.fill_nonce_gaps()
+    }
+
+    /// Uses the nonces of the node's account that ended anchorings have left unused: what has a later nonce would wait
+    /// behind them for ever.
+    fn fill_nonce_gaps(&self) -> Result<(), NodeError> {
+        for _ in 0..MAX_FILLED_NONCES {
+            // Held until the pool has it: an anchoring that comes meanwhile must see it there.
+            let anchorings = self.anchorings();
+            let nonce = self.next_nonce(self.keys.account().address())?;
+            let waited_for = anchorings.last_nonce().is_some_and(|last| nonce < last) && !anchorings.has_nonce(nonce);
+            if !waited_for {
+                break;
+            }
+            let filler = self.sign_filler(nonce);
+            if let Err(error) = self.submit(&filler.raw) {
+                // Tried again with the next look, so a line for each would fill the log.
+                debug!(nonce, %error, "a nonce that anchorings wait behind is not filled yet");
+                break;
+            }
+            info!(nonce, transaction = %filler.hash, "filled a nonce that an ended anchoring has left");
+        }
         Ok(())
     }
 
@@ -72,10 +98,11 @@ impl Node {
     fn advance(
         &self,
         snapshot: &Snapshot,
+        id: &AnchoringId,
         mut job: SessionAnchoringRecord,
     ) -> Result<SessionAnchoringRecord, NodeError> {
         let now = unix_now();
-        let (mut open, mut sent) = (0, false);
+        let (mut open, mut sent, mut lost) = (0, false, Vec::new());
         for place in 0..job.transactions.len() {
             match self.place_of(snapshot, &job, place)? {
                 Place::InBlock(hash, key, receipt) => {
@@ -90,10 +117,10 @@ impl Node {
                     }
                 }
                 Place::NonceUsed if job.account == self.keys.account().address() => {
-                    self.sign_anew(&mut job, place)?;
-                    open += job.transactions.len() - place;
-                    sent = true;
-                    break;
+                    lost.push(place);
+                    if place == 0 {
+                        break;
+                    }
                 }
                 // Only its account can sign it anew, so waiting for it would be for nothing.
                 Place::NonceUsed => {
@@ -106,6 +133,10 @@ impl Node {
                     sent |= self.resend(&mut job, place);
                 }
             }
+        }
+        if !lost.is_empty() {
+            open += self.sign_anew(id, &mut job, &lost)?;
+            sent = true;
         }
         if open == 0 {
             return Ok(ended(job, AnchoringStatus::Confirmed, None, now));
@@ -123,7 +154,12 @@ impl Node {
     }
 
     /// Where a transaction of a job is, or the one with its nonce that does the same.
-    fn place_of(&self, snapshot: &Snapshot, job: &SessionAnchoringRecord, place: usize) -> Result<Place, NodeError> {
+    pub(super) fn place_of(
+        &self,
+        snapshot: &Snapshot,
+        job: &SessionAnchoringRecord,
+        place: usize,
+    ) -> Result<Place, NodeError> {
         let ours = &job.transactions[place];
         let by_hash = snapshot.first_by_index::<TransactionsByHash>(&ours.hash)?;
         let found = match by_hash {
@@ -143,24 +179,37 @@ impl Node {
         Ok(if account.is_some_and(|account| account.nonce > ours.nonce) { Place::NonceUsed } else { Place::Nowhere })
     }
 
-    /// Signs a job's transactions from `first` on anew, with nonces that are free. All of them: chunks that come into a
-    /// block before the registration are refused by their contract.
-    fn sign_anew(&self, job: &mut SessionAnchoringRecord, first: usize) -> Result<(), NodeError> {
-        let calls = job.transactions[first..].iter().map(|old| TxEnvelope::decode_2718_exact(&old.raw));
-        let Ok(calls) = calls.map(|old| old.map(|old| call_of(&old))).collect::<Result<Vec<_>, _>>() else {
-            return Ok(());
+    /// Signs those of a job's transactions that are lost anew, with nonces that are free, and sends them; says how many.
+    ///
+    /// With the registration all are lost: chunks that come into a block before it are refused by their contract.
+    fn sign_anew(
+        &self,
+        id: &AnchoringId,
+        job: &mut SessionAnchoringRecord,
+        lost: &[usize],
+    ) -> Result<usize, NodeError> {
+        let places = lost_with_registration(lost, job.transactions.len());
+        let nonce = {
+            let mut anchorings = self.anchorings();
+            let next = self.next_nonce(job.account)?;
+            anchorings.take_nonces(id, next, places.len())
         };
-        let next = self.next_nonce(job.account)?;
-        let nonce = self.anchorings().next_nonce(next);
-        let anew = self.sign_calls(&calls, nonce);
-        for transaction in &anew {
+        self.sign_places(job, &places, nonce);
+        for place in &places {
             // Sent again with the next look, where the pool does not take it now.
-            if let Err(error) = self.submit(&transaction.raw) {
+            if let Err(error) = self.submit(&job.transactions[*place].raw) {
                 job.last_error = Some(error.to_string());
             }
         }
-        job.transactions.splice(first.., anew);
-        Ok(())
+        Ok(places.len())
+    }
+
+    /// Signs the same calls anew, with nonces from `nonce` on.
+    pub(super) fn sign_places(&self, job: &mut SessionAnchoringRecord, places: &[usize], nonce: u64) {
+        let calls: Vec<_> = places.iter().filter_map(|place| call_at(job, *place)).collect();
+        for (place, anew) in places.iter().zip(self.sign_calls(&calls, nonce)) {
+            job.transactions[*place] = anew;
+        }
     }
 
     /// Sends a transaction that is in no block, with a higher fee where it needs one; says whether it was sent.
@@ -189,8 +238,19 @@ impl Node {
     }
 }
 
+/// The places to sign anew where `lost` are lost, of a job with `count` transactions.
+pub(super) fn lost_with_registration(lost: &[usize], count: usize) -> Vec<usize> {
+    if lost.first() == Some(&0) { (0..count).collect() } else { lost.to_vec() }
+}
+
+/// The call that a transaction of a job makes. What is on disk was decoded before it was written.
+pub(super) fn call_at(job: &SessionAnchoringRecord, place: usize) -> Option<AnchorCall> {
+    let signed = TxEnvelope::decode_2718_exact(&job.transactions[place].raw).ok()?;
+    Some(call_of(&signed))
+}
+
 /// Where a transaction of a job is.
-enum Place {
+pub(super) enum Place {
     /// In a block: its hash there, where, and how it went.
     InBlock(B256, TransactionKey, ReceiptRecord),
     /// In no block, and in none that will come: its nonce is used.

@@ -1,5 +1,6 @@
 //! The room against a model that knows no trie, no row and no undo log: plain maps, one kept for each height.
 
+mod check;
 mod genesis;
 mod history;
 mod model;

@@ -13,6 +13,7 @@ mod node;
 mod proof;
 mod store;
 mod update;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use store::TrieError;
 pub(super) use proof::proof;
 pub(super) use store::{NodeReader, NodeStore};
 pub(super) use update::{root, update};
+pub(super) use walk::walk;

@@ -30,17 +30,23 @@ pub(super) fn logs(api: &impl NodeApi, view: &ChainView, filter: &Filter) -> Res
 /// What is asked of the log index, within the bounds.
 fn query(view: &ChainView, filter: &Filter) -> Result<LogQuery, RpcError> {
     let (from_block, to_block) = block_range(view, filter)?;
-    let items = filter.topics.iter().map(FilterSet::len).chain([filter.address.len()]).max();
-    if items.unwrap_or_default() > MAX_LOG_FILTER_ITEMS {
-        let text = format!("exceeds max addresses or topics per search position ({MAX_LOG_FILTER_ITEMS})");
-        return Err(RpcError::LimitExceeded(text));
-    }
+    check_items(filter)?;
     Ok(LogQuery {
         from_block,
         to_block,
         addresses: sorted(&filter.address),
         topics: std::array::from_fn(|position| sorted(&filter.topics[position])),
     })
+}
+
+/// Refuses a filter that names more than is looked for at once.
+pub(super) fn check_items(filter: &Filter) -> Result<(), RpcError> {
+    let items = filter.topics.iter().map(FilterSet::len).chain([filter.address.len()]).max();
+    if items.unwrap_or_default() > MAX_LOG_FILTER_ITEMS {
+        let text = format!("exceeds max addresses or topics per search position ({MAX_LOG_FILTER_ITEMS})");
+        return Err(RpcError::LimitExceeded(text));
+    }
+    Ok(())
 }
 
 fn sorted<T: Ord + Eq + Hash + Copy>(set: &FilterSet<T>) -> Vec<T> {

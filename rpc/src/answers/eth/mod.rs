@@ -3,15 +3,25 @@
 mod blocks;
 mod calls;
 mod fees;
+mod filters;
 mod logs;
+mod subscriptions;
 mod transactions;
 
-use crate::{api::NodeApi, backend::Backend, error::RpcError, interface::EthServer, view::ChainView, wire};
+use crate::{
+    api::NodeApi,
+    backend::Backend,
+    error::RpcError,
+    interface::EthServer,
+    limits::MAX_PROOF_SLOTS,
+    view::ChainView,
+    wire::{self, StorageKey},
+};
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::{
-    Block, FeeHistory, Filter, Index, Log, SyncInfo, SyncStatus, Transaction, TransactionReceipt, TransactionRequest,
-    state::StateOverride,
+    Block, EIP1186AccountProofResponse, FeeHistory, Filter, Index, Log, SyncInfo, SyncStatus, Transaction,
+    TransactionReceipt, TransactionRequest, state::StateOverride,
 };
 use jsonrpsee::core::async_trait;
 
@@ -77,6 +87,24 @@ impl<A: NodeApi> EthServer for Backend<A> {
 
     async fn get_storage_at(&self, address: Address, slot: U256, block: Option<BlockId>) -> Result<B256, RpcError> {
         self.read(move |api| Ok(api.storage(address, slot.into(), ChainView::open(api)?.state_height(block)?)?)).await
+    }
+
+    async fn get_proof(
+        &self,
+        address: Address,
+        slots: Vec<StorageKey>,
+        block: Option<BlockId>,
+    ) -> Result<EIP1186AccountProofResponse, RpcError> {
+        if slots.len() > MAX_PROOF_SLOTS {
+            return Err(RpcError::LimitExceeded(format!("at most {MAX_PROOF_SLOTS} slots are proved at once")));
+        }
+        self.execute(move |api| {
+            let view = ChainView::open(api)?;
+            let keys: Vec<B256> = slots.iter().map(|key| key.slot()).collect();
+            let proof = api.prove_account(view.snapshot(), address, &keys, view.state_height(block)?)?;
+            Ok(wire::account_proof(address, &slots, proof))
+        })
+        .await
     }
 
     async fn call(
@@ -174,6 +202,18 @@ impl<A: NodeApi> EthServer for Backend<A> {
 
     async fn get_transaction_receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, RpcError> {
         self.read(move |api| transactions::receipt(&ChainView::open(api)?, hash)).await
+    }
+
+    async fn get_block_receipts(&self, block: BlockId) -> Result<Option<Vec<TransactionReceipt>>, RpcError> {
+        self.read(move |api| {
+            let view = ChainView::open(api)?;
+            let height = match block {
+                BlockId::Number(block) => view.height_of(block),
+                BlockId::Hash(hash) => view.height_of_hash(hash.block_hash)?,
+            };
+            height.map(|height| transactions::receipts(&view, height)).transpose()
+        })
+        .await
     }
 
     async fn get_logs(&self, filter: Filter) -> Result<Vec<Log>, RpcError> {

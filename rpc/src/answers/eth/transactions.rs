@@ -24,3 +24,14 @@ pub(super) fn receipt(view: &ChainView, hash: B256) -> Result<Option<Transaction
     let record = view.receipt(height, index)?.ok_or(NodeError::Corrupt("receipt"))?;
     Ok(Some(wire::receipt(&transaction, &record, index, &view.block(height)?.0)?))
 }
+
+/// The receipts of the block at `height`, in order.
+pub(super) fn receipts(view: &ChainView, height: u64) -> Result<Vec<TransactionReceipt>, RpcError> {
+    let context = view.block(height)?.0;
+    let (transactions, receipts) = (view.transactions(height)?, view.receipts(height)?);
+    if transactions.len() != receipts.len() {
+        return Err(NodeError::Corrupt("list of receipts").into());
+    }
+    let pairs = (0..).zip(transactions.iter().zip(&receipts));
+    Ok(pairs.map(|(index, (sent, record))| wire::receipt(sent, record, index, &context)).collect::<Result<_, _>>()?)
+}

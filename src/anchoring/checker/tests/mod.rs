@@ -7,7 +7,7 @@ use super::*;
 use crate::anchoring::MerkleError;
 use alloy_primitives::{Bytes, Log, LogData};
 use fixture::{ACCOUNT, CHUNKS, Draft, OWNER, genesis_hash, leaves, set, set_change};
-use lucid_types::{CertificateError, SpecError};
+use lucid_types::{CertificateError, ManifestError, SpecError};
 
 /// Asserts that a proof is refused with this variant, whatever facts it carries.
 macro_rules! refused {
@@ -78,6 +78,7 @@ fn a_proof_survives_its_file() {
     let newer = serde_json::json!({ "version": 2, "somethingNew": true }).to_string();
     assert!(matches!(parse_proof(newer.as_bytes()), Err(ProofError::Version(2))));
     assert!(matches!(parse_proof(b"{}"), Err(ProofError::Json(_))));
+    assert!(matches!(parse_proof(&[b'7'; 64]), Err(ProofError::NotAnObject)));
     assert!(matches!(parse_proof(&vec![b' '; MAX_PROOF_BYTES + 1]), Err(ProofError::TooMuch { .. })));
 }
 
@@ -258,7 +259,7 @@ fn what_the_event_does_not_say_is_refused() {
     refused!(altered(|p| p.account = OWNER), ProofError::Account { anchored: ACCOUNT, .. });
     refused!(altered(|p| p.manifest.codec = Some("h265".into())), ProofError::ManifestHash { .. });
     refused!(altered(|p| p.manifest.total_size += 1), ProofError::ManifestHash { .. });
-    refused!(altered(|p| p.manifest.created_at = 1 << 53), ProofError::ManifestTime(_));
+    refused!(altered(|p| p.manifest.created_at = 1 << 53), ProofError::Manifest(ManifestError::CreatedAt(_)));
     refused!(altered(|p| p.manifest.total_size = 1), ProofError::Manifest(_));
 }
 

@@ -1,0 +1,16 @@
+use jsonrpsee::{core::SubscriptionResult, proc_macros::rpc};
+use serde_json::value::RawValue;
+
+/// `eth_subscribe` and `eth_unsubscribe`, as geth has them. They are answered over WebSocket only.
+#[rpc(server, namespace = "eth")]
+pub(crate) trait EthSubscriptions {
+    /// Tells of `newHeads`, of `logs` (with a filter) or of `newPendingTransactions` (whole ones with `true`) from now
+    /// on, until the client unsubscribes or leaves.
+    #[subscription(
+        name = "subscribe" => "subscription",
+        unsubscribe = "unsubscribe",
+        item = Box<RawValue>,
+        with_extensions
+    )]
+    async fn subscribe(&self, kind: String, options: Option<Box<RawValue>>) -> SubscriptionResult;
+}

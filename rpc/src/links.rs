@@ -1,0 +1,206 @@
+//! The open connections, and which of them has to go when there is no place for a new one.
+
+use crate::limits::{MAX_CALLS_PER_CONNECTION, MAX_CONNECTIONS, MAX_WEBSOCKETS};
+use std::{
+    collections::BTreeMap,
+    net::Shutdown,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
+    time::Instant,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// The connections that are open, at most [`MAX_CONNECTIONS`].
+#[derive(Debug)]
+pub(crate) struct Links {
+    open: Mutex<BTreeMap<u64, Arc<Link>>>,
+    places: Arc<Semaphore>,
+}
+
+impl Links {
+    pub(crate) fn new() -> Self {
+        Self { open: Mutex::default(), places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+    }
+
+    /// The places, of which each connection holds one.
+    pub(crate) fn places(&self) -> &Arc<Semaphore> {
+        &self.places
+    }
+
+    /// Connections that are open.
+    pub(crate) fn len(&self) -> usize {
+        MAX_CONNECTIONS - self.places.available_permits()
+    }
+
+    /// Enters a connection. `socket` is a second handle of it.
+    pub(crate) fn add(&self, socket: std::net::TcpStream) -> Arc<Link> {
+        let mut open = self.open();
+        let id = open.last_key_value().map_or(0, |(last, _)| last + 1);
+        let link = Arc::new(Link::new(id, socket));
+        open.insert(id, Arc::clone(&link));
+        link
+    }
+
+    /// Forgets a connection that has ended.
+    pub(crate) fn remove(&self, link: &Link) {
+        self.open().remove(&link.id);
+    }
+
+    /// Closes the connection that has waited longest for its client, so that silent ones never keep others out. One
+    /// that is being answered or has subscriptions stays. Whether there was one to close.
+    pub(crate) fn make_room(&self) -> bool {
+        self.close_idlest(|_| true)
+    }
+
+    /// Makes a connection a WebSocket. Where there are as many as may be, the one that has waited longest for its
+    /// client goes for it; false where none can.
+    pub(crate) fn upgrade(&self, link: &Link) -> bool {
+        let is_one = |link: &&Arc<Link>| Some(link.state()).is_some_and(|state| state.websocket && !state.closed);
+        let count = self.open().values().filter(is_one).count();
+        if count >= MAX_WEBSOCKETS && !self.close_idlest(|state| state.websocket) {
+            return false;
+        }
+        link.state().websocket = true;
+        true
+    }
+
+    fn close_idlest(&self, among: impl Fn(&State) -> bool) -> bool {
+        let open = self.open();
+        let idle = open.values().filter_map(|link| {
+            let state = link.state();
+            let waits = state.running == 0 && state.subscriptions == 0 && !state.closed;
+            (waits && among(&state)).then_some((state.since, link))
+        });
+        let Some((since, link)) = idle.min_by_key(|(since, _)| *since) else { return false };
+        tracing::debug!(idle_ms = since.elapsed().as_millis() as u64, "an idle connection gives its place to another");
+        link.close();
+        true
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Link>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    id: u64,
+    socket: std::net::TcpStream,
+    state: Mutex<State>,
+    calls: Arc<Semaphore>,
+    /// Whether the client does not take what is written to it.
+    stalled: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// When the client last completed a request or was answered.
+    since: Instant,
+    running: usize,
+    subscriptions: usize,
+    websocket: bool,
+    closed: bool,
+    /// Who reads from the connection once there is room for what comes.
+    reader: Option<Waker>,
+}
+
+impl Link {
+    fn new(id: u64, socket: std::net::TcpStream) -> Self {
+        let state = State {
+            since: Instant::now(),
+            running: 0,
+            subscriptions: 0,
+            websocket: false,
+            closed: false,
+            reader: None,
+        };
+        Self {
+            id,
+            socket,
+            state: Mutex::new(state),
+            calls: Arc::new(Semaphore::new(MAX_CALLS_PER_CONNECTION)),
+            stalled: watch::Sender::new(false),
+        }
+    }
+
+    /// Ends the connection, whatever it is at: whoever reads sees its end, whoever writes an error.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
+        // One that has ended already cannot be shut down, and need not.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        self.wake();
+    }
+
+    /// Waits for a call's turn: few run at once, and none while the client does not read its answers.
+    pub(crate) async fn begin_call(self: &Arc<Self>) -> Running {
+        self.state().running += 1;
+        let mut running = Running { link: Arc::clone(self), _turn: None };
+        // Neither is ever closed while the link lives.
+        running._turn = Arc::clone(&self.calls).acquire_owned().await.ok();
+        let _ = self.stalled.subscribe().wait_for(|stalled| !stalled).await;
+        running
+    }
+
+    /// Counts a subscription for as long as the answer is kept.
+    pub(crate) fn subscribed(self: &Arc<Self>) -> Subscribed {
+        self.state().subscriptions += 1;
+        Subscribed(Arc::clone(self))
+    }
+
+    /// Whether nothing more may be read for now; the reader is then woken in time.
+    pub(crate) fn must_wait(&self, context: &Context<'_>) -> bool {
+        let mut state = self.state();
+        let wait = !state.closed && (state.running >= MAX_CALLS_PER_CONNECTION || *self.stalled.borrow());
+        state.reader = wait.then(|| context.waker().clone());
+        wait
+    }
+
+    /// Notes whether the client takes what is written to it.
+    pub(crate) fn set_stalled(&self, stalled: bool) {
+        if self.stalled.send_if_modified(|was| std::mem::replace(was, stalled) != stalled) && !stalled {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        let reader = self.state().reader.take();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that is being answered.
+#[derive(Debug)]
+pub(crate) struct Running {
+    link: Arc<Link>,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        {
+            let mut state = self.link.state();
+            state.running -= 1;
+            state.since = Instant::now();
+        }
+        self.link.wake();
+    }
+}
+
+/// A subscription that is served.
+#[derive(Debug)]
+pub(crate) struct Subscribed(Arc<Link>);
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.subscriptions -= 1;
+        state.since = Instant::now();
+    }
+}

@@ -1,0 +1,287 @@
+//! Holds the store's rows against its indexes: every row can be read, each has exactly the entries that it asks for, and
+//! no index has others. What a row means is for other rooms to check.
+
+use crate::{
+    backup::{Progress, Walk},
+    changed::{ChangedRows, sequence_key},
+    collection::{Collection, OWN_ROWS, WriteOrder, row_key},
+    error::StoreError,
+    range::Direction,
+    reader::{Reader, decode_key, decode_row},
+    snapshot::Snapshot,
+    tables::{COLLECTION_CHECKS, TableId},
+};
+use std::{fmt::Write as _, ops::Bound};
+
+/// Findings that a report lists; of more it has the number.
+pub const MAX_FINDINGS: usize = 100;
+
+/// Something in the store that is not as it has to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{table}{}: {what}", of_key(key))]
+pub struct Finding {
+    /// The table.
+    pub table: &'static str,
+    /// Key of the entry as it lies in the table, in hex; empty where no one entry is meant.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+fn of_key(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!(", key {key}") }
+}
+
+/// What was looked at and what is wrong with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The first of them, at most [`MAX_FINDINGS`].
+    pub listed: Vec<Finding>,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl Findings {
+    /// Adds one.
+    pub fn add(&mut self, table: TableId, key: &[u8], what: impl ToString) {
+        self.count += 1;
+        if self.listed.len() < MAX_FINDINGS {
+            let key = key.iter().fold(String::new(), |mut hex, byte| {
+                // Writing to a String does not fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            self.listed.push(Finding { table: table.name(), key, what: what.to_string() });
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Snapshot {
+    /// Checks every collection with its indexes. An error means that the store could not be read on; damage that can be
+    /// read around is a finding.
+    pub fn check_rows(&self, findings: &mut Findings, progress: &mut dyn FnMut(Progress)) -> Result<(), StoreError> {
+        let mut total = 0;
+        for (table, _) in COLLECTION_CHECKS {
+            total += self.len(*table)?;
+        }
+        let mut check = Check { findings, walk: Walk { progress, done: 0, total }, sequence: self.sequence()? };
+        for (_, collection) in COLLECTION_CHECKS {
+            collection(self, &mut check)?;
+        }
+        Ok(())
+    }
+}
+
+/// One run of [`Snapshot::check_rows`].
+pub(crate) struct Check<'a> {
+    findings: &'a mut Findings,
+    walk: Walk<'a>,
+    /// That of the store: no row can be of a later one.
+    sequence: u64,
+}
+
+/// Checks one collection. Each row's entries have to be there, and there have to be as many as the rows ask for: then
+/// they are the same.
+pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut Check<'_>) -> Result<(), StoreError> {
+    let mut asked_for = vec![0u64; C::INDEXES.len()];
+    let mut rows = 0u64;
+    let mut entries = snapshot.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+    while let Some((row_key, value)) = entries.next_view()? {
+        check.walk.step();
+        if row_key.first() == Some(&OWN_ROWS) {
+            rows += 1;
+            check_row::<C>(snapshot, &row_key, &value, &mut asked_for, check)?;
+        }
+    }
+    for (index, asked_for) in C::INDEXES.iter().zip(asked_for) {
+        let found = own_entries(snapshot, index.table, 0)?;
+        if found != asked_for {
+            let what = format!("{found} entries, and the rows of {} ask for {asked_for}", C::DEF.name);
+            check.findings.add(index.table, &[], what);
+        }
+    }
+    match (C::DEF.order, C::DEF.by_sequence) {
+        (WriteOrder::Journaled, Some(table)) => check_journal::<C>(snapshot, table, rows, check),
+        (_, Some(table)) => {
+            let found = own_entries(snapshot, table, size_of::<u64>())?;
+            if found != rows {
+                check.findings.add(table, &[], format!("{found} entries, and {} has {rows} rows", C::DEF.name));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_row<C: Collection>(
+    snapshot: &Snapshot,
+    key_bytes: &[u8],
+    value: &[u8],
+    asked_for: &mut [u64],
+    check: &mut Check<'_>,
+) -> Result<(), StoreError> {
+    let (key, row) = match (decode_key::<C>(key_bytes), decode_row::<C>(value)) {
+        (Ok(key), Ok(row)) => (key, row),
+        (Err(error), _) | (_, Err(error)) => {
+            check.findings.add(C::DEF.table, key_bytes, error);
+            return Ok(());
+        }
+    };
+    if row_key(&key) != key_bytes {
+        check.findings.add(C::DEF.table, key_bytes, "is not how this key is written");
+    }
+    if row.sequence > check.sequence {
+        let what = format!("is of batch {}, and the store's last is {}", row.sequence, check.sequence);
+        check.findings.add(C::DEF.table, key_bytes, what);
+    }
+    for (index, asked_for) in C::INDEXES.iter().zip(asked_for) {
+        if let Some(entry) = index.entry_key(&key, &row.record, key_bytes) {
+            *asked_for += 1;
+            if snapshot.view(index.table, &entry)?.is_none() {
+                check.findings.add(C::DEF.table, key_bytes, format!("has no entry in {}", index.table.name()));
+            }
+        }
+    }
+    if let Some(table) = C::DEF.by_sequence
+        && C::DEF.order != WriteOrder::Journaled
+        && snapshot.view(table, &sequence_key(row.sequence, key_bytes))?.is_none()
+    {
+        check.findings.add(C::DEF.table, key_bytes, format!("has no entry in {}", table.name()));
+    }
+    Ok(())
+}
+
+/// Entries of an index that are of this node's own rows. The byte that says so follows `before` others.
+fn own_entries(snapshot: &Snapshot, table: TableId, before: usize) -> Result<u64, StoreError> {
+    let mut own = 0;
+    let mut entries = snapshot.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+    while let Some((key, _)) = entries.next_view()? {
+        own += u64::from(key.get(before) == Some(&OWN_ROWS));
+    }
+    Ok(own)
+}
+
+/// A journal has to lead to every row. A row that was removed and made anew in one batch is noted twice, so more notes
+/// than rows are no damage.
+fn check_journal<C: Collection>(
+    snapshot: &Snapshot,
+    table: TableId,
+    rows: u64,
+    check: &mut Check<'_>,
+) -> Result<(), StoreError> {
+    let mut led_to = 0;
+    for row in ChangedRows::<_, C>::through(snapshot, table, 0)? {
+        match row {
+            Ok(_) => led_to += 1,
+            Err(error) => {
+                check.findings.add(table, &[], error);
+                return Ok(());
+            }
+        }
+    }
+    if led_to < rows {
+        check.findings.add(table, &[], format!("leads to {led_to} rows, and {} has {rows}", C::DEF.name));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        AccountRecord, Accounts, AnchoringStatus, Batch, Meta, Options, SessionAnchoringRecord, SessionAnchorings,
+        Store,
+        samples::{Sample, address, anchoring, hash, session},
+    };
+
+    fn damaged(damage: impl FnOnce(&mut Batch)) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path().join("s"), &Meta::new(vec![], hash(0)), &Options::default()).unwrap();
+        let mut batch = store.begin().unwrap();
+        for n in 1..=3 {
+            let record = SessionAnchoringRecord {
+                session_id: session(n),
+                status: AnchoringStatus::Pending,
+                user_id: (n != 2).then(|| "ann".to_owned()),
+                ..Sample::sample()
+            };
+            batch.put::<SessionAnchorings>(&anchoring(n), &record).unwrap();
+            batch.put::<Accounts>(&address(n), &AccountRecord { nonce: n.into(), ..Sample::sample() }).unwrap();
+        }
+        store.commit(batch).unwrap();
+        let mut batch = store.begin().unwrap();
+        damage(&mut batch);
+        store.commit(batch).unwrap();
+        let mut findings = Findings::default();
+        let mut last = None;
+        let snapshot = store.snapshot().unwrap();
+        snapshot.check_rows(&mut findings, &mut |progress| last = Some(progress)).unwrap();
+        assert!(last.is_some_and(|progress| progress.done == progress.total && progress.total >= 4));
+        assert_eq!(findings.count, findings.listed.len() as u64);
+        findings.listed.iter().map(Finding::to_string).collect()
+    }
+
+    fn first(batch: &Batch, table: TableId) -> (Vec<u8>, Vec<u8>) {
+        batch.raw_prefix(table, &[], Direction::Forward).unwrap().next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_writes_leave_is_clean() {
+        assert_eq!(damaged(|_| {}), [""; 0]);
+        let changes = |batch: &mut Batch| {
+            batch.remove::<SessionAnchorings>(&anchoring(1)).unwrap();
+            batch.remove::<Accounts>(&address(1)).unwrap();
+            let other = SessionAnchoringRecord { user_id: Some("bob".into()), ..Sample::sample() };
+            batch.put::<SessionAnchorings>(&anchoring(2), &other).unwrap();
+            batch.overwrite::<Accounts>(&address(2), &AccountRecord { nonce: 9, ..Sample::sample() }).unwrap();
+        };
+        assert_eq!(damaged(changes), [""; 0]);
+    }
+
+    #[test]
+    fn an_index_that_lost_an_entry_or_has_one_too_many_is_found() {
+        let lost = damaged(|batch| {
+            let (entry, _) = first(batch, TableId::SessionAnchoringsByUser);
+            batch.raw_remove(TableId::SessionAnchoringsByUser, entry);
+        });
+        assert_eq!(lost.len(), 2);
+        assert!(lost[0].starts_with("session_anchorings, key 01"), "{lost:?}");
+        assert!(lost[0].ends_with("has no entry in session_anchorings.by_user_id+status"), "{lost:?}");
+        assert!(lost[1].contains("1 entries, and the rows of session_anchorings ask for 2"), "{lost:?}");
+        let more = damaged(|batch| batch.raw_put(TableId::SessionAnchoringsByStatus, [1, 7, 7], []));
+        assert_eq!(more.len(), 1, "{more:?}");
+        let unsequenced = damaged(|batch| {
+            let (entry, _) = first(batch, TableId::SessionAnchoringsBySequence);
+            batch.raw_remove(TableId::SessionAnchoringsBySequence, entry);
+        });
+        assert_eq!(unsequenced.len(), 2, "{unsequenced:?}");
+        // Imported rows are not this check's.
+        assert_eq!(damaged(|batch| batch.raw_put(TableId::SessionAnchoringsByStatus, [2, 7, 7], [])), [""; 0]);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_or_that_nothing_leads_to_is_found() {
+        let unreadable = damaged(|batch| {
+            let (key, mut row) = first(batch, TableId::Accounts);
+            row[0] = 99;
+            batch.raw_put(TableId::Accounts, key, row);
+        });
+        assert!(unreadable.iter().any(|finding| finding.contains("accounts, key 01")), "{unreadable:?}");
+        let lost = damaged(|batch| {
+            let (part, notes) = first(batch, TableId::AccountsBySequence);
+            batch.raw_put(TableId::AccountsBySequence, part, &notes[21..]);
+        });
+        assert_eq!(lost, ["accounts.by_sequence: leads to 2 rows, and accounts has 3"]);
+        let future = damaged(|batch| {
+            let (key, mut row) = first(batch, TableId::Accounts);
+            row[9] = 77;
+            batch.raw_put(TableId::Accounts, key, row);
+        });
+        assert!(future.iter().any(|finding| finding.contains("is of batch 77")), "{future:?}");
+    }
+}
