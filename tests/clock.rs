@@ -39,7 +39,9 @@ fn a_solo_chain_may_trust_its_own_clock_for_a_day() {
     fs::create_dir(&recording).unwrap();
     fs::write(recording.join("chunk"), "ciphertext").unwrap();
     let node = DevNode::run_in(&datadir, &[]);
-    let anchored = run(&["session", "anchor", "--rpc", node.url(), recording.to_str().unwrap()]);
+    let (token, recording) = (datadir.join("tokens/anchor"), recording.to_str().unwrap());
+    let args = ["session", "anchor", "--rpc", node.url(), "--token-file", token.to_str().unwrap(), recording];
+    let anchored = run(&args);
     assert!(anchored.status.success(), "{}", text(&anchored.stderr));
     assert!(node.terminate().success());
     assert!(datadir.join("recorded-time").exists());

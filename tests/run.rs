@@ -10,8 +10,8 @@ use crate::support::{self, DevNode, FAST_SLOT_SECS, block_on, eventually, fast_c
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
-use lucid_node::keys::NodeKeys;
-use lucid_storage::{Options, Store, TableId};
+use lucid_node::keys::{DEV_ACCOUNTS, NodeKeys};
+use lucid_storage::{Direction, Options, Reader, Store, TableId};
 use lucid_types::ChainSpec;
 use serde_json::Value;
 use std::{fs, path::Path};
@@ -114,7 +114,11 @@ fn a_solo_chain_anchors_a_session_in_a_slot_and_a_stranger_verifies_it() {
         fs::write(recording.join(format!("chunk-{index}")), format!("ciphertext {index}")).unwrap();
     }
     let node = DevNode::run_in(&datadir, ANY_CLOCK);
-    let anchored = run(&["session", "anchor", "--rpc", node.url(), "--json", str_of(&recording)]);
+    let without = run(&["session", "anchor", "--rpc", node.url(), str_of(&recording)]);
+    assert!(!without.status.success(), "signing with the node's key takes a token");
+    let token = datadir.join("tokens/anchor");
+    let args = ["session", "anchor", "--rpc", node.url(), "--token-file", str_of(&token), "--json", str_of(&recording)];
+    let anchored = run(&args);
     assert!(anchored.status.success(), "{}", text(&anchored.stderr));
     let answer: Value = serde_json::from_slice(&anchored.stdout).unwrap();
     let height = answer["block_number"].as_u64().unwrap();
@@ -174,14 +178,15 @@ fn a_restored_store_is_not_signed_on_until_somebody_says_so_once() {
     let said = node.banner().join("\n");
     assert!(said.contains("signed height 2, and the store ends at 1") && said.contains("--accept-restored"), "{said}");
     let waiting = own_transfer(&datadir, spec.chain_id, 1);
-    block_on(async { node.client().send_raw_transaction(&waiting).await.unwrap() });
+    let waiting = block_on(async { node.client().send_raw_transaction(&waiting).await.unwrap() });
     std::thread::sleep(std::time::Duration::from_secs(3 * FAST_SLOT_SECS));
     assert_eq!(node.request("eth_blockNumber", ()), "0x1", "it serves, and does not sign");
     assert!(node.terminate().success());
 
     let node = DevNode::run_in(&datadir, &["--accept-clock", "--accept-restored"]);
-    let nonce = block_on(async { node.client().pending_nonce(spec.server).await.unwrap() });
-    assert_eq!(transfer(&node, &datadir, &spec, nonce), 2);
+    let receipt =
+        block_on(eventually("the block", || async { node.client().transaction_receipt(waiting).await.unwrap() }));
+    assert_eq!(receipt.block_number, Some(2), "it goes on from the store's head");
     assert!(node.terminate().success());
     let node = DevNode::run_in(&datadir, ANY_CLOCK);
     assert!(!node.banner().join("\n").contains("No blocks"), "{:?}", node.banner());
@@ -264,4 +269,36 @@ fn a_store_with_damaged_pages_is_an_error_and_never_a_crash() {
     fs::write(&path, truncated).unwrap();
     let (code, said) = refused(&["run", "--datadir", str_of(&datadir), "--http-port", "0"]);
     assert!(matches!(code, 65 | 70 | 74), "{code} {said}");
+}
+
+/// What waits is not promised, and yet not thrown away: it is on disk a second later, and at a stop in any case.
+#[test]
+fn what_waits_survives_a_restart_and_a_kill_a_second_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let rarely = ["--block-time", "3600"];
+    let raw = |nonce| support::transfer(&DEV_ACCOUNTS[0], nonce, Address::ZERO);
+    let node = DevNode::start_in_with(folder.path(), &rarely);
+    let send =
+        |node: &DevNode, nonce| block_on(async { node.client().send_raw_transaction(&raw(nonce)).await.unwrap() });
+    let first = send(&node, 0);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    node.kill();
+    let node = DevNode::start_in_with(folder.path(), &rarely);
+    assert_eq!(node.request("eth_getTransactionByHash", (first,))["blockNumber"], Value::Null);
+    assert_eq!(block_on(async { node.client().pending_nonce(DEV_ACCOUNTS[0].address()).await.unwrap() }), 1);
+    let second = send(&node, 1);
+    assert!(node.terminate().success());
+
+    let node = DevNode::start_in(folder.path());
+    block_on(async {
+        let client = node.client();
+        for hash in [first, second] {
+            eventually("a receipt", || async { client.transaction_receipt(hash).await.unwrap() }).await;
+        }
+    });
+    assert!(node.terminate().success());
+    let store = Store::open(folder.path().join("lucid.redb"), &Options::default()).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let rows = snapshot.raw_prefix(TableId::Mempool, &[], Direction::Forward).unwrap();
+    assert_eq!(rows.count(), 0, "what is in blocks waits no longer");
 }

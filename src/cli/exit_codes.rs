@@ -1,7 +1,12 @@
 //! With what code the program ends. They are those of sysexits.h where one fits, so that a service manager and a script
 //! can tell "try again" from "somebody has to look".
 
-use crate::{chain::ChainError, config::ConfigError, keys::KeyError, node::NodeError};
+use crate::{
+    chain::ChainError,
+    config::ConfigError,
+    keys::KeyError,
+    node::{NodeError, TokenFileError},
+};
 use lucid_rpc::StartError;
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
@@ -44,6 +49,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<KeyError>() {
         return Some(of_key(error));
     }
+    if let Some(error) = cause.downcast_ref::<TokenFileError>() {
+        return Some(of_token(error));
+    }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return Some(of_store(error));
     }
@@ -66,6 +74,9 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Key(error) => of_key(error),
         NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,
         NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
+        NodeError::Tokens(error) => of_token(error),
+        NodeError::Start(StartError::Unprotected(_)) => CONFIG,
+        NodeError::Remote(_) | NodeError::Namespace(_) => CONFIG,
         NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAChain { .. } | NodeError::NotEmpty { .. } | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
         NodeError::Chain(ChainError::Store(error)) => of_store(error),
@@ -92,6 +103,15 @@ fn of_key(error: &KeyError) -> u8 {
         | KeyError::SecretAsPath
         | KeyError::HighestSigned { .. } => DATA,
         KeyError::Io { source, .. } => of_io(source.kind()),
+        _ => FAILED,
+    }
+}
+
+fn of_token(error: &TokenFileError) -> u8 {
+    match error {
+        TokenFileError::TooOpen { .. } => NO_PERMISSION,
+        TokenFileError::Io { source, .. } => of_io(source.kind()),
+        TokenFileError::NotRegularFile { .. } | TokenFileError::Content { .. } => DATA,
         _ => FAILED,
     }
 }

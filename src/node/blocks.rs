@@ -11,6 +11,7 @@ use crate::{
     evm::Transaction,
     state::{self, HISTORY_BLOCKS, HISTORY_BYTES, LatestState},
 };
+use alloy_consensus::transaction::TxHashRef;
 use lucid_storage::{Batch, Seals};
 use lucid_types::{ChainEvent, CommittedBlock, Rules, Seal, VrfProof};
 use std::{
@@ -103,7 +104,14 @@ impl Node {
         block: &RecoveredBlock,
         proof: Option<VrfProof>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
-        let (imported, seal) = self.write(|batch| self.write_block(batch, head, block, proof))?;
+        let mut saved = self.saved_pool();
+        let used = saved.used(block.transactions.iter().map(TxHashRef::tx_hash));
+        let (imported, seal) = self.write(|batch| {
+            used.write(batch);
+            self.write_block(batch, head, block, proof)
+        })?;
+        saved.committed(used);
+        drop(saved);
         // After the store and before anybody is told: only a store that lost blocks is behind the file.
         self.record_signed(imported.header.number)?;
         self.set_head(Head { header: imported.header, certificate: Some(seal.certificate) });

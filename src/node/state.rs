@@ -9,7 +9,7 @@ use crate::{
     chain::{self, next_base_fee},
     consensus::{ClockPolicy, Solo, SoloChain},
     keys::NodeKeys,
-    mempool::{Mempool, PoolLimits, SubmitError},
+    mempool::{Mempool, PoolLimits, SavedPool, SubmitError},
     state::{LatestState, StateError, StateReader},
 };
 use alloy_consensus::{Header, Sealed, transaction::Recovered};
@@ -23,6 +23,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 use tokio::sync::{Notify, broadcast};
+use tracing::debug;
 
 /// Events that a slow listener may lag behind before it misses some.
 const EVENT_CAPACITY: usize = 256;
@@ -61,6 +62,10 @@ pub struct Node {
     pub(super) pool_changed: Notify,
     head: RwLock<Arc<Head>>,
     pool: Mutex<Mempool>,
+    /// Told whenever the pool has something that may have no row yet.
+    pub(super) pool_unsaved: Notify,
+    /// Locked before anything is written, where both are.
+    pub(super) saved_pool: Mutex<SavedPool>,
     anchorings: Mutex<Anchorings>,
     /// Held from the beginning of a batch to its commit: there is one writer.
     writer: Mutex<()>,
@@ -101,6 +106,7 @@ impl Node {
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
+        let (pool, saved_pool) = load_pool(&snapshot, &spec, &header)?;
         let signing = if datadir.is_temporary() {
             Signing::Unrecorded
         } else {
@@ -117,7 +123,9 @@ impl Node {
             pooled: broadcast::channel(POOLED_CAPACITY).0,
             pool_changed: Notify::new(),
             head: RwLock::new(Arc::new(Head { header, certificate })),
-            pool: Mutex::new(Mempool::new(PoolLimits::default())),
+            pool: Mutex::new(pool),
+            pool_unsaved: Notify::new(),
+            saved_pool: Mutex::new(saved_pool),
             anchorings: Mutex::new(anchorings),
             writer: Mutex::new(()),
         })
@@ -171,6 +179,7 @@ impl Node {
         let hash = pool.add(transaction, &self.spec, base_fee, &LatestState::new(&snapshot))?;
         drop(pool);
         self.pool_changed.notify_one();
+        self.pool_unsaved.notify_one();
         if let Some((transaction, sender)) = news.map(Recovered::into_parts) {
             // Whoever listened may be gone by now, and that is no error.
             let _ = self.pooled.send(Arc::new(PendingTransaction { transaction, sender }));
@@ -209,6 +218,23 @@ impl Node {
         self.store.commit(batch)?;
         Ok(value)
     }
+}
+
+/// The pool as it was saved, without what the state has overtaken.
+fn load_pool(snapshot: &Snapshot, spec: &ChainSpec, head: &Sealed<Header>) -> Result<(Mempool, SavedPool), NodeError> {
+    let (saved, raws) = SavedPool::load(snapshot)?;
+    let mut pool = Mempool::new(PoolLimits::default());
+    for raw in raws {
+        let taken = Mempool::decode(&raw, spec)
+            .map_err(SubmitError::from)
+            .and_then(|transaction| pool.add(transaction, spec, next_base_fee(head), &LatestState::new(snapshot)));
+        match taken {
+            Ok(_) => {}
+            Err(SubmitError::State(error)) => return Err(error.into()),
+            Err(SubmitError::Refused(refusal)) => debug!(%refusal, "a saved transaction is no longer taken"),
+        }
+    }
+    Ok((pool, saved))
 }
 
 /// Makes the store of a chain with its genesis block, for its owner's eyes only; goes on where a crash cut it short.

@@ -43,7 +43,8 @@ pub(in crate::node) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool
             _ = interval.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
-        if node.anchorings().is_empty() {
+        // Without room on the disk no block comes and nothing is written, so there is nothing to look after.
+        if node.anchorings().is_empty() || node.guards.disk_full().is_some() {
             continue;
         }
         let worker = Arc::clone(&node);
