@@ -7,6 +7,8 @@ mod contracts;
 mod dev;
 mod import_rules;
 mod keys;
+mod kills;
+mod limits;
 mod nonces;
 mod run;
 mod session;

@@ -4,7 +4,9 @@ use lucid_rpc::Client;
 use serde::Serialize;
 use serde_json::Value;
 use std::{
+    env,
     io::{BufRead, BufReader, Read},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -18,9 +20,10 @@ const START_TIMEOUT_SECS: u64 = 60;
 /// How long a node may take to stop once it was asked to.
 const STOP_TIMEOUT_SECS: u64 = 30;
 
-/// The program that cargo built for these tests.
+/// The program that cargo built for these tests, or the one that `LUCID_NODE_BIN` names: that of a release.
 pub(crate) fn lucid_node() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lucid-node"));
+    let program = env::var_os("LUCID_NODE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_lucid-node").into());
+    let mut command = Command::new(program);
     // What the caller logs is not what the tests are about.
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
@@ -109,6 +112,16 @@ impl DevNode {
     /// What it printed until it listened, that line included.
     pub(crate) fn banner(&self) -> &[String] {
         &self.banner
+    }
+
+    /// The address that it listens on.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.url.strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A client of it.
