@@ -5,7 +5,7 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{lucid_node, run, text};
+use crate::support::{self, DevNode, lucid_node, run, text};
 use serde_json::Value;
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
@@ -105,4 +105,24 @@ fn a_token_is_rotated_in_a_private_file_of_its_scope() {
     assert!(rotate("admin").status.success());
     assert_ne!(fs::read(&file).unwrap(), first);
     assert_eq!(rotate("everything").status.code(), Some(2));
+}
+
+/// A service manager hands keys over in a folder that only the service enters, readable by a group.
+#[test]
+fn a_node_takes_its_keys_from_the_service_managers_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let (datadir, credentials) = (folder.path().join("node"), folder.path().join("credentials"));
+    assert!(run(&["init", "--datadir", str_of(&datadir)]).status.success());
+    fs::create_dir(&credentials).unwrap();
+    for name in ["account.key", "consensus.key"] {
+        fs::rename(datadir.join("keys").join(name), credentials.join(name)).unwrap();
+        fs::set_permissions(credentials.join(name), fs::Permissions::from_mode(0o440)).unwrap();
+    }
+    let mut command = lucid_node();
+    command.args(["run", "--http-port", "0", "--datadir"]).arg(&datadir).env("CREDENTIALS_DIRECTORY", &credentials);
+    assert!(DevNode::spawn(command).terminate().success());
+    let mut without = lucid_node();
+    without.args(["run", "--http-port", "0", "--datadir"]).arg(&datadir);
+    let (code, said) = support::refused(without);
+    assert_eq!(code, 66, "{said}");
 }

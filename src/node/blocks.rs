@@ -202,7 +202,11 @@ pub(super) async fn make_blocks(
         }
         let maker = Arc::clone(&node);
         let made = tokio::task::spawn_blocking(move || maker.make_block()).await;
-        let made = made.map_err(|error| NodeError::Task(error.to_string()))??;
+        let made = match made.map_err(|error| NodeError::Task(error.to_string()))? {
+            // It filled up just now, and the next look says so.
+            Err(error) if error.is_disk_full() => None,
+            made => made?,
+        };
         pause = if made.is_none() && ticks.is_none() { RETRY_PAUSE } else { Duration::ZERO };
     }
 }

@@ -140,3 +140,10 @@ pub enum NodeError {
     #[error("a task of the node failed: {0}")]
     Task(String),
 }
+
+impl NodeError {
+    /// Whether something was not written because the disk is nearly full: nothing is lost, and it can be tried again.
+    pub(super) fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull)
+    }
+}

@@ -122,7 +122,11 @@ fn open_chain(datadir: &DataDir, options: &OpenOptions) -> Result<Node, NodeErro
     if !datadir.store().exists() {
         return Err(NodeError::NoChain(datadir.path().to_owned()));
     }
-    let node = Node::open_existing(datadir, NodeKeys::load(&datadir.keys())?, options)?;
+    let keys = match NodeKeys::load_credentials()? {
+        Some(keys) => keys,
+        None => NodeKeys::load(&datadir.keys())?,
+    };
+    let node = Node::open_existing(datadir, keys, options)?;
     let path = datadir.chain_spec();
     match fs::read(&path) {
         Ok(text) => {

@@ -38,14 +38,19 @@ impl Node {
     pub(super) fn save_pool(&self) -> Result<(), NodeError> {
         let mut saved = self.saved_pool();
         let changes = saved.changes(&self.pool());
-        if changes.is_empty() || self.guards.disk_full().is_some() {
+        if changes.is_empty() {
             return Ok(());
         }
-        self.write(|batch| {
+        let written = self.write(|batch| {
             changes.write(batch);
             Ok::<_, NodeError>(())
-        })?;
-        saved.committed(changes);
+        });
+        match written {
+            Ok(()) => saved.committed(changes),
+            // It filled up just now.
+            Err(error) if error.is_disk_full() => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }

@@ -49,7 +49,11 @@ pub(in crate::node) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool
         }
         let worker = Arc::clone(&node);
         let advanced = tokio::task::spawn_blocking(move || worker.advance_anchorings()).await;
-        advanced.map_err(|error| NodeError::Task(error.to_string()))??;
+        match advanced.map_err(|error| NodeError::Task(error.to_string()))? {
+            // It filled up just now.
+            Err(error) if error.is_disk_full() => {}
+            advanced => advanced?,
+        }
     }
 }
 
