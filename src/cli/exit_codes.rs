@@ -162,6 +162,7 @@ mod tests {
     fn the_help_names_every_code() {
         for code in [FAILED, DATA, NO_INPUT, UNAVAILABLE, SOFTWARE, CANNOT_CREATE, IO, NO_PERMISSION, CONFIG] {
             assert!(HELP.contains(&format!("{code} ")), "{code}");
+            assert!(include_str!("../../docs/operate.md").contains(&format!("| {code} |")), "{code}");
         }
     }
 }

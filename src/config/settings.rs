@@ -78,6 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_operators_page_has_every_setting() {
+        let page = include_str!("../../docs/operate.md");
+        for Setting { key, default, about } in SETTINGS {
+            let default = if default.is_empty() { "none" } else { default };
+            let row = format!("| {key} | {} | {default} | {about} |", env_name(key));
+            assert!(page.contains(&row), "docs/operate.md should have {row}");
+        }
+    }
+
+    #[test]
     fn every_name_of_the_environment_belongs_to_one_key() {
         let names: std::collections::BTreeSet<String> = SETTINGS.iter().map(|setting| env_name(setting.key)).collect();
         assert_eq!(names.len(), SETTINGS.len());
