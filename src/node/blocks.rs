@@ -106,17 +106,17 @@ impl Node {
     ) -> Result<Arc<CommittedBlock>, NodeError> {
         let mut saved = self.saved_pool();
         let used = saved.used(block.transactions.iter().map(TxHashRef::tx_hash));
-        let (imported, seal) = self.write(|batch| {
+        let change = |batch: &mut Batch| {
             used.write(batch);
             self.write_block(batch, head, block, proof)
-        })?;
+        };
+        // After the store and before anybody is told: only a store that lost blocks is behind the file.
+        let (imported, seal) =
+            self.write_then(change, |(imported, _)| Ok(self.record_signed(imported.header.number)?))?;
         saved.committed(used);
         drop(saved);
-        // After the store and before anybody is told: only a store that lost blocks is behind the file.
-        self.record_signed(imported.header.number)?;
         self.set_head(Head { header: imported.header, certificate: Some(seal.certificate) });
-        let snapshot = self.store.snapshot()?;
-        self.pool().update(&LatestState::new(&snapshot))?;
+        self.pool().update(&LatestState::new(&self.snapshot()))?;
         let event = Arc::new(imported.event);
         // Nobody may be listening, and that is no error.
         let _ = self.events.send(ChainEvent::BlockCommitted(Arc::clone(&event)));

@@ -291,7 +291,7 @@ mod tests {
         assert!(matches!(node.sealing_stop(), Some(SealingStop::DiskFull { .. })));
         assert!(node.make_block().unwrap_err().is_disk_full());
         node.save_pool().unwrap();
-        assert_eq!(chain::read_head(&node.snapshot().unwrap()).unwrap().number, 0);
+        assert_eq!(chain::read_head(&node.snapshot()).unwrap().number, 0);
         assert!(node.pool().get(&hash).is_some());
 
         node.guards = Guards::new(&folder, None, Signing::Unrecorded, 0);

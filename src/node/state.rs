@@ -61,6 +61,8 @@ pub struct Node {
     /// Told whenever the pool has something new.
     pub(super) pool_changed: Notify,
     head: RwLock<Arc<Head>>,
+    /// What answers are read from. A block that is on disk is not in it until its signing is recorded too.
+    published: RwLock<Snapshot>,
     pool: Mutex<Mempool>,
     /// Told whenever the pool has something that may have no row yet.
     pub(super) pool_unsaved: Notify,
@@ -113,6 +115,7 @@ impl Node {
             Signing::open(&datadir.keys(), header.number, options.accept_restored)?
         };
         Ok(Self {
+            published: RwLock::new(snapshot),
             guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir)),
             store,
             spec,
@@ -141,9 +144,9 @@ impl Node {
         self.genesis_hash
     }
 
-    /// A view of the last committed block and everything with it.
-    pub fn snapshot(&self) -> Result<Snapshot, NodeError> {
-        Ok(self.store.snapshot()?)
+    /// A view of the last block that may be told of, and everything with it.
+    pub fn snapshot(&self) -> Snapshot {
+        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Listens to what happens from now on.
@@ -205,17 +208,29 @@ impl Node {
         self.pool().has_ready(base_fee)
     }
 
-    /// Runs `change` on a new batch and commits it. There is no other way to write. Refused while the disk is nearly
-    /// full: a write that fails half way takes reading with it.
+    /// Runs `change` on a new batch, commits it, and lets answers see it. There is no other way to write.
     pub(super) fn write<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut Batch) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write_then(change, |_| Ok(()))
+    }
+
+    /// As [`Node::write`], with what has to be done between the commit and the first answer. Refused while the disk is
+    /// nearly full: a write that fails half way takes reading with it.
+    pub(super) fn write_then<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Batch) -> Result<T, E>,
+        committed: impl FnOnce(&T) -> Result<(), E>,
     ) -> Result<T, E> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.guards.check_disk()?;
         let mut batch = self.store.begin()?;
         let value = change(&mut batch)?;
         self.store.commit(batch)?;
+        committed(&value)?;
+        let snapshot = self.store.snapshot()?;
+        *self.published.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(value)
     }
 }
