@@ -192,6 +192,32 @@ fn a_restored_store_is_not_signed_on_until_somebody_says_so_once() {
     assert!(!node.banner().join("\n").contains("No blocks"), "{:?}", node.banner());
 }
 
+/// Off this machine it takes an address, the word that this is meant, and a token; and then each request needs one.
+#[test]
+fn a_node_that_listens_off_the_machine_answers_nobody_without_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("node");
+    assert!(run(&["init", "--datadir", str_of(&datadir)]).status.success());
+    assert!(run(&["key", "rotate-token", "read", "--datadir", str_of(&datadir)]).status.success());
+    let token = datadir.join("tokens/read");
+    for words in [&["--http-allow-remote"][..], &["--http-token-file", str_of(&token)], &[]] {
+        let args = ["run", "--datadir", str_of(&datadir), "--http-port", "0", "--http-addr", "0.0.0.0"];
+        let (code, said) = refused(&[&args[..], words].concat());
+        assert_eq!(code, 78, "{said}");
+        assert!(said.contains("--http-allow-remote and --http-token-file"), "{said}");
+    }
+    let node = DevNode::run_in(
+        &datadir,
+        &["--http-addr", "0.0.0.0", "--http-allow-remote", "--http-token-file", str_of(&token)],
+    );
+    let url = node.url().replace("0.0.0.0", "127.0.0.1");
+    let list = |more: &[&str]| run(&[&["session", "list", "--rpc", &url][..], more].concat());
+    assert!(!list(&[]).status.success());
+    let with = list(&["--token-file", str_of(&token)]);
+    assert!(with.status.success(), "{}", text(&with.stderr));
+    assert!(node.terminate().success());
+}
+
 /// Puts a store that only its meta table is of into a folder that `init` made.
 fn damage(datadir: &Path, change: impl FnOnce(&mut lucid_storage::Batch)) {
     let store = Store::open(datadir.join("lucid.redb"), &Options::default()).unwrap();

@@ -6,6 +6,7 @@ use crate::{
     config::ConfigError,
     keys::KeyError,
     node::{NodeError, TokenFileError},
+    state::StateError,
 };
 use lucid_rpc::StartError;
 use lucid_storage::StoreError;
@@ -79,7 +80,11 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Remote(_) | NodeError::Namespace(_) => CONFIG,
         NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAChain { .. } | NodeError::NotEmpty { .. } | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
-        NodeError::Chain(ChainError::Store(error)) => of_store(error),
+        NodeError::Chain(ChainError::Store(error)) | NodeError::State(StateError::Store(error)) => of_store(error),
+        NodeError::Chain(ChainError::State(error)) => match error.as_ref() {
+            StateError::Store(error) => of_store(error),
+            _ => DATA,
+        },
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }
         | NodeError::OtherChain { .. }
