@@ -1,12 +1,16 @@
 //! All integration tests of the node, in one binary, one module for each situation.
 
 mod clients;
+mod clock;
+mod config;
 mod contracts;
 mod dev;
 mod import_rules;
+mod keys;
 mod kills;
 mod limits;
 mod nonces;
+mod run;
 mod session;
 mod support;
 mod survival;

@@ -87,7 +87,7 @@ fn client_version() -> String {
 
 impl NodeApi for Backend {
     fn snapshot(&self) -> Result<Snapshot, rpc::NodeError> {
-        Ok(self.node.store.snapshot()?)
+        Ok(self.node.snapshot())
     }
 
     fn chain_info(&self) -> ChainInfo {
