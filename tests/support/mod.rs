@@ -7,8 +7,10 @@
 
 mod node;
 mod npm;
+mod python;
 mod steps;
 
 pub(crate) use node::{DevNode, lucid_node};
 pub(crate) use npm::{npm_folder, said, say_skipped};
+pub(crate) use python::python;
 pub(crate) use steps::{block_on, eventually, run, send, text, transfer, transfer_at};
