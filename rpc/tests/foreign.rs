@@ -9,11 +9,10 @@ use std::{fs, io::Write, path::Path};
 const FOLDER_VARIABLE: &str = "RPC_COMPAT_DIR";
 
 /// The cases that need no state: the stand-in behind the interface has none.
-const CASES: [&str; 9] = [
+const CASES: [&str; 8] = [
     "eth_getBlockByHash/get-block-by-hash",
     "eth_getBlockByHash/get-block-by-notfound-hash",
     "eth_getBlockByNumber/get-finalized",
-    "eth_getBlockReceipts/get-block-receipts-0",
     "eth_getLogs/filter-error-future-block-range",
     "eth_getLogs/filter-error-reversed-block-range",
     "eth_getTransactionByHash/get-empty-tx",
