@@ -20,12 +20,8 @@ const listeners = [
 listeners[0].pollingInterval = 50;
 const heard = listeners.map((listener) => {
   const steps = [];
-  return new Promise((resolve) => {
-    new Contract(counter.target, abi, listener).on("Stepped", (by, step, value) => {
-      steps.push([by, step, value]);
-      if (steps.length === 2) resolve(steps);
-    });
-  });
+  new Contract(counter.target, abi, listener).on("Stepped", (by, step, value) => steps.push([by, step, value]));
+  return steps;
 });
 const socket = listeners[2];
 const heads = [];
@@ -33,22 +29,37 @@ const hashes = [];
 socket.on("block", (number) => heads.push(number));
 socket.on("pending", (hash) => hashes.push(hash));
 
-// Until the node has been told that somebody listens.
-await new Promise((resolve) => setTimeout(resolve, 500));
-const sent = [];
+/// Whether all have heard of the step in this receipt, which led to `value`, within a time.
+async function told(receipt, value) {
+  for (let wait = 0; wait < 50; wait += 1) {
+    const steps = heard.every((steps) => steps.at(-1)?.[2] === value);
+    if (steps && heads.at(-1) === receipt.blockNumber && hashes.includes(receipt.hash)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return false;
+}
+
+// Listening begins some time after it was asked for: until all have heard of a step, others are taken.
+let value = 1n;
+let receipt;
+do {
+  receipt = await (await counter.step(1n)).wait();
+  value += 1n;
+} while (!(await told(receipt, value)));
+for (const list of [...heard, heads, hashes]) list.length = 0;
+
+const expected = { steps: [], heads: [], hashes: [] };
 for (const [index, by] of [[0, 2n], [1, 3n]]) {
-  const receipt = await (await counter.connect(wallet(index)).step(by)).wait();
-  sent.push(receipt.hash);
+  receipt = await (await counter.connect(wallet(index)).step(by)).wait();
+  value += by;
+  expected.steps.push([wallet(index).address, by, value]);
+  expected.heads.push(receipt.blockNumber);
+  expected.hashes.push(receipt.hash);
 }
-for (const steps of await Promise.all(heard)) {
-  assert.deepEqual(steps, [
-    [wallet(0).address, 2n, 3n],
-    [wallet(1).address, 3n, 6n],
-  ]);
-}
-while (heads.length < 2 || hashes.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
-assert.deepEqual(heads, [3, 4]);
-assert.deepEqual(hashes, sent);
+while (!(await told(receipt, value)));
+for (const steps of heard) assert.deepEqual(steps, expected.steps);
+assert.deepEqual(heads, expected.heads);
+assert.deepEqual(hashes, expected.hashes);
 assert.equal(await socket.send("eth_chainId", []), "0x7a69");
 
 for (const listener of listeners) await listener.destroy();
