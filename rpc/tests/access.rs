@@ -1,7 +1,7 @@
 //! Who may ask what: tokens, pages and what is off where others reach the node.
 
 use crate::support::{Served, StandIn, TestChain, WebSocket, post_with, raw, request, serve_with};
-use lucid_rpc::{Access, Namespace, RpcServer, Scope, StartError, Token};
+use lucid_rpc::{Access, Client, Namespace, RpcServer, Scope, StartError, Token};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
@@ -127,6 +127,19 @@ async fn beyond_loopback_the_pool_is_shown_only_where_it_was_named() {
     let (_server, address) = exposed(named).await;
     let answer = post_with(address, &bearer(Scope::Read), body.as_bytes()).await;
     assert_eq!(answer.json()["result"]["queued"], "0x11");
+}
+
+#[tokio::test]
+async fn a_client_shows_its_token_and_keeps_it_to_itself() {
+    let (server, address) = exposed(tokens()).await;
+    let url = format!("http://{address}");
+    assert_eq!(Client::with_token(&url, &token(Scope::Read)).unwrap().chain_id().await.unwrap(), 31_337);
+    let in_path = format!("{url}/{}", token(Scope::Read).to_hex());
+    assert_eq!(Client::new(&in_path).unwrap().chain_id().await.unwrap(), 31_337);
+    assert!(Client::new(&url).unwrap().chain_id().await.is_err());
+    server.stop().await;
+    let error = Client::new(&in_path).unwrap().chain_id().await.unwrap_err().to_string();
+    assert!(error.contains(&url) && !error.contains(&token(Scope::Read).to_hex()), "{error}");
 }
 
 #[tokio::test]
