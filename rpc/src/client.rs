@@ -1,19 +1,21 @@
 //! The client that the command line and the tests use: one node, over HTTP, without TLS.
 
 use crate::{
+    access::Token,
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+        DbJobDocument, DbStatsDocument, MerkleDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
+use hyper::header::AUTHORIZATION;
 use jsonrpsee::core::{
     client::{ClientT, Error as TransportError},
     traits::ToRpcParams,
 };
-use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
+use jsonrpsee_http_client::{HeaderMap, HeaderValue, HttpClient, HttpClientBuilder};
 use lucid_types::{AnchorProof, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
@@ -121,7 +123,22 @@ pub struct Client {
 impl Client {
     /// A client of the node at `url` (`http://127.0.0.1:8545`). Nothing is sent yet.
     pub fn new(url: &str) -> Result<Self, ClientError> {
+        Self::with_headers(url, HeaderMap::new())
+    }
+
+    /// A client that shows this token with each call.
+    pub fn with_token(url: &str, token: &Token) -> Result<Self, ClientError> {
+        let bad = |reason: &str| ClientError::Url { url: url.to_owned(), reason: reason.to_owned() };
+        let mut header =
+            HeaderValue::from_str(&format!("Bearer {}", token.to_hex())).map_err(|_| bad("its token is no header"))?;
+        // So that no debug output shows it.
+        header.set_sensitive(true);
+        Self::with_headers(url, HeaderMap::from_iter([(AUTHORIZATION, header)]))
+    }
+
+    fn with_headers(url: &str, headers: HeaderMap) -> Result<Self, ClientError> {
         let http = HttpClientBuilder::default()
+            .set_headers(headers)
             .max_request_size(CLIENT_MAX_REQUEST_BYTES)
             .max_response_size(MAX_RESPONSE_BODY_BYTES)
             .request_timeout(Duration::from_millis(CLIENT_REQUEST_TIMEOUT_MS))
@@ -219,6 +236,26 @@ impl Client {
     /// `lucid_buildMerkle`.
     pub async fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleDocument, ClientError> {
         self.request("lucid_buildMerkle", (leaves, indexes)).await
+    }
+
+    /// `admin_dbStats`.
+    pub async fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, ClientError> {
+        self.request("admin_dbStats", (sizes,)).await
+    }
+
+    /// `admin_dbVerify`.
+    pub async fn db_verify(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbVerify", ()).await
+    }
+
+    /// `admin_dbBackup`.
+    pub async fn db_backup(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbBackup", ()).await
+    }
+
+    /// `admin_dbJob`.
+    pub async fn db_job(&self) -> Result<Option<DbJobDocument>, ClientError> {
+        self.request("admin_dbJob", ()).await
     }
 
     /// `eth_blockNumber`.
