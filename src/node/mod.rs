@@ -7,6 +7,7 @@
 mod anchorings;
 mod backend;
 mod blocks;
+pub mod care;
 mod clock;
 mod datadir;
 mod dev;

@@ -85,7 +85,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         meta: args.meta.as_deref().map(read_meta).transpose()?.unwrap_or_default(),
         no_wait: args.no_wait,
     };
-    let client = Client::new(&args.node.url)?;
+    let client = args.node.client()?;
     anchor_folder(&client, &args.folder, options).await?.print(args.json)
 }
 

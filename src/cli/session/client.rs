@@ -1,19 +1,44 @@
-use lucid_rpc::ClientError;
+use crate::node::read_token_file;
+use lucid_rpc::{Client, ClientError};
+use std::path::{Path, PathBuf};
 
 /// The node that session commands talk to.
 #[derive(Debug, clap::Args)]
 pub(super) struct NodeArgs {
     /// Address of the node.
     #[arg(long = "rpc", value_name = "URL", default_value = "http://127.0.0.1:8545")]
-    pub(super) url: String,
+    url: String,
+    /// The file with the token that the node asks for, such as tokens/anchor in its folder.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
-/// Says what to do where no node answers.
-pub(super) fn with_hint(error: anyhow::Error) -> anyhow::Error {
+impl NodeArgs {
+    /// A client of the node.
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        connect(&self.url, self.token_file.as_deref())
+    }
+}
+
+/// A client of the node at `url`, with the token in a file where one is named. Nothing is sent yet.
+pub(in crate::cli) fn connect(url: &str, token_file: Option<&Path>) -> anyhow::Result<Client> {
+    Ok(match token_file {
+        Some(path) => Client::with_token(url, &read_token_file(path)?)?,
+        None => Client::new(url)?,
+    })
+}
+
+/// Says what to do where no node answers, or where it asks who calls.
+pub(in crate::cli) fn with_hint(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<ClientError>() {
         Some(ClientError::Unreachable { .. }) => anyhow::anyhow!(
             "{error}\nStart a node with `lucid-node dev`, or name the address of one that runs with --rpc URL"
         ),
+        Some(ClientError::Fault { fault, .. }) if fault.lucid_code() == Some("LUCID_ERR_2001") => {
+            anyhow::anyhow!(
+                "{error}\nName its file with --token-file; the node's own are in the folder `tokens` of its data folder"
+            )
+        }
         _ => error,
     }
 }

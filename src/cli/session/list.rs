@@ -28,7 +28,7 @@ fn parse_status(text: &str) -> Result<AnchoringStatus, String> {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let client = Client::new(&args.node.url)?;
+    let client = args.node.client()?;
     let (sessions, more) = fetch(&client, args.status, args.limit).await?;
     if args.json {
         println!("{}", serde_json::to_string(&sessions)?);

@@ -1,7 +1,6 @@
 use super::{client::NodeArgs, output::write_file};
 use alloy_primitives::Address;
 use anyhow::Context;
-use lucid_rpc::Client;
 use lucid_types::SessionId;
 use std::path::PathBuf;
 
@@ -26,7 +25,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(mut args: Args) -> anyhow::Result<()> {
     args.chunks.sort_unstable();
     args.chunks.dedup();
-    let client = Client::new(&args.node.url)?;
+    let client = args.node.client()?;
     let proof = client.anchor_proof(args.session_id, &args.chunks, args.account).await?;
     let text = serde_json::to_vec_pretty(&proof).context("the proof has no JSON form")?;
     write_file(&args.output, &text)?;

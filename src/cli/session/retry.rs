@@ -1,6 +1,5 @@
 use super::{anchor::Anchored, client::NodeArgs};
 use alloy_primitives::Address;
-use lucid_rpc::Client;
 use lucid_types::SessionId;
 
 /// Begin a failed or expired anchoring again, where the node's own account registers the session.
@@ -24,7 +23,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let client = Client::new(&args.node.url)?;
+    let client = args.node.client()?;
     let accepted = client.retry_anchoring(args.session_id, args.account).await?;
     Anchored::of(&client, &accepted, args.no_wait).await?.print(args.json)
 }

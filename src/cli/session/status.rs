@@ -2,7 +2,7 @@ use super::client::NodeArgs;
 use crate::cli::time::{unix_now, utc};
 use alloy_primitives::{Address, B256};
 use anyhow::Context;
-use lucid_rpc::{AnchoringDocument, AnchoringTransactionDocument, ChainInfoDocument, Client, SessionDocument};
+use lucid_rpc::{AnchoringDocument, AnchoringTransactionDocument, ChainInfoDocument, SessionDocument};
 use lucid_storage::AnchoringStatus;
 use lucid_types::{Rules, SessionId};
 use serde::Serialize;
@@ -51,7 +51,7 @@ struct Sent {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let client = Client::new(&args.node.url)?;
+    let client = args.node.client()?;
     let job = client.anchoring(args.session_id, args.account).await?;
     let status = match job {
         Some(job) => Status::of_job(job, &client.chain_info().await?),
