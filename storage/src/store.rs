@@ -307,6 +307,9 @@ fn open_backend(
         Err(DatabaseError::Storage(StorageError::Corrupted(what))) => {
             Err(StoreError::Damaged { path: path.to_owned(), what })
         }
+        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(StoreError::Damaged { path: path.to_owned(), what: "its end is missing".to_owned() })
+        }
         Err(error) => Err(StoreError::engine(error)),
     }
 }
@@ -498,10 +501,10 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         let look = || Store::inspect(&path, &Options::default(), true).map(drop);
         look().unwrap();
-        for part in 1..8 {
-            fs::write(&path, &whole[..whole.len() * part / 8]).unwrap();
+        for length in [40, 100, 5_000].into_iter().chain((1..8).map(|part| whole.len() * part / 8)) {
+            fs::write(&path, &whole[..length]).unwrap();
             let cut = look().unwrap_err();
-            assert!(matches!(cut, StoreError::Damaged { .. } | StoreError::NotAStore(_)), "{part}: {cut}");
+            assert!(matches!(cut, StoreError::Damaged { .. }), "{length}: {cut}");
         }
         let bytes = whole.windows(900).position(|bytes| bytes == [7; 900]).unwrap();
         let mut flipped = whole.clone();
