@@ -5,7 +5,7 @@ use crate::{
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+        DbJobDocument, DbStatsDocument, MerkleDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -238,6 +238,26 @@ impl Client {
     /// `lucid_buildMerkle`.
     pub async fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleDocument, ClientError> {
         self.request("lucid_buildMerkle", (leaves, indexes)).await
+    }
+
+    /// `admin_dbStats`.
+    pub async fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, ClientError> {
+        self.request("admin_dbStats", (sizes,)).await
+    }
+
+    /// `admin_dbVerify`.
+    pub async fn db_verify(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbVerify", ()).await
+    }
+
+    /// `admin_dbBackup`.
+    pub async fn db_backup(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbBackup", ()).await
+    }
+
+    /// `admin_dbJob`.
+    pub async fn db_job(&self) -> Result<Option<DbJobDocument>, ClientError> {
+        self.request("admin_dbJob", ()).await
     }
 
     /// `eth_blockNumber`.

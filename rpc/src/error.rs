@@ -8,7 +8,9 @@
 
 use crate::{
     access::Denied,
-    api::{AnchorError, CallError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError},
+    api::{
+        AnchorError, CallError, DbJobError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError,
+    },
     revert::revert_reason,
 };
 use alloy_primitives::Bytes;
@@ -77,6 +79,8 @@ pub(crate) enum RpcError {
     Proof(#[from] ProofError),
     #[error(transparent)]
     Merkle(#[from] MerkleError),
+    #[error(transparent)]
+    DbJob(#[from] DbJobError),
 }
 
 /// The `data` of an error of a `lucid_` method.
@@ -136,6 +140,8 @@ impl RpcError {
             Self::Call(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::Anchor(error) => anchor_row(error),
             Self::Proof(error) => proof_row(error),
+            Self::DbJob(DbJobError::Busy(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
+            Self::DbJob(DbJobError::Node(_)) => Row::Internal,
             Self::Merkle(error) => Row::Lucid(
                 INVALID_PARAMS_CODE,
                 match error {

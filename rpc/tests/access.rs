@@ -63,6 +63,29 @@ async fn on_loopback_only_what_signs_needs_a_token() {
 }
 
 #[tokio::test]
+async fn care_for_the_store_needs_the_scope_admin() {
+    let served = serve_with(TestChain::short(), tokens()).await;
+    let url = format!("http://{}", served.server.local_addr());
+    for method in ["admin_dbStats", "admin_dbVerify", "admin_dbBackup", "admin_dbJob"] {
+        let (code, text, data) = served.fail(method, json!([])).await;
+        assert_eq!((code, &data.unwrap()["code"]), (-32000, &json!("LUCID_ERR_2001")), "{method}: {text}");
+    }
+    for scope in Scope::ALL {
+        let client = Client::with_token(&url, &token(scope)).unwrap();
+        let stats = client.db_stats(false).await;
+        match scope {
+            Scope::Admin => assert_eq!(stats.unwrap().sequence, 7),
+            _ => assert_eq!(stats.unwrap_err().fault().unwrap().lucid_code(), Some("LUCID_ERR_2004"), "{scope}"),
+        }
+    }
+    let admin = Client::with_token(&url, &token(Scope::Admin)).unwrap();
+    assert_eq!(Some(admin.db_verify().await.unwrap()), admin.db_job().await.unwrap());
+    let busy = admin.db_backup().await.unwrap_err();
+    assert!(busy.fault().unwrap().message.starts_with("a verify of the store is under way"), "{busy}");
+    assert_eq!(busy.fault().unwrap().lucid_code(), Some("LUCID_ERR_3001"));
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_refused_even_where_none_is_needed() {
     let served = serve_with(TestChain::short(), tokens()).await;
     let address = served.server.local_addr();

@@ -1,5 +1,8 @@
 use super::*;
-use crate::access::{Denied as Denial, Scope};
+use crate::{
+    DbJobKind,
+    access::{Denied as Denial, Scope},
+};
 use alloy_primitives::{Address, B256, U256, hex};
 use lucid_storage::{AnchoringStatus, StoreError};
 use lucid_types::{ManifestError, SessionId, TransactionRefusal};
@@ -118,6 +121,8 @@ fn place(error: &RpcError) -> usize {
         Merkle(MerkleError::Empty) => 48,
         Merkle(MerkleError::TooHigh { .. }) => 49,
         Merkle(MerkleError::NoSuchLeaf { .. }) => 50,
+        DbJob(DbJobError::Busy(_)) => 51,
+        DbJob(DbJobError::Node(_)) => 52,
     }
 }
 
@@ -192,6 +197,8 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Merkle(MerkleError::Empty), -32602, Some(8004)),
         (Merkle(MerkleError::TooHigh { leaves: 9, height_max: 2 }), -32602, Some(8006)),
         (Merkle(MerkleError::NoSuchLeaf { index: 9, leaves: 2 }), -32602, Some(1001)),
+        (DbJobError::Busy(DbJobKind::Verify).into(), -32005, Some(3001)),
+        (DbJobError::Node(stopping()).into(), -32603, None),
     ]
 }
 
