@@ -9,7 +9,7 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, eventually, run, text, transfer};
+use crate::support::{DevNode, block_on, eventually, run, transfer};
 use alloy_primitives::{Address, B256};
 use lucid_node::{
     chain,

@@ -11,15 +11,11 @@ use tracing_subscriber::EnvFilter;
 const WORKER_THREADS: usize = 2;
 
 /// Threads for what blocks: more than the interface lets run at once, so that block making never waits for it.
-/// Each may leave memory behind in the allocator, so not many more: 16 reads, 2 executions, and what the node does itself.
+/// Those are 16 reads and 2 executions; the rest is for what the node does itself.
 const MAX_BLOCKING_THREADS: usize = 24;
 
 /// How long a thread that has nothing to do is kept: long enough for a burst of calls, and then its stack is given back.
 const IDLE_THREAD: Duration = Duration::from_secs(5);
-
-/// Pools of memory that the C library's allocator may keep. Two threads rarely want memory at the same moment here, and
-/// what lies free in one pool serves no thread of another.
-const MAX_MALLOC_ARENAS: u8 = 2;
 
 /// A Lucid host's own chain, document store and JSON-RPC in one program with one file.
 #[derive(Debug, Parser)]
@@ -52,11 +48,10 @@ enum Command {
 
 /// Parses the command line, runs the subcommand, and gives the exit code.
 pub fn main() -> ExitCode {
+    lucid_kernel::share_one_heap();
     let cli = Cli::parse();
     panic::set_hook(Box::new(end_at_panic));
     init_logs(&cli.command);
-    // Where the allocator has no such bound it has no such pools.
-    let _ = lucid_kernel::limit_malloc_arenas(MAX_MALLOC_ARENAS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(MAX_BLOCKING_THREADS)
