@@ -1,14 +1,16 @@
 //! The client that the command line and the tests use: one node, over HTTP, without TLS.
 
 use crate::{
+    access::Token,
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+        DbJobDocument, DbStatsDocument, MerkleDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use jsonrpsee::core::{
     client::{ClientT, Error as TransportError},
     traits::ToRpcParams,
@@ -121,14 +123,31 @@ pub struct Client {
 impl Client {
     /// A client of the node at `url` (`http://127.0.0.1:8545`). Nothing is sent yet.
     pub fn new(url: &str) -> Result<Self, ClientError> {
+        Self::build(url, HeaderMap::new())
+    }
+
+    /// A client that shows a token with each request.
+    pub fn with_token(url: &str, token: &Token) -> Result<Self, ClientError> {
+        let mut headers = HeaderMap::new();
+        // Digits and a space, of which a header can be made.
+        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.to_hex())) {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        Self::build(url, headers)
+    }
+
+    fn build(url: &str, headers: HeaderMap) -> Result<Self, ClientError> {
+        let named = without_path(url);
         let http = HttpClientBuilder::default()
+            .set_headers(headers)
             .max_request_size(CLIENT_MAX_REQUEST_BYTES)
             .max_response_size(MAX_RESPONSE_BODY_BYTES)
             .request_timeout(Duration::from_millis(CLIENT_REQUEST_TIMEOUT_MS))
             .connect_timeout(Duration::from_millis(CLIENT_CONNECT_TIMEOUT_MS))
             .build(url)
-            .map_err(|error| ClientError::Url { url: url.to_owned(), reason: error.to_string() })?;
-        Ok(Self { http, url: url.to_owned() })
+            .map_err(|error| ClientError::Url { url: named.to_owned(), reason: error.to_string() })?;
+        Ok(Self { http, url: named.to_owned() })
     }
 
     /// Calls `method` with `params`, a tuple or list; `()` for none.
@@ -221,6 +240,26 @@ impl Client {
         self.request("lucid_buildMerkle", (leaves, indexes)).await
     }
 
+    /// `admin_dbStats`.
+    pub async fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, ClientError> {
+        self.request("admin_dbStats", (sizes,)).await
+    }
+
+    /// `admin_dbVerify`.
+    pub async fn db_verify(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbVerify", ()).await
+    }
+
+    /// `admin_dbBackup`.
+    pub async fn db_backup(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbBackup", ()).await
+    }
+
+    /// `admin_dbJob`.
+    pub async fn db_job(&self) -> Result<Option<DbJobDocument>, ClientError> {
+        self.request("admin_dbJob", ()).await
+    }
+
     /// `eth_blockNumber`.
     pub async fn block_number(&self) -> Result<u64, ClientError> {
         Ok(self.request::<U64>("eth_blockNumber", ()).await?.to())
@@ -260,6 +299,12 @@ impl Client {
     pub async fn transaction_receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, ClientError> {
         self.request("eth_getTransactionReceipt", (hash,)).await
     }
+}
+
+/// An address as errors name it: the path may be a token.
+fn without_path(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    url[host..].find('/').map_or(url, |path| &url[..host + path])
 }
 
 /// The error and what lies behind it: the transport's own text says only that something went wrong.

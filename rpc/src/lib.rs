@@ -10,6 +10,8 @@ mod api;
 mod backend;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(test)]
+mod documented;
 mod error;
 mod filters;
 mod gate;
@@ -26,15 +28,16 @@ mod wire;
 
 pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownNamespace, UnknownScope};
 pub use api::{
-    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
-    MerkleBuilt, MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof,
-    StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
+    DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError,
+    ProofRequest, SlotProof, StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, RpcFault};
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
-    AnchoringTransactionDocument, ChainInfoDocument, HeadDocument, MerkleDocument, PoolStatusDocument, SessionDocument,
-    SessionPage, SessionQuery, VerifiedAnchorDocument,
+    AnchoringTransactionDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind,
+    DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, HeadDocument, MerkleDocument,
+    PoolStatusDocument, SessionDocument, SessionPage, SessionQuery, VerifiedAnchorDocument,
 };

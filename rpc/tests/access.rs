@@ -1,7 +1,7 @@
 //! Who may ask what: tokens, pages and what is off where others reach the node.
 
 use crate::support::{Served, StandIn, TestChain, WebSocket, post_with, raw, request, serve_with};
-use lucid_rpc::{Access, Namespace, RpcServer, Scope, StartError, Token};
+use lucid_rpc::{Access, Client, Namespace, RpcServer, Scope, StartError, Token};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
@@ -60,6 +60,29 @@ async fn on_loopback_only_what_signs_needs_a_token() {
     let answers = post_with(address, "", batch.to_string().as_bytes()).await.json();
     assert_eq!(answers[0]["error"]["data"]["code"], "LUCID_ERR_2001");
     assert_eq!(answers[1]["result"], "0x7a69");
+}
+
+#[tokio::test]
+async fn care_for_the_store_needs_the_scope_admin() {
+    let served = serve_with(TestChain::short(), tokens()).await;
+    let url = format!("http://{}", served.server.local_addr());
+    for method in ["admin_dbStats", "admin_dbVerify", "admin_dbBackup", "admin_dbJob"] {
+        let (code, text, data) = served.fail(method, json!([])).await;
+        assert_eq!((code, &data.unwrap()["code"]), (-32000, &json!("LUCID_ERR_2001")), "{method}: {text}");
+    }
+    for scope in Scope::ALL {
+        let client = Client::with_token(&url, &token(scope)).unwrap();
+        let stats = client.db_stats(false).await;
+        match scope {
+            Scope::Admin => assert_eq!(stats.unwrap().sequence, 7),
+            _ => assert_eq!(stats.unwrap_err().fault().unwrap().lucid_code(), Some("LUCID_ERR_2004"), "{scope}"),
+        }
+    }
+    let admin = Client::with_token(&url, &token(Scope::Admin)).unwrap();
+    assert_eq!(Some(admin.db_verify().await.unwrap()), admin.db_job().await.unwrap());
+    let busy = admin.db_backup().await.unwrap_err();
+    assert!(busy.fault().unwrap().message.starts_with("a verify of the store is under way"), "{busy}");
+    assert_eq!(busy.fault().unwrap().lucid_code(), Some("LUCID_ERR_3001"));
 }
 
 #[tokio::test]
@@ -127,6 +150,19 @@ async fn beyond_loopback_the_pool_is_shown_only_where_it_was_named() {
     let (_server, address) = exposed(named).await;
     let answer = post_with(address, &bearer(Scope::Read), body.as_bytes()).await;
     assert_eq!(answer.json()["result"]["queued"], "0x11");
+}
+
+#[tokio::test]
+async fn a_client_shows_its_token_and_keeps_it_to_itself() {
+    let (server, address) = exposed(tokens()).await;
+    let url = format!("http://{address}");
+    assert_eq!(Client::with_token(&url, &token(Scope::Read)).unwrap().chain_id().await.unwrap(), 31_337);
+    let in_path = format!("{url}/{}", token(Scope::Read).to_hex());
+    assert_eq!(Client::new(&in_path).unwrap().chain_id().await.unwrap(), 31_337);
+    assert!(Client::new(&url).unwrap().chain_id().await.is_err());
+    server.stop().await;
+    let error = Client::new(&in_path).unwrap().chain_id().await.unwrap_err().to_string();
+    assert!(error.contains(&url) && !error.contains(&token(Scope::Read).to_hex()), "{error}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use alloy_rlp::Decodable;
 use alloy_trie::root::ordered_trie_root_encoded;
 use lucid_storage::{
     BlockRecord, BlockchainState, Blocks, BlocksByHash, Current, Direction, Findings, Progress, Reader, Receipts,
-    Snapshot, TableId, Transactions,
+    ReportProgress, Snapshot, TableId, Transactions,
 };
 
 /// Blocks between two reports of progress.
@@ -23,7 +23,7 @@ pub fn check(
     snapshot: &Snapshot,
     genesis: B256,
     findings: &mut Findings,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut ReportProgress<'_>,
 ) -> Result<Sealed<Header>, ChainError> {
     let state = snapshot.get::<BlockchainState>(&Current)?.ok_or(ChainError::NoChain)?;
     let (mut parent, mut sums) = (None::<Sealed<Header>>, Sums::default());
@@ -46,7 +46,7 @@ pub fn check(
         parent = Some(header);
         let done = height + 1;
         if done % PROGRESS_STEP_BLOCKS == 0 || height == state.height {
-            progress(Progress { done, total: state.height + 1 });
+            progress(Progress { done, total: state.height + 1 })?;
         }
     }
     let head = parent.ok_or(ChainError::NoChain)?;

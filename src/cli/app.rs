@@ -1,5 +1,5 @@
 use super::{
-    config, demo, dev,
+    config, db, demo, dev,
     exit_codes::{self, exit_code},
     init, key, run, session,
 };
@@ -42,6 +42,8 @@ enum Command {
     Key(key::Command),
     #[command(subcommand)]
     Config(config::Command),
+    #[command(subcommand)]
+    Db(db::Command),
     #[command(subcommand)]
     Session(session::Command),
 }
@@ -99,6 +101,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args).await,
         Command::Key(command) => key::run(command),
         Command::Config(command) => config::run(&command),
+        Command::Db(command) => db::run(command).await,
         Command::Session(command) => session::run(command).await,
     }
 }

@@ -79,16 +79,23 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Start(StartError::Unprotected(_)) => CONFIG,
         NodeError::Remote(_) | NodeError::Namespace(_) => CONFIG,
         NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
-        NodeError::HoldsAChain { .. } | NodeError::NotEmpty { .. } | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
+        NodeError::HoldsAStore(_)
+        | NodeError::HoldsAChain { .. }
+        | NodeError::NotEmpty { .. }
+        | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
         NodeError::Chain(ChainError::Store(error)) | NodeError::State(StateError::Store(error)) => of_store(error),
         NodeError::Chain(ChainError::State(error)) => match error.as_ref() {
             StateError::Store(error) => of_store(error),
             _ => DATA,
         },
+        NodeError::NoRoom { .. } => IO,
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }
         | NodeError::OtherChain { .. }
         | NodeError::OtherSpec { .. }
+        | NodeError::BackupDamaged { .. }
+        | NodeError::BackupOfOtherChain { .. }
+        | NodeError::BackupOfOtherNode { .. }
         | NodeError::Chain(_)
         | NodeError::State(_)
         | NodeError::Spec(_)
@@ -127,8 +134,9 @@ fn of_store(error: &StoreError) -> u8 {
         StoreError::AlreadyExists(_) => CANNOT_CREATE,
         StoreError::Locked(_) => UNAVAILABLE,
         StoreError::Io { source, .. } => of_io(source.kind()),
-        StoreError::Engine(_) => IO,
+        StoreError::Engine(_) | StoreError::BadCopy(_) => IO,
         StoreError::NotAStore(_)
+        | StoreError::Damaged { .. }
         | StoreError::ForeignFile(_)
         | StoreError::NewerFormat { .. }
         | StoreError::Record { .. }

@@ -4,6 +4,7 @@
 
 mod app;
 mod config;
+mod db;
 mod demo;
 mod dev;
 mod exit_codes;

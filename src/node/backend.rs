@@ -1,7 +1,7 @@
 //! What the RPC server asks of the node. Wire types and limits are the server's matter; here typed questions get typed
 //! answers from a snapshot, the pool and the anchorings.
 
-use super::state::Node;
+use super::{care, error::NodeError, state::Node};
 use crate::{
     anchoring::{self, MerkleTree},
     chain::{self, ChainError, LogFilter},
@@ -14,9 +14,9 @@ use alloy_consensus::{Header, Sealed};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use lucid_rpc::{
-    self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress,
-    VerifiedAnchor, VerifyError, VerifyRequest,
+    self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, DbJobDocument,
+    DbJobError, DbJobKind, DbStatsDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi, PendingTransaction,
+    PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{AccountRecord, Snapshot};
 use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
@@ -250,6 +250,27 @@ impl NodeApi for Backend {
             block_timestamp: checked.block_time,
             genesis_hash,
         })
+    }
+
+    fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {
+        let store = &self.node.store;
+        let (snapshot, written) = (store.snapshot()?, store.stats()?);
+        care::stats(&snapshot, store.meta(), written.file_bytes, Some(written), sizes).map_err(|fault| match fault {
+            NodeError::Store(error) => rpc::NodeError::Store(error),
+            NodeError::Chain(fault) => chain_fault(fault),
+            fault => {
+                error!(%fault, "the store cannot be read");
+                rpc::NodeError::Corrupt("part of the chain")
+            }
+        })
+    }
+
+    fn begin_db_job(&self, kind: DbJobKind) -> Result<DbJobDocument, DbJobError> {
+        self.node.begin_db_job(kind)
+    }
+
+    fn db_job(&self) -> Option<DbJobDocument> {
+        self.node.db_jobs.last()
     }
 
     fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleBuilt, MerkleError> {

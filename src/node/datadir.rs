@@ -11,7 +11,8 @@ use std::{
 };
 
 /// Everything that a data folder may hold, and what a file system puts there itself.
-const NAMES: [&str; 7] = ["lucid.redb", "keys", "tokens", "chain.json", "lucid.toml", "recorded-time", "lost+found"];
+const NAMES: [&str; 8] =
+    ["lucid.redb", "keys", "tokens", "backups", "chain.json", "lucid.toml", "recorded-time", "lost+found"];
 
 /// The folder that holds all of a node: one store, and the keys beside it.
 #[derive(Debug, Clone)]
@@ -69,6 +70,11 @@ impl DataDir {
         self.path.join("tokens")
     }
 
+    /// The folder of the backups that a node makes by itself.
+    pub fn backups(&self) -> PathBuf {
+        self.path.join("backups")
+    }
+
     /// The chain spec as it was when the chain was made.
     pub fn chain_spec(&self) -> PathBuf {
         self.path.join("chain.json")
@@ -94,6 +100,12 @@ impl DataDir {
         let name = name.to_string_lossy();
         NAMES.contains(&name.strip_suffix(".new").unwrap_or(&name))
     }
+}
+
+/// Bytes that are free on the disk with `folder`, for who is not root; `None` where it does not say.
+pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Writes a file whole or not at all, in place of what was there; on disk when this returns.

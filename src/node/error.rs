@@ -6,7 +6,7 @@ use crate::{
     keys::KeyError,
     state::StateError,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use lucid_rpc::{StartError, UnknownNamespace};
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
@@ -87,6 +87,47 @@ pub enum NodeError {
         found: u64,
         /// Chain id in chain.json.
         expected: u64,
+    },
+    /// A backup is put back only where there is no store.
+    #[error("{} is there already; a backup is restored only where there is no store: move that file away first", .0.display())]
+    HoldsAStore(PathBuf),
+    /// A backup is damaged, so it is not put back.
+    #[error("{} is damaged and is not restored: {count} findings, the first: {first}", path.display())]
+    BackupDamaged {
+        /// The backup.
+        path: PathBuf,
+        /// How many findings there are.
+        count: u64,
+        /// The first of them.
+        first: String,
+    },
+    /// A backup is of another chain than the folder.
+    #[error("the backup is of the chain {chain_id}, and {} describes another one", path.display())]
+    BackupOfOtherChain {
+        /// The chain spec in the folder.
+        path: PathBuf,
+        /// Chain id of the backup.
+        chain_id: u64,
+    },
+    /// A backup is of a chain whose one validator is not the node of the folder.
+    #[error(
+        "the backup is of a chain whose only validator is {validator}, and the keys in the folder are those of {account}"
+    )]
+    BackupOfOtherNode {
+        /// The folder's.
+        account: Address,
+        /// The chain's.
+        validator: Address,
+    },
+    /// Too little room on the disk for a copy of the store.
+    #[error("{} has {free_mib} MiB left, and {needed_mib} MiB are needed: make room, or name a place on another disk", path.display())]
+    NoRoom {
+        /// Folder on the disk.
+        path: PathBuf,
+        /// What is left, in MiB.
+        free_mib: u64,
+        /// What must be left, in MiB.
+        needed_mib: u64,
     },
     /// The configuration says of the chain what is not so.
     #[error(transparent)]

@@ -3,7 +3,12 @@
 //! A node that may not seal serves on. Why it does not seal is known to its status, and logged when it changes and once
 //! an hour.
 
-use super::{clock, datadir::DataDir, error::NodeError, state::Node};
+use super::{
+    clock,
+    datadir::{DataDir, free_bytes},
+    error::NodeError,
+    state::Node,
+};
 use crate::{
     consensus::{ClockPolicy, ClockReading, ClockStop, judge_clock},
     keys::{HIGHEST_SIGNED_FILE, HighestSigned, HighestSignedFile, KeyError},
@@ -133,8 +138,7 @@ impl Guards {
     /// Whether the disk has too little room left to write.
     pub(super) fn disk_full(&self) -> Option<SealingStop> {
         // A disk that does not say how full it is will say so when it is written to.
-        let disk = rustix::fs::statvfs(&self.folder).ok()?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = free_bytes(&self.folder)?;
         let (free_mib, needed_mib) = (free >> 20, self.min_free_bytes >> 20);
         (free < self.min_free_bytes).then_some(SealingStop::DiskFull { free_mib, needed_mib })
     }

@@ -185,6 +185,7 @@ impl RunningNode {
     /// Stops serving, lets the tasks finish what they are at, and closes the store.
     pub async fn stop(mut self) {
         self.server.stop().await;
+        self.node.db_jobs.stop();
         // Without a receiver every task has ended already.
         let _ = self.stop.send(true);
         while let Some(ended) = self.tasks.join_next().await {

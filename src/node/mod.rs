@@ -8,6 +8,7 @@ mod access;
 mod anchorings;
 mod backend;
 mod blocks;
+pub mod care;
 mod clock;
 mod datadir;
 mod dev;

@@ -1,5 +1,6 @@
 use super::{
     anchorings::Anchorings,
+    care::DbJobs,
     clock,
     datadir::DataDir,
     error::NodeError,
@@ -56,6 +57,7 @@ pub struct Node {
     pub(super) keys: NodeKeys,
     pub(super) solo: Solo,
     pub(super) guards: Guards,
+    pub(super) db_jobs: DbJobs,
     pub(super) events: broadcast::Sender<ChainEvent>,
     pub(super) pooled: broadcast::Sender<Arc<PendingTransaction>>,
     /// Told whenever the pool has something new.
@@ -116,6 +118,7 @@ impl Node {
         };
         Ok(Self {
             published: RwLock::new(snapshot),
+            db_jobs: DbJobs::new(datadir.backups()),
             guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir)),
             store,
             spec,

@@ -5,7 +5,7 @@ use std::ops::Bound::Unbounded;
 
 use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
-use lucid_storage::{Accounts, Direction, Findings, Progress, Reader, Snapshot, TableId};
+use lucid_storage::{Accounts, Direction, Findings, Progress, Reader, ReportProgress, Snapshot, TableId};
 
 use super::{
     StateError,
@@ -23,7 +23,7 @@ pub fn check(
     snapshot: &Snapshot,
     root: B256,
     findings: &mut Findings,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut ReportProgress<'_>,
 ) -> Result<(), StateError> {
     let total = snapshot.len(TableId::Accounts)?;
     let mut leaves = 0;
@@ -70,7 +70,7 @@ pub fn check(
         }
         done += 1;
         if done % PROGRESS_STEP_ACCOUNTS == 0 || done == total {
-            progress(Progress { done, total });
+            progress(Progress { done, total })?;
         }
     }
     same_number(TableId::StorageSlots, "slots of accounts", slots, snapshot, findings)?;

@@ -1,11 +1,15 @@
-//! The file below the database, with a count of what is written: SD cards wear by bytes and by syncs.
+//! The file below the database: with a count of what is written, for SD cards wear by bytes and by syncs; or as one that
+//! is only looked at.
 
 use redb::{BackendError, StorageBackend, backends::FileBackend};
 use std::{
+    collections::BTreeMap,
+    fs::File,
     io,
     ops::Bound,
+    os::unix::fs::FileExt,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -72,5 +76,195 @@ impl StorageBackend for CountingBackend {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.file.query_lock_range(start, end)
+    }
+}
+
+/// Bytes that are kept at once of what would be written.
+const BLOCK_BYTES: u64 = 4096;
+
+/// A file that is read and never written. What the engine writes to it, which is what a repair after a crash takes, is
+/// kept in memory.
+#[derive(Debug)]
+pub(crate) struct AsideBackend {
+    /// Takes the locks, on a handle of its own of the same open file.
+    locks: FileBackend,
+    file: File,
+    written: Mutex<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    len: u64,
+    /// Up to here bytes that were not written are those of the file; beyond they are zero.
+    of_file: u64,
+    /// By offset in blocks.
+    blocks: BTreeMap<u64, [u8; BLOCK_BYTES as usize]>,
+}
+
+impl AsideBackend {
+    pub(crate) fn new(file: File) -> io::Result<Self> {
+        let len = file.metadata()?.len();
+        let locks = FileBackend::new(file.try_clone()?).map_err(io::Error::other)?;
+        let written = Mutex::new(Written { len, of_file: len, blocks: BTreeMap::new() });
+        Ok(Self { locks, file, written })
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what lies in the file, as far as that still counts.
+    fn read_file(&self, of_file: u64, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let there = of_file.saturating_sub(offset).min(out.len() as u64) as usize;
+        self.file.read_exact_at(&mut out[..there], offset)?;
+        out[there..].fill(0);
+        Ok(())
+    }
+}
+
+/// Parts of `offset..offset + len` by block: the block, where the part begins in it, and its bytes of the whole.
+fn parts(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let at = offset + done as u64;
+        let within = (at % BLOCK_BYTES) as usize;
+        let next = len.min(done + (BLOCK_BYTES as usize - within));
+        let part = done..next;
+        done = next;
+        (!part.is_empty()).then_some((at / BLOCK_BYTES, within, part))
+    })
+}
+
+impl StorageBackend for AsideBackend {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.written().len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let written = self.written();
+        if offset.checked_add(out.len() as u64).is_none_or(|end| end > written.len) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.read_file(written.of_file, offset, out)?;
+        for (block, within, part) in parts(offset, out.len()) {
+            if let Some(bytes) = written.blocks.get(&block) {
+                let len = part.len();
+                out[part].copy_from_slice(&bytes[within..within + len]);
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut written = self.written();
+        written.of_file = written.of_file.min(len);
+        // What is beyond the end is zero if the file grows again.
+        written.blocks.split_off(&len.div_ceil(BLOCK_BYTES));
+        if let Some(last) = written.blocks.get_mut(&(len / BLOCK_BYTES)) {
+            last[(len % BLOCK_BYTES) as usize..].fill(0);
+        }
+        written.len = len;
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut written = self.written();
+        for (block, within, part) in parts(offset, data.len()) {
+            let mut bytes = [0; BLOCK_BYTES as usize];
+            match written.blocks.get(&block) {
+                Some(earlier) => bytes = *earlier,
+                None => self.read_file(written.of_file, block * BLOCK_BYTES, &mut bytes)?,
+            }
+            bytes[within..within + part.len()].copy_from_slice(&data[part]);
+            written.blocks.insert(block, bytes);
+        }
+        written.len = written.len.max(offset + data.len() as u64);
+        Ok(())
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.locks.close()
+    }
+
+    // A file that is not opened for writing takes shared locks only, which keep a writer out all the same.
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.locks.try_lock_shared_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.locks.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.locks.lock_shared_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.locks.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.locks.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.locks.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    #[derive(Debug, Clone)]
+    enum Op {
+        Write(usize, Vec<u8>),
+        SetLen(usize),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let bytes = (1..6_000_usize, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]);
+        prop_oneof![
+            3 => (0..12_000_usize, bytes).prop_map(|(offset, bytes)| Op::Write(offset, bytes)),
+            1 => (0..20_000_usize).prop_map(Op::SetLen),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_aside_reads_as_a_file_would(ops in prop::collection::vec(op(), 0..12)) {
+            let content: Vec<u8> = (0..10_000_u32).map(|n| (n % 251) as u8).collect();
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&content).unwrap();
+            let aside = AsideBackend::new(file.try_clone().unwrap()).unwrap();
+            let mut model = content.clone();
+            for op in ops {
+                match op {
+                    Op::Write(offset, bytes) => {
+                        model.resize(model.len().max(offset + bytes.len()), 0);
+                        model[offset..offset + bytes.len()].copy_from_slice(&bytes);
+                        aside.write(offset as u64, &bytes).unwrap();
+                    }
+                    Op::SetLen(len) => {
+                        model.resize(len, 0);
+                        aside.set_len(len as u64).unwrap();
+                    }
+                }
+                let mut read = vec![0xee; model.len()];
+                prop_assert_eq!(aside.len().unwrap(), model.len() as u64);
+                aside.read(0, &mut read).unwrap();
+                prop_assert!(read == model);
+                prop_assert!(aside.read(1, &mut read).is_err() || model.is_empty());
+            }
+            let mut untouched = vec![0; content.len()];
+            file.read_exact_at(&mut untouched, 0).unwrap();
+            prop_assert!(untouched == content);
+        }
     }
 }

@@ -36,6 +36,9 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// Who is told how far a walk has come. An error ends the walk with that error, such as [`StoreError::Stopped`].
+pub type ReportProgress<'a> = dyn FnMut(Progress) -> Result<(), StoreError> + 'a;
+
 /// Entries between two reports of progress.
 pub(crate) const PROGRESS_STEP_ENTRIES: u64 = 4096;
 
@@ -46,7 +49,7 @@ impl Snapshot {
         &self,
         path: impl AsRef<Path>,
         options: &Options,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut ReportProgress<'_>,
     ) -> Result<Copied, StoreError> {
         let path = path.as_ref();
         // Each entry is visited twice: when it is copied and when it is compared.
@@ -92,7 +95,7 @@ impl Snapshot {
                     hasher.entry(&key, &value);
                     to.insert(&*key, &*value).map_err(StoreError::engine)?;
                     bytes += key.len() + value.len();
-                    walk.step();
+                    walk.step()?;
                     next = entries.next_view()?;
                 }
                 drop(to);
@@ -109,7 +112,7 @@ impl Snapshot {
             let mut entries = self.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
             while let Some((key, value)) = entries.next_view()? {
                 hasher.entry(&key, &value);
-                walk.step();
+                walk.step()?;
             }
         }
         Ok(hasher.finish())
@@ -117,17 +120,18 @@ impl Snapshot {
 }
 
 pub(crate) struct Walk<'a> {
-    pub(crate) progress: &'a mut dyn FnMut(Progress),
+    pub(crate) progress: &'a mut ReportProgress<'a>,
     pub(crate) done: u64,
     pub(crate) total: u64,
 }
 
 impl Walk<'_> {
-    pub(crate) fn step(&mut self) {
+    pub(crate) fn step(&mut self) -> Result<(), StoreError> {
         self.done += 1;
         if self.done.is_multiple_of(PROGRESS_STEP_ENTRIES) || self.done == self.total {
-            (self.progress)(Progress { done: self.done, total: self.total });
+            (self.progress)(Progress { done: self.done, total: self.total })?;
         }
+        Ok(())
     }
 }
 
@@ -190,7 +194,11 @@ mod tests {
 
         let path = folder.path().join("copy.redb");
         let mut seen = Vec::new();
-        let copied = snapshot.copy_to(&path, &Options::default(), &mut |progress| seen.push(progress)).unwrap();
+        let copied = snapshot.copy_to(&path, &Options::default(), &mut |progress| {
+            seen.push(progress);
+            Ok(())
+        });
+        let copied = copied.unwrap();
         assert_eq!(copied.sequence, 600);
         assert_eq!(copied.entries, snapshot.entries().unwrap());
         let total = 2 * copied.entries;
@@ -199,7 +207,7 @@ mod tests {
         let copy = Store::open(&path, &Options::default()).unwrap();
         assert_eq!(copy.meta(), store.meta());
         let copy = copy.snapshot().unwrap();
-        let mut walk = Walk { progress: &mut |_| {}, done: 0, total: 0 };
+        let mut walk = Walk { progress: &mut |_| Ok(()), done: 0, total: 0 };
         assert_eq!(copy.digest(&mut walk).unwrap(), copied.digest);
         assert_eq!(snapshot.digest(&mut walk).unwrap(), copied.digest);
         assert_ne!(store.snapshot().unwrap().digest(&mut walk).unwrap(), copied.digest);
@@ -213,11 +221,15 @@ mod tests {
         let snapshot = store.snapshot().unwrap();
         let taken = folder.path().join("taken");
         fs::write(&taken, "mine").unwrap();
-        let error = snapshot.copy_to(&taken, &Options::default(), &mut |_| {}).unwrap_err();
+        let error = snapshot.copy_to(&taken, &Options::default(), &mut |_| Ok(())).unwrap_err();
         assert!(matches!(error, StoreError::AlreadyExists(_)), "{error}");
         assert_eq!(fs::read(&taken).unwrap(), b"mine");
         let nowhere = folder.path().join("no folder/copy");
-        assert!(matches!(snapshot.copy_to(nowhere, &Options::default(), &mut |_| {}), Err(StoreError::Io { .. })));
+        assert!(matches!(snapshot.copy_to(nowhere, &Options::default(), &mut |_| Ok(())), Err(StoreError::Io { .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        let stopped =
+            snapshot.copy_to(folder.path().join("copy"), &Options::default(), &mut |_| Err(StoreError::Stopped));
+        assert!(matches!(stopped, Err(StoreError::Stopped)), "{stopped:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -74,6 +74,17 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// Pages of the file are not what was written to them.
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the engine found.
+        what: String,
+    },
+    /// Whoever watched a long walk over the store ended it.
+    #[error("stopped before the end")]
+    Stopped,
     /// The database engine failed: a corrupt page, a full disk, a failed write.
     #[error("the database failed: {0}")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -26,7 +26,7 @@ mod store;
 mod tables;
 mod verify;
 
-pub use backup::{Copied, Progress};
+pub use backup::{Copied, Progress, ReportProgress};
 pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
@@ -37,7 +37,7 @@ pub use meta::{FORMAT_VERSION, Meta};
 pub use range::{Direction, RawRange, View};
 pub use reader::{IndexKeys, IndexRows, Reader, Row, Rows};
 pub use records::*;
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, TableBytes};
 pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, Stats, Store};
 pub use tables::*;
 pub use verify::{Finding, Findings, MAX_FINDINGS};

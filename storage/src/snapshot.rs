@@ -21,6 +21,15 @@ pub(crate) const fn definition(table: TableId) -> TableDefinition<'static, &'sta
     TableDefinition::new(table.name())
 }
 
+/// What a table takes in the file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TableBytes {
+    /// Bytes of its keys and values.
+    pub stored: u64,
+    /// Bytes that lead to them, and bytes of its pages that hold nothing.
+    pub overhead: u64,
+}
+
 /// The store as it was at one commit, whatever is committed after. Cheap to clone and to share.
 ///
 /// It pins the pages that it reads from, so long ones make the file grow: take one per request.
@@ -63,6 +72,16 @@ impl Snapshot {
     /// Entries of one table. The engine keeps count, so nothing is walked.
     pub fn len(&self, table: TableId) -> Result<u64, StoreError> {
         self.table(table)?.map_or(Ok(0), |table| table.len().map_err(StoreError::engine))
+    }
+
+    /// Bytes of one table in the file. Walks all of it.
+    pub fn table_bytes(&self, table: TableId) -> Result<TableBytes, StoreError> {
+        let Some(table) = self.table(table)? else { return Ok(TableBytes::default()) };
+        let stats = table.stats().map_err(StoreError::engine)?;
+        Ok(TableBytes {
+            stored: stats.stored_bytes(),
+            overhead: stats.metadata_bytes().saturating_add(stats.fragmented_bytes()),
+        })
     }
 
     fn table(&self, table: TableId) -> Result<Option<&Table>, StoreError> {

@@ -1,7 +1,7 @@
 //! The one file: making it, opening it, committing to it.
 
 use crate::{
-    backend::{CountingBackend, IoCounters},
+    backend::{AsideBackend, CountingBackend, IoCounters},
     batch::Batch,
     error::StoreError,
     meta::{self, FORMAT_VERSION, Meta},
@@ -9,10 +9,13 @@ use crate::{
     snapshot::{Snapshot, definition},
     tables::TableId,
 };
-use redb::{Database, DatabaseError, Durability, StorageError, WriteTransaction, backends::FileBackend};
+use redb::{
+    Database, DatabaseError, Durability, StorageBackend, StorageError, WriteTransaction, backends::FileBackend,
+};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -24,6 +27,9 @@ use std::{
 /// changes. A block of a thousand transfers changes 12 to 16 MiB of them, and those that do not fit are written twice;
 /// more would leave a small machine too little for the rest. (The engine's own default is 1 GiB.)
 pub const DEFAULT_CACHE_BYTES: usize = 24 << 20;
+
+/// Mode of a store that is made: local paths and payouts are nobody else's business.
+const FILE_MODE: u32 = 0o600;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -84,27 +90,31 @@ impl Store {
         Ok(Self::assemble(path, database.into(), meta.clone(), 0, io))
     }
 
+    /// A look at the store in the file at `path`, which stays as it is: what opening it repairs after a crash is repaired
+    /// in memory alone, and the file may be one that cannot be written. Nobody else can open it meanwhile.
+    ///
+    /// `check_pages` reads all of the file first and holds every page against its checksum: then what is read later is
+    /// what was written once, and a page that is not is [`StoreError::Damaged`]. Without it the engine takes a page for
+    /// what it looks like, and may panic over a damaged one.
+    pub fn inspect(
+        path: impl AsRef<Path>,
+        options: &Options,
+        check_pages: bool,
+    ) -> Result<(Meta, Snapshot), StoreError> {
+        let path = path.as_ref();
+        let file = AsideBackend::new(open_file(path, OpenOptions::new().read(true))?);
+        let file = file.map_err(|source| io_error(path, source))?;
+        let (meta, snapshot, _) = read_store(path, open_backend(path, file, options, check_pages)?)?;
+        Ok((meta, snapshot))
+    }
+
     /// Opens the store at `path`. After a crash this repairs the file first, which reads all of it.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
-            _ => io_error(path, source),
-        })?;
-        // The engine would make a database of an empty file.
-        if file.metadata().map_err(|source| io_error(path, source))?.len() == 0 {
-            return Err(StoreError::NotAStore(path.to_owned()));
-        }
+        let file = open_file(path, OpenOptions::new().read(true).write(true))?;
         let (database, io) = open_database(path, file, options)?;
-        let database = Arc::new(database);
-        let snapshot = Snapshot::new(&database)?;
-        let foreign = || StoreError::ForeignFile(path.to_owned());
-        let meta = meta::read(&snapshot).map_err(|error| match error {
-            // A table `meta` with other types.
-            StoreError::Engine(_) => foreign(),
-            other => other,
-        })?;
-        Ok(Self::assemble(path, database, meta.ok_or_else(foreign)?, snapshot.sequence()?, io))
+        let (meta, snapshot, database) = read_store(path, database)?;
+        Ok(Self::assemble(path, database, meta, snapshot.sequence()?, io))
     }
 
     fn assemble(path: &Path, database: Arc<Database>, meta: Meta, sequence: u64, io: Arc<IoCounters>) -> Self {
@@ -199,6 +209,32 @@ fn write_meta(database: &Database, meta: &Meta) -> Result<(), StoreError> {
     transaction.commit().map_err(StoreError::engine)
 }
 
+/// Opens a file that is there and not empty: the engine would make a database of an empty one.
+fn open_file(path: &Path, how: &OpenOptions) -> Result<File, StoreError> {
+    let file = how.open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
+        _ => io_error(path, source),
+    })?;
+    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Err(StoreError::NotAStore(path.to_owned()));
+    }
+    Ok(file)
+}
+
+/// What the store in a database says of itself.
+fn read_store(path: &Path, database: Database) -> Result<(Meta, Snapshot, Arc<Database>), StoreError> {
+    let database = Arc::new(database);
+    let snapshot = Snapshot::new(&database)?;
+    let foreign = || StoreError::ForeignFile(path.to_owned());
+    let meta = meta::read(&snapshot).map_err(|error| match error {
+        // A table `meta` with other types.
+        StoreError::Engine(_) => foreign(),
+        other => other,
+    })?;
+    Ok((meta.ok_or_else(foreign)?, snapshot, database))
+}
+
 /// An empty database beside `path`, where there must be nothing.
 fn begin(path: &Path, options: &Options) -> Result<(PathBuf, Database, Arc<IoCounters>), StoreError> {
     refuse_existing(path)?;
@@ -232,7 +268,8 @@ fn refuse_existing(path: &Path) -> Result<(), StoreError> {
 
 /// An empty file at `unfinished` that no other process makes a store of at this time.
 fn lock_unfinished(unfinished: &Path, path: &Path) -> Result<File, StoreError> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(unfinished);
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(unfinished);
     let file = file.map_err(|source| io_error(unfinished, source))?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => StoreError::Locked(unfinished.to_owned()),
@@ -240,21 +277,38 @@ fn lock_unfinished(unfinished: &Path, path: &Path) -> Result<File, StoreError> {
     })?;
     // Only now: the file that was just opened may itself have been finished and renamed meanwhile.
     refuse_existing(path)?;
-    file.set_len(0).map_err(|source| io_error(unfinished, source))?;
+    // One that a crash left may have another mode.
+    let emptied = file.set_len(0).and_then(|()| file.set_permissions(fs::Permissions::from_mode(FILE_MODE)));
+    emptied.map_err(|source| io_error(unfinished, source))?;
     Ok(file)
 }
 
 fn open_database(path: &Path, file: File, options: &Options) -> Result<(Database, Arc<IoCounters>), StoreError> {
     let counters = Arc::new(IoCounters::default());
-    let database = FileBackend::new(file).and_then(|file| {
-        let backend = CountingBackend { file, counters: counters.clone() };
-        Database::builder().set_cache_size(options.cache_bytes).create_with_backend(backend)
-    });
-    match database {
-        Ok(database) => Ok((database, counters)),
+    let file = FileBackend::new(file).map_err(StoreError::engine)?;
+    let backend = CountingBackend { file, counters: counters.clone() };
+    Ok((open_backend(path, backend, options, false)?, counters))
+}
+
+fn open_backend(
+    path: &Path,
+    backend: impl StorageBackend,
+    options: &Options,
+    check_pages: bool,
+) -> Result<Database, StoreError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(check_pages);
+    match builder.create_with_backend(backend) {
+        Ok(database) => Ok(database),
         Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::Locked(path.to_owned())),
         Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::InvalidData => {
             Err(StoreError::NotAStore(path.to_owned()))
+        }
+        Err(DatabaseError::Storage(StorageError::Corrupted(what))) => {
+            Err(StoreError::Damaged { path: path.to_owned(), what })
+        }
+        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(StoreError::Damaged { path: path.to_owned(), what: "its end is missing".to_owned() })
         }
         Err(error) => Err(StoreError::engine(error)),
     }
@@ -397,6 +451,73 @@ mod tests {
             assert!(matches!(open(), Err(StoreError::NotAStore(_))), "{} bytes", contents.len());
             assert_eq!(fs::read(&path).unwrap(), contents);
         }
+    }
+
+    fn files(path: &Path) -> (Vec<u8>, usize) {
+        (fs::read(path).unwrap(), fs::read_dir(path.parent().unwrap()).unwrap().count())
+    }
+
+    #[test]
+    fn a_look_at_a_store_changes_nothing_and_keeps_others_out() {
+        let (_folder, path, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.append::<Blocks>(&1, &block(1)).unwrap();
+        store.commit(batch).unwrap();
+        let look = |check_pages| Store::inspect(&path, &Options::default(), check_pages);
+        assert!(matches!(look(true).map(drop), Err(StoreError::Locked(_))));
+        // As a kill leaves it, with something to repair.
+        let killed = path.with_file_name("killed.redb");
+        fs::copy(&path, &killed).unwrap();
+        drop(store);
+        for path in [path, killed] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+            let before = files(&path);
+            for check_pages in [true, false] {
+                let (found, snapshot) = Store::inspect(&path, &Options::default(), check_pages).unwrap();
+                assert_eq!(found, meta());
+                assert_eq!(snapshot.get::<Blocks>(&1).unwrap(), Some(block(1)));
+            }
+            assert!(files(&path) == before);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            let look = Store::inspect(&path, &Options::default(), true).unwrap();
+            assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::Locked(_))));
+            drop(look);
+            Store::open(&path, &Options::default()).unwrap();
+        }
+    }
+
+    /// A worn SD card gives back other bits than were written to it, and a copy that was cut short lacks some.
+    #[test]
+    fn a_damaged_file_is_told_from_a_good_one() {
+        let (_folder, path, store) = new_store();
+        for n in 0..20 {
+            let mut batch = store.begin().unwrap();
+            for m in 0..50 {
+                batch.raw_put(TableId::Code, [n, m], vec![m; 1_000]);
+            }
+            store.commit(batch).unwrap();
+        }
+        drop(store);
+        let whole = fs::read(&path).unwrap();
+        let look = || Store::inspect(&path, &Options::default(), true).map(drop);
+        look().unwrap();
+        for length in [40, 100, 5_000].into_iter().chain((1..8).map(|part| whole.len() * part / 8)) {
+            fs::write(&path, &whole[..length]).unwrap();
+            let cut = look().unwrap_err();
+            assert!(matches!(cut, StoreError::Damaged { .. }), "{length}: {cut}");
+        }
+        let bytes = whole.windows(900).position(|bytes| bytes == [7; 900]).unwrap();
+        let mut flipped = whole.clone();
+        flipped[bytes + 450] ^= 4;
+        fs::write(&path, flipped).unwrap();
+        let flipped = look().unwrap_err();
+        assert!(matches!(flipped, StoreError::Damaged { .. }), "{flipped}");
+    }
+
+    #[test]
+    fn a_new_store_is_its_owners_alone() {
+        let (_folder, path, _store) = new_store();
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

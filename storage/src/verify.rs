@@ -2,7 +2,7 @@
 //! no index has others. What a row means is for other rooms to check.
 
 use crate::{
-    backup::{Progress, Walk},
+    backup::{ReportProgress, Walk},
     changed::{ChangedRows, sequence_key},
     collection::{Collection, OWN_ROWS, WriteOrder, row_key},
     error::StoreError,
@@ -64,7 +64,7 @@ impl Findings {
 impl Snapshot {
     /// Checks every collection with its indexes. An error means that the store could not be read on; damage that can be
     /// read around is a finding.
-    pub fn check_rows(&self, findings: &mut Findings, progress: &mut dyn FnMut(Progress)) -> Result<(), StoreError> {
+    pub fn check_rows(&self, findings: &mut Findings, progress: &mut ReportProgress<'_>) -> Result<(), StoreError> {
         let mut total = 0;
         for (table, _) in COLLECTION_CHECKS {
             total += self.len(*table)?;
@@ -92,7 +92,7 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
     let mut rows = 0u64;
     let mut entries = snapshot.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     while let Some((row_key, value)) = entries.next_view()? {
-        check.walk.step();
+        check.walk.step()?;
         if row_key.first() == Some(&OWN_ROWS) {
             rows += 1;
             check_row::<C>(snapshot, &row_key, &value, &mut asked_for, check)?;
@@ -220,7 +220,11 @@ mod tests {
         let mut findings = Findings::default();
         let mut last = None;
         let snapshot = store.snapshot().unwrap();
-        snapshot.check_rows(&mut findings, &mut |progress| last = Some(progress)).unwrap();
+        let checked = snapshot.check_rows(&mut findings, &mut |progress| {
+            last = Some(progress);
+            Ok(())
+        });
+        checked.unwrap();
         assert!(last.is_some_and(|progress| progress.done == progress.total && progress.total >= 4));
         assert_eq!(findings.count, findings.listed.len() as u64);
         findings.listed.iter().map(Finding::to_string).collect()

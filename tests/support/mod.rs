@@ -9,9 +9,11 @@
 mod chain;
 mod node;
 mod npm;
+mod python;
 mod steps;
 
 pub(crate) use chain::{FAST_SLOT_SECS, fast_chain};
 pub(crate) use node::{DevNode, lucid_node};
 pub(crate) use npm::{npm_folder, said, say_skipped};
+pub(crate) use python::python;
 pub(crate) use steps::{block_on, eventually, refused, run, send, text, transfer, transfer_at};

@@ -1,5 +1,6 @@
 //! How the methods of [`interface`](crate::interface) are answered, one file or folder per namespace.
 
+mod admin;
 mod eth;
 mod lucid;
 mod net;
@@ -10,7 +11,8 @@ use crate::{
     api::NodeApi,
     backend::Backend,
     interface::{
-        EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, METHODS, NetServer, TxpoolServer, Web3Server,
+        AdminServer, EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, METHODS, NetServer,
+        TxpoolServer, Web3Server,
     },
 };
 use jsonrpsee::{Methods, core::RegisterMethodError};
@@ -31,6 +33,7 @@ pub(crate) enum MethodsError {
 pub(crate) fn methods<A: NodeApi>(api: Arc<A>) -> Result<Methods, MethodsError> {
     let backend = Backend::new(api);
     let mut methods = Methods::new();
+    methods.merge(AdminServer::into_rpc(backend.clone()))?;
     methods.merge(EthServer::into_rpc(backend.clone()))?;
     methods.merge(EthFiltersServer::into_rpc(backend.clone()))?;
     methods.merge(EthSubscriptionsServer::into_rpc(backend.clone()))?;

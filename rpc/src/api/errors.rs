@@ -1,6 +1,6 @@
 //! What can go wrong behind the interface. Texts that Ethereum's tools match on are geth's.
 
-use crate::limits::MAX_NAMED_ACCOUNTS;
+use crate::{limits::MAX_NAMED_ACCOUNTS, wire::DbJobKind};
 use alloy_primitives::{Address, B256, Bytes, U256, utils::format_ether};
 use lucid_storage::{AnchoringStatus, StoreError};
 use lucid_types::{ManifestError, SessionId, TransactionRefusal};
@@ -267,6 +267,18 @@ pub enum VerifyError {
     #[error("{0}")]
     Failed(String),
     /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+/// Why work on the whole store is not begun.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DbJobError {
+    /// There is one at a time.
+    #[error("a {kind} of the store is under way; `admin_dbJob` says how it stands", kind = .0.name())]
+    Busy(DbJobKind),
+    /// The node could not begin it.
     #[error(transparent)]
     Node(#[from] NodeError),
 }

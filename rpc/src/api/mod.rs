@@ -13,5 +13,7 @@ pub use chain::{
     AccountInfo, AccountProof, CallRequest, ChainInfo, LogQuery, PendingTransaction, PoolStatus, SlotProof,
     SyncProgress,
 };
-pub use errors::{AnchorError, CallError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError};
+pub use errors::{
+    AnchorError, CallError, DbJobError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError,
+};
 pub use node_api::NodeApi;

@@ -1,8 +1,9 @@
 use super::{
-    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, LogQuery,
-    MerkleBuilt, MerkleError, NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, StateError,
-    SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
+    DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeError, PendingTransaction, PoolStatus, ProofError,
+    ProofRequest, StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
+use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument};
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::Snapshot;
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
@@ -106,4 +107,13 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// Builds the Merkle tree over `leaves` and the paths of the leaves at `indexes`.
     fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleBuilt, MerkleError>;
+
+    /// What the store holds; with the bytes of each table where `sizes` asks for them, which reads all of it.
+    fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, NodeError>;
+
+    /// Begins work on the whole store as it is now, on a thread of its own; called from within the runtime.
+    fn begin_db_job(&self, kind: DbJobKind) -> Result<DbJobDocument, DbJobError>;
+
+    /// How the work that was begun last stands; `None` where none was.
+    fn db_job(&self) -> Option<DbJobDocument>;
 }

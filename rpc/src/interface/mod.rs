@@ -1,5 +1,6 @@
 //! What clients can call, one file per namespace. How it is answered is in [`answers`](crate::answers).
 
+mod admin;
 mod eth;
 mod filters;
 mod lucid;
@@ -10,6 +11,7 @@ mod subscriptions;
 mod txpool;
 mod web3;
 
+pub(crate) use admin::AdminServer;
 pub(crate) use eth::EthServer;
 pub(crate) use filters::EthFiltersServer;
 pub(crate) use lucid::LucidServer;

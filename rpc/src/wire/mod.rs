@@ -5,6 +5,7 @@ mod account_proof;
 mod anchoring;
 mod block;
 mod chain_info;
+mod db;
 mod news;
 mod pool;
 mod receipt;
@@ -18,6 +19,10 @@ pub use anchoring::{
 };
 pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};
+pub use db::{
+    DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument,
+    DbWritesDocument,
+};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
 pub(crate) use receipt::{decode_receipt, logs, receipt};

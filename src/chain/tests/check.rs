@@ -19,7 +19,10 @@ fn told(damage: impl FnOnce(&mut Batch)) -> String {
     let mut findings = Findings::default();
     let mut last = None;
     let genesis = store.meta().genesis_hash;
-    let head = check(&store.snapshot().unwrap(), genesis, &mut findings, &mut |progress| last = Some(progress));
+    let head = check(&store.snapshot().unwrap(), genesis, &mut findings, &mut |progress| {
+        last = Some(progress);
+        Ok(())
+    });
     if let Ok(head) = head {
         assert_eq!(head.number, 5);
         assert!(last.is_some_and(|last| last.done == last.total && last.total == 6));

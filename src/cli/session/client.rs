@@ -1,6 +1,6 @@
 use crate::{config::CLIENT_RPC_VARIABLE, node::read_token_file};
 use lucid_rpc::{Client, ClientError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The node that session commands talk to.
 #[derive(Debug, clap::Args)]
@@ -20,23 +20,31 @@ pub(super) struct NodeArgs {
 }
 
 impl NodeArgs {
-    /// A client of that node. Nothing is sent yet.
+    /// A client of the node.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        Ok(match &self.token_file {
-            Some(path) => {
-                Client::new(&format!("{}/{}", self.url.trim_end_matches('/'), read_token_file(path)?.to_hex()))?
-            }
-            None => Client::new(&self.url)?,
-        })
+        connect(&self.url, self.token_file.as_deref())
     }
 }
 
-/// Says what to do where no node answers.
-pub(super) fn with_hint(error: anyhow::Error) -> anyhow::Error {
+/// A client of the node at `url`, with the token in a file where one is named. Nothing is sent yet.
+pub(in crate::cli) fn connect(url: &str, token_file: Option<&Path>) -> anyhow::Result<Client> {
+    Ok(match token_file {
+        Some(path) => Client::with_token(url, &read_token_file(path)?)?,
+        None => Client::new(url)?,
+    })
+}
+
+/// Says what to do where no node answers, or where it asks who calls.
+pub(in crate::cli) fn with_hint(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<ClientError>() {
         Some(ClientError::Unreachable { .. }) => anyhow::anyhow!(
             "{error}\nStart a node with `lucid-node dev`, or name the address of one that runs with --rpc URL"
         ),
+        Some(ClientError::Fault { fault, .. }) if fault.lucid_code() == Some("LUCID_ERR_2001") => {
+            anyhow::anyhow!(
+                "{error}\nName its file with --token-file; the node's own are in the folder `tokens` of its data folder"
+            )
+        }
         _ => error,
     }
 }

@@ -12,4 +12,5 @@ mod verify;
 mod wait;
 
 pub(super) use anchor::{AnchorOptions, Anchored, anchor_folder};
+pub(super) use client::{connect, with_hint};
 pub(super) use run::{Command, run};

@@ -6,7 +6,11 @@ use lucid_storage::{AccountRecord, Accounts, Findings};
 fn findings(store: &Store, root: B256) -> Vec<String> {
     let mut findings = Findings::default();
     let mut last = None;
-    check(&store.snapshot().unwrap(), root, &mut findings, &mut |progress| last = Some(progress)).unwrap();
+    let checked = check(&store.snapshot().unwrap(), root, &mut findings, &mut |progress| {
+        last = Some(progress);
+        Ok(())
+    });
+    checked.unwrap();
     assert!(last.is_none_or(|last| last.done == last.total));
     findings.listed.iter().map(ToString::to_string).collect()
 }

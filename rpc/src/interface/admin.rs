@@ -1,0 +1,29 @@
+use super::param::Param;
+use crate::{
+    error::RpcError,
+    wire::{DbJobDocument, DbStatsDocument},
+};
+use jsonrpsee::proc_macros::rpc;
+
+/// The `admin_` methods: care for the store. Each needs the scope admin.
+///
+/// A check and a backup read all of the store, which may take longer than a request may: they begin it and answer at
+/// once, and `admin_dbJob` says how it stands. There is one at a time.
+#[rpc(server, namespace = "admin")]
+pub(crate) trait Admin {
+    /// What the store holds; with the bytes of each table where they are asked for, which reads all of it.
+    #[method(name = "dbStats")]
+    async fn db_stats(&self, sizes: Option<Param<bool>>) -> Result<DbStatsDocument, RpcError>;
+
+    /// Begins to check the store as it is now.
+    #[method(name = "dbVerify")]
+    async fn db_verify(&self) -> Result<DbJobDocument, RpcError>;
+
+    /// Begins to copy the store as it is now into the folder of backups, under a name of the node's choosing.
+    #[method(name = "dbBackup")]
+    async fn db_backup(&self) -> Result<DbJobDocument, RpcError>;
+
+    /// How the work that was begun last stands; null where none was.
+    #[method(name = "dbJob")]
+    async fn db_job(&self) -> Result<Option<DbJobDocument>, RpcError>;
+}

@@ -1,0 +1,190 @@
+//! What is said of the store: its numbers, its check, its backups, and the work that makes those. The command line
+//! writes the same documents where no node runs.
+
+use super::HeadDocument;
+use alloy_primitives::B256;
+use lucid_storage::{Copied, Finding, Findings};
+use serde::{Deserialize, Serialize};
+
+/// The answer of `admin_dbStats`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbStatsDocument {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of the genesis header.
+    pub genesis_hash: B256,
+    /// The last block.
+    pub head: HeadDocument,
+    /// Format of the file.
+    pub format_version: u32,
+    /// Batches that were ever committed.
+    pub sequence: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// What the store did since the node opened it; absent where no node runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_start: Option<DbWritesDocument>,
+    /// Every table, in the order of the format's description.
+    pub tables: Vec<DbTableDocument>,
+}
+
+/// What a store did since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbWritesDocument {
+    /// Batches committed.
+    pub commits: u64,
+    /// Bytes written to the file.
+    pub bytes_written: u64,
+    /// Times that the file was synced.
+    pub syncs: u64,
+}
+
+/// One table of the store. Its bytes are there where they were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbTableDocument {
+    /// Its name.
+    pub name: String,
+    /// Its entries.
+    pub entries: u64,
+    /// Bytes of its keys and values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
+    /// Bytes that lead to them, and bytes of its pages that hold nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overhead_bytes: Option<u64>,
+}
+
+/// What a check of the whole store has looked at and found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbVerifyDocument {
+    /// Whether nothing was found.
+    pub clean: bool,
+    /// The last batch that the check has seen.
+    pub sequence: u64,
+    /// Rows of collections.
+    pub rows: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Accounts of the state.
+    pub accounts: u64,
+    /// How many findings there are.
+    pub finding_count: u64,
+    /// The first of them.
+    pub findings: Vec<DbFindingDocument>,
+}
+
+impl DbVerifyDocument {
+    /// The document of a check that has seen so much.
+    pub fn new(sequence: u64, [rows, blocks, accounts]: [u64; 3], findings: Findings) -> Self {
+        Self {
+            clean: findings.is_empty(),
+            sequence,
+            rows,
+            blocks,
+            accounts,
+            finding_count: findings.count,
+            findings: findings.listed.into_iter().map(DbFindingDocument::from).collect(),
+        }
+    }
+}
+
+/// Something in the store that is not as it has to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbFindingDocument {
+    /// The table.
+    pub table: String,
+    /// Key of the entry as it lies in the table, in hex; empty where no one entry is meant.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// All of it in one sentence.
+    pub text: String,
+}
+
+impl From<Finding> for DbFindingDocument {
+    fn from(finding: Finding) -> Self {
+        let text = finding.to_string();
+        Self { table: finding.table.to_owned(), key: finding.key, what: finding.what, text }
+    }
+}
+
+/// A backup that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbBackupDocument {
+    /// The file.
+    pub path: String,
+    /// Its bytes.
+    pub file_bytes: u64,
+    /// BLAKE3 over the names and entries of all tables: stores with the same contents have the same.
+    pub digest: B256,
+    /// The last batch in it.
+    pub sequence: u64,
+    /// Entries of all tables.
+    pub entries: u64,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of the genesis header.
+    pub genesis_hash: B256,
+    /// The last block in it.
+    pub head: HeadDocument,
+}
+
+impl DbBackupDocument {
+    /// The document of a copy at `path` of a store of this chain.
+    pub fn new(path: String, copied: Copied, chain_id: u64, genesis_hash: B256, head: HeadDocument) -> Self {
+        let Copied { sequence, entries, file_bytes, digest } = copied;
+        Self { path, file_bytes, digest: digest.into(), sequence, entries, chain_id, genesis_hash, head }
+    }
+}
+
+/// What a node does with its whole store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DbJobKind {
+    /// Checks it.
+    Verify,
+    /// Copies it.
+    Backup,
+}
+
+impl DbJobKind {
+    /// Its name, as in the document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Backup => "backup",
+        }
+    }
+}
+
+/// Where the work on the whole store stands: the answer of `admin_dbVerify`, `admin_dbBackup` and `admin_dbJob`. It
+/// has ended when it has a result or an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbJobDocument {
+    /// Its number, counted from the start of the node.
+    pub id: u64,
+    /// What is done.
+    pub kind: DbJobKind,
+    /// The part that is at work, or was the last.
+    pub step: String,
+    /// What of this part is done.
+    pub done: u64,
+    /// What there is to do in it.
+    pub total: u64,
+    /// What the check found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<DbVerifyDocument>,
+    /// The backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<DbBackupDocument>,
+    /// Why there is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl DbJobDocument {
+    /// Whether it is over.
+    pub const fn has_ended(&self) -> bool {
+        self.verified.is_some() || self.backup.is_some() || self.error.is_some()
+    }
+}

@@ -1,0 +1,11 @@
+//! Care for the store: numbers, check, backup, restore.
+
+mod backup;
+mod place;
+mod progress;
+mod restore;
+mod run;
+mod stats;
+mod verify;
+
+pub(super) use run::{Command, run};

@@ -1,0 +1,111 @@
+use super::progress::Bar;
+use crate::{
+    cli::session::connect,
+    node::{DataDir, NodeError},
+};
+use lucid_rpc::{Client, DbJobDocument};
+use lucid_storage::{Meta, Options, Snapshot, Store, StoreError};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How often the node is asked how its work stands.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Whose store: that of a folder on which no node runs, or that of a running node.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// The node's folder; no node may run on it.
+    #[arg(long, value_name = "DIR", required_unless_present = "rpc", conflicts_with = "rpc")]
+    datadir: Option<PathBuf>,
+    /// Address of the running node, which then does it itself.
+    #[arg(long, value_name = "URL")]
+    rpc: Option<String>,
+    /// The file with the node's admin token: tokens/admin in its folder. A development node asks for none.
+    #[arg(long, value_name = "FILE", requires = "rpc")]
+    token_file: Option<PathBuf>,
+}
+
+/// A [`Place`] that was looked up.
+pub(super) enum Found {
+    /// A folder.
+    Folder(DataDir),
+    /// A node.
+    Node(Client),
+}
+
+impl Place {
+    pub(super) fn find(&self) -> anyhow::Result<Found> {
+        match (&self.datadir, &self.rpc) {
+            (Some(datadir), _) => Ok(Found::Folder(DataDir::at_existing(datadir)?)),
+            (None, Some(url)) => Ok(Found::Node(connect(url, self.token_file.as_deref())?)),
+            (None, None) => anyhow::bail!("name the folder with --datadir, or the node with --rpc"),
+        }
+    }
+}
+
+/// The store of a folder, read and not written.
+pub(super) struct Look {
+    pub(super) meta: Meta,
+    pub(super) snapshot: Snapshot,
+    pub(super) file_bytes: u64,
+}
+
+/// Looks at the store of a folder; where `check_pages` says so, at every page before any is believed.
+pub(super) fn look(datadir: &DataDir, check_pages: bool) -> anyhow::Result<Look> {
+    let path = datadir.store();
+    let bar = check_pages.then(|| Bar::spinner("reading every page"));
+    let opened = Store::inspect(&path, &Options::default(), check_pages);
+    drop(bar);
+    let (meta, snapshot) = opened.map_err(|error| with_advice(error, datadir.path()))?;
+    let file_bytes = fs::metadata(&path).map_err(|source| NodeError::Io { path, source })?.len();
+    Ok(Look { meta, snapshot, file_bytes })
+}
+
+/// The error, and what to do about it.
+fn with_advice(error: StoreError, datadir: &Path) -> anyhow::Error {
+    let advice = match error {
+        StoreError::Locked(_) => {
+            "A node runs on this folder: ask it with --rpc URL instead of --datadir, or stop it first".to_owned()
+        }
+        StoreError::Damaged { .. } | StoreError::NotAStore(_) => restore_advice(datadir),
+        _ => return error.into(),
+    };
+    // The context holds the error's own text, which is then not said again.
+    let text = format!("{error}\n{advice}");
+    anyhow::Error::new(error).context(text)
+}
+
+/// What to do about a damaged store.
+pub(super) fn restore_advice(datadir: &Path) -> String {
+    let dir = datadir.display();
+    format!(
+        "Nothing repairs a damaged store. Move the file away and put the last backup in its place:\n  \
+         lucid-node db restore --datadir {dir} BACKUP\n\
+         Lost is what came after that backup: blocks, and sessions that were anchored since. Keys, recordings and proof \
+         files are not in the store, so they are not lost; sessions can be anchored again.\n\
+         Where this keeps happening, the disk is worn: replace it"
+    )
+}
+
+/// Waits until work that a node has begun is over.
+pub(super) async fn wait(client: &Client, begun: DbJobDocument) -> anyhow::Result<DbJobDocument> {
+    let mut bar = Bar::new();
+    let id = begun.id;
+    let mut job = begun;
+    while !job.has_ended() {
+        bar.show(&job.step, job.done, job.total);
+        tokio::time::sleep(POLL_INTERVAL).await;
+        job = match client.db_job().await? {
+            Some(job) if job.id == id => job,
+            _ => anyhow::bail!("the node was restarted, or does other work by now: how this one ended is not known"),
+        };
+    }
+    drop(bar);
+    match job.error {
+        Some(error) => anyhow::bail!("the node's {} failed: {error}", job.kind.name()),
+        None => Ok(job),
+    }
+}

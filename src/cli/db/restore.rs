@@ -1,0 +1,88 @@
+use super::progress::Bar;
+use crate::node::{
+    DataDir,
+    care::{self, KeysBeside, Restored},
+};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Put a backup into a folder that has no store. Keys and configuration may be there already.
+///
+/// The backup is checked whole before, as `db verify` does it, and the copy is read back.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The folder; it is made where it is missing.
+    #[arg(long, value_name = "DIR")]
+    datadir: PathBuf,
+    /// The backup. It is read and stays as it is.
+    #[arg(value_name = "FILE")]
+    backup: PathBuf,
+    /// Write one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let datadir = DataDir::at(&args.datadir)?;
+    let mut bar = Bar::spinner("reading every page of the backup");
+    let restored = care::restore(&datadir, &args.backup, &mut |at| {
+        bar.show(at.step, at.done, at.total);
+        Ok(())
+    })?;
+    drop(bar);
+    if args.json {
+        println!("{}", to_json(&datadir, &restored));
+    } else {
+        print(datadir.path(), &restored);
+    }
+    Ok(())
+}
+
+fn to_json(datadir: &DataDir, restored: &Restored) -> serde_json::Value {
+    let (keys, signed) = match restored.keys {
+        KeysBeside::Missing => ("missing", None),
+        KeysBeside::SignedUnknown => ("signed_unknown", None),
+        KeysBeside::SignedAbove(height) => ("signed_above", Some(height)),
+        KeysBeside::SignedWithin => ("signed_within", None),
+    };
+    json!({
+        "path": datadir.store(),
+        "chain_id": restored.spec.chain_id,
+        "head": restored.head,
+        "file_bytes": restored.file_bytes,
+        "keys": keys,
+        "signed_height": signed,
+    })
+}
+
+fn print(datadir: &Path, restored: &Restored) {
+    let dir = datadir.display();
+    println!("Restored  {dir}/lucid.redb, {} bytes", restored.file_bytes);
+    println!("Chain     id {}", restored.spec.chain_id);
+    println!("Height    {}, {}", restored.head.number, restored.head.hash);
+    println!();
+    let run = format!("lucid-node run --datadir {dir}");
+    match restored.keys {
+        KeysBeside::SignedWithin => {
+            println!("The keys have signed nothing that the store does not have. Run it:  {run}");
+            return;
+        }
+        KeysBeside::Missing => {
+            println!(
+                "Keys are missing: put account.key and consensus.key back into {dir}/keys (mode 0600, the folder 0700)."
+            );
+        }
+        KeysBeside::SignedUnknown => println!("Nobody knows here what the keys have signed."),
+        KeysBeside::SignedAbove(height) => {
+            println!("The keys have signed block {height}: what came after block {} is lost.", restored.head.number);
+        }
+    }
+    println!("The node then serves and makes no blocks, because it could sign a second block for a height.");
+    if restored.spec.validators.len() == 1 {
+        println!("It is the chain's only validator, so nobody else can decide. To go on from here, once:");
+        println!("  {run} --accept-restored");
+        println!("Blocks that were made after the backup and went out (to a client, in a proof) then exist twice,");
+        println!("and those proofs and receipts no longer hold here. First make sure that no other machine runs with");
+        println!("these keys. Sessions anchored after the backup have to be anchored again.");
+    }
+}

@@ -1,0 +1,23 @@
+use super::{backup, restore, stats, verify};
+use crate::cli::session::with_hint;
+
+/// Look after the store: its numbers, a check of all of it, backups.
+///
+/// With --datadir the file is read while no node runs, and stays as it is; with --rpc the running node does it.
+#[derive(Debug, clap::Subcommand)]
+pub(in crate::cli) enum Command {
+    Stats(stats::Args),
+    Verify(verify::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+}
+
+pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
+    let outcome = match command {
+        Command::Stats(args) => stats::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(&args),
+    };
+    outcome.map_err(with_hint)
+}

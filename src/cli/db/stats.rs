@@ -1,0 +1,56 @@
+use super::place::{Found, Place, look};
+use crate::node::care;
+use lucid_rpc::DbStatsDocument;
+
+/// Show what the store holds: its head, its bytes, the entries of every table.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Count the bytes of each table too, which reads all of the file.
+    #[arg(long)]
+    sizes: bool,
+    /// Write one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let stats = match args.place.find()? {
+        Found::Folder(datadir) => {
+            let look = look(&datadir, args.sizes)?;
+            care::stats(&look.snapshot, &look.meta, look.file_bytes, None, args.sizes)?
+        }
+        Found::Node(client) => client.db_stats(args.sizes).await?,
+    };
+    if args.json {
+        println!("{}", serde_json::to_string(&stats)?);
+    } else {
+        print(&stats);
+    }
+    Ok(())
+}
+
+fn print(stats: &DbStatsDocument) {
+    println!("Chain     id {}, genesis {}", stats.chain_id, stats.genesis_hash);
+    println!("Head      block {}, {}", stats.head.number, stats.head.hash);
+    println!("File      {} bytes, format {}", stats.file_bytes, stats.format_version);
+    println!("Batches   {}", stats.sequence);
+    if let Some(writes) = stats.since_start {
+        let (commits, bytes, syncs) = (writes.commits, writes.bytes_written, writes.syncs);
+        println!("Written   {bytes} bytes in {commits} batches and {syncs} syncs since the node started");
+    }
+    println!();
+    let sizes = stats.tables.iter().any(|table| table.stored_bytes.is_some());
+    let more = if sizes { format!(" {:>14} {:>14}", "stored bytes", "overhead bytes") } else { String::new() };
+    println!("{:46} {:>12}{more}", "table", "entries");
+    for table in stats.tables.iter().filter(|table| table.entries > 0) {
+        print!("{:46} {:>12}", table.name, table.entries);
+        if let (Some(stored), Some(overhead)) = (table.stored_bytes, table.overhead_bytes) {
+            print!(" {stored:>14} {overhead:>14}");
+        }
+        println!();
+    }
+    let empty = stats.tables.iter().filter(|table| table.entries == 0).count();
+    println!("{empty} more tables are empty");
+}

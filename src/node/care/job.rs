@@ -1,0 +1,117 @@
+//! The one piece of long work on the store that a running node does for its operator.
+
+use super::{
+    super::{clock::unix_now, error::NodeError, state::Node},
+    backup::backup_into,
+    progress::StepProgress,
+    verify::verify,
+};
+use lucid_rpc::{DbJobDocument, DbJobError, DbJobKind};
+use lucid_storage::StoreError;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tracing::{info, warn};
+
+/// The work under way or done last.
+#[derive(Debug)]
+pub(in crate::node) struct DbJobs {
+    /// Where backups go.
+    folder: PathBuf,
+    last: Mutex<Option<DbJobDocument>>,
+    stop: AtomicBool,
+}
+
+impl DbJobs {
+    /// None yet.
+    pub(in crate::node) fn new(folder: PathBuf) -> Self {
+        Self { folder, last: Mutex::default(), stop: AtomicBool::new(false) }
+    }
+
+    /// Ends what is under way, soon; nothing new begins after it.
+    pub(in crate::node) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// How the last one stands.
+    pub(in crate::node) fn last(&self) -> Option<DbJobDocument> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<DbJobDocument>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the one place.
+    fn begin(&self, kind: DbJobKind) -> Result<DbJobDocument, DbJobError> {
+        let mut last = self.lock();
+        let id = match &*last {
+            Some(job) if !job.has_ended() => return Err(DbJobError::Busy(job.kind)),
+            Some(job) => job.id + 1,
+            None => 1,
+        };
+        let step = "begins".to_owned();
+        let job = DbJobDocument { id, kind, step, done: 0, total: 0, verified: None, backup: None, error: None };
+        Ok(last.insert(job).clone())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut DbJobDocument)) {
+        if let Some(job) = self.lock().as_mut() {
+            change(job);
+        }
+    }
+
+    /// Tells of progress; ends the work where the node stops.
+    fn progress(&self, at: StepProgress) -> Result<(), StoreError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(StoreError::Stopped);
+        }
+        self.change(|job| {
+            if job.step != at.step {
+                job.step = at.step.to_owned();
+            }
+            (job.done, job.total) = (at.done, at.total);
+        });
+        Ok(())
+    }
+}
+
+impl Node {
+    /// Begins work on the whole store, on a thread that may block. Called from within the runtime.
+    pub(in crate::node) fn begin_db_job(self: &Arc<Self>, kind: DbJobKind) -> Result<DbJobDocument, DbJobError> {
+        let job = self.db_jobs.begin(kind)?;
+        let node = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            let outcome = node.run_db_job(kind);
+            match &outcome {
+                Ok(()) => info!(kind = kind.name(), "work on the whole store has ended"),
+                Err(error) => {
+                    warn!(kind = kind.name(), %error, "work on the whole store failed");
+                    node.db_jobs.change(|job| job.error = Some(error.to_string()));
+                }
+            }
+        });
+        Ok(job)
+    }
+
+    fn run_db_job(&self, kind: DbJobKind) -> Result<(), NodeError> {
+        let (jobs, meta, snapshot) = (&self.db_jobs, self.store.meta(), self.store.snapshot()?);
+        let progress = &mut |at| jobs.progress(at);
+        match kind {
+            DbJobKind::Verify => {
+                let verified = verify(&snapshot, meta, progress)?;
+                jobs.change(|job| job.verified = Some(verified));
+            }
+            DbJobKind::Backup => {
+                let store_bytes = self.store.stats()?.file_bytes;
+                let backup = backup_into(&jobs.folder, &snapshot, meta, store_bytes, unix_now(), progress)?;
+                jobs.change(|job| job.backup = Some(backup));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! Care for the store: its numbers, a check of all of it, backups, and putting one back.
+//!
+//! All of it reads one snapshot and so shows one moment, whether a node runs or not. A node does it on a thread of its
+//! own, one piece of work at a time; meanwhile it goes on, and the file may grow, because the pages that the snapshot
+//! reads from are not used again before the work is done.
+
+mod backup;
+mod job;
+mod progress;
+mod records;
+mod restore;
+mod stats;
+mod verify;
+
+pub use backup::{backup, backup_into};
+pub(super) use job::DbJobs;
+pub use progress::{ReportStep, StepProgress};
+pub use restore::{KeysBeside, Restored, restore};
+pub use stats::stats;
+pub use verify::verify;

@@ -1,0 +1,44 @@
+use super::super::error::NodeError;
+use crate::chain;
+use alloy_consensus::{Header, Sealed};
+use lucid_rpc::{DbStatsDocument, DbTableDocument, DbWritesDocument, HeadDocument};
+use lucid_storage::{Meta, Snapshot, Stats, TableId};
+use lucid_types::ChainSpec;
+
+/// The numbers of a store whose file has `file_bytes`; with the bytes of each table where `sizes` asks for them, which
+/// reads all of it. `since_start` is what a running node did to it.
+pub fn stats(
+    snapshot: &Snapshot,
+    meta: &Meta,
+    file_bytes: u64,
+    since_start: Option<Stats>,
+    sizes: bool,
+) -> Result<DbStatsDocument, NodeError> {
+    let table = |table: TableId| {
+        let bytes = sizes.then(|| snapshot.table_bytes(table)).transpose()?;
+        Ok(DbTableDocument {
+            name: table.name().to_owned(),
+            entries: snapshot.len(table)?,
+            stored_bytes: bytes.map(|bytes| bytes.stored),
+            overhead_bytes: bytes.map(|bytes| bytes.overhead),
+        })
+    };
+    Ok(DbStatsDocument {
+        chain_id: ChainSpec::from_json(&meta.chain_spec)?.chain_id,
+        genesis_hash: meta.genesis_hash,
+        head: head_document(&chain::read_head(snapshot)?),
+        format_version: meta.format_version,
+        sequence: snapshot.sequence()?,
+        file_bytes,
+        since_start: since_start.map(|stats| DbWritesDocument {
+            commits: stats.commits,
+            bytes_written: stats.bytes_written,
+            syncs: stats.syncs,
+        }),
+        tables: TableId::ALL.into_iter().map(table).collect::<Result<_, NodeError>>()?,
+    })
+}
+
+pub(super) fn head_document(head: &Sealed<Header>) -> HeadDocument {
+    HeadDocument { number: head.number, hash: head.hash(), timestamp: head.timestamp }
+}

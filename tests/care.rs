@@ -1,0 +1,279 @@
+//! The store is looked after: a backup made under load comes back elsewhere, and damage is told from health.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy knows that a test may panic, and not that what tests share may"
+)]
+
+use crate::support::{DevNode, block_on, eventually, run, send, text, transfer};
+use alloy_primitives::Address;
+use lucid_node::{chain, keys::DEV_ACCOUNTS};
+use lucid_rpc::Client;
+use lucid_storage::{Direction, Options, Reader, Store, TableId};
+use serde_json::Value;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Output,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Runs `db` with `--json` and gives what it wrote.
+fn db(args: &[&str]) -> Value {
+    let output = run(&[&["db"], args, &["--json"]].concat());
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs `db`, which has to fail with a code and a sentence.
+fn refused(args: &[&str], code: i32, sentence: &str) -> Output {
+    let output = run(&[&["db"], args].concat());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    assert!(said.contains(sentence), "{args:?}: {said}");
+    output
+}
+
+/// A folder with a dev chain of a few blocks, whose node was stopped in order.
+fn stopped_chain(folder: &Path) -> PathBuf {
+    let datadir = folder.join("chain");
+    let node = DevNode::start_in(&datadir);
+    block_on(async {
+        for nonce in 0..3 {
+            send(&node.client(), &transfer(&DEV_ACCOUNTS[0], nonce, Address::with_last_byte(9))).await;
+        }
+    });
+    assert!(node.interrupt().success());
+    datadir
+}
+
+/// Anchors one small session and gives its id.
+fn anchor(node: &DevNode, folder: &Path) -> String {
+    let recording = folder.join("recording");
+    fs::create_dir(&recording).unwrap();
+    for index in 0..3 {
+        fs::write(recording.join(format!("chunk-{index}")), format!("ciphertext {index}")).unwrap();
+    }
+    let output = run(&["session", "anchor", "--rpc", node.url(), "--json", path(&recording)]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()["session_id"].as_str().unwrap().to_owned()
+}
+
+fn proof(node: &DevNode, session: &str, file: &Path) -> Value {
+    let output = run(&["session", "proof", "--rpc", node.url(), session, "--chunk", "1", "-o", path(file)]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+/// Sends transfers until it is told to stop; gives how many.
+async fn load(client: &Client, stop: &AtomicBool) -> u64 {
+    let mut nonce = 0;
+    while !stop.load(Ordering::Relaxed) {
+        send(client, &transfer(&DEV_ACCOUNTS[1], nonce, Address::with_last_byte(7))).await;
+        nonce += 1;
+    }
+    nonce
+}
+
+#[test]
+fn a_backup_made_under_load_comes_back_elsewhere_with_head_balances_and_proofs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let node = DevNode::start_in(&first);
+    let session = anchor(&node, folder.path());
+    // What a kill left of an earlier one.
+    fs::create_dir_all(first.join("backups")).unwrap();
+    fs::write(first.join("backups/lucid-00000001-1.redb.new"), "half").unwrap();
+
+    let stop = AtomicBool::new(false);
+    let (backup, sent) = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| block_on(load(&node.client(), &stop)));
+        let backup = db(&["backup", "--rpc", node.url()]);
+        assert_eq!(db(&["verify", "--rpc", node.url()])["clean"], true);
+        stop.store(true, Ordering::Relaxed);
+        (backup, sender.join().unwrap())
+    });
+    assert!(sent > 0);
+    let file = PathBuf::from(backup["path"].as_str().unwrap());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&file).unwrap().len(), backup["file_bytes"].as_u64().unwrap());
+    assert_eq!(fs::read_dir(first.join("backups")).unwrap().count(), 1, "what a kill left is cleared away");
+
+    let restored = db(&["restore", "--datadir", path(&second), path(&file)]);
+    assert_eq!((&restored["head"], &restored["keys"]), (&backup["head"], &"missing".into()));
+    assert_eq!(fs::metadata(second.join("lucid.redb")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(db(&["verify", "--datadir", path(&second)])["clean"], true);
+    let stats = db(&["stats", "--datadir", path(&second)]);
+    assert_eq!((&stats["head"], &stats["sequence"]), (&backup["head"], &backup["sequence"]));
+
+    fs::create_dir(second.join("keys")).unwrap();
+    fs::set_permissions(second.join("keys"), fs::Permissions::from_mode(0o700)).unwrap();
+    for name in ["account.key", "consensus.key"] {
+        fs::copy(first.join("keys").join(name), second.join("keys").join(name)).unwrap();
+    }
+    let copy = DevNode::start_in(&second);
+    let height = backup["head"]["number"].as_u64().unwrap();
+    let at = format!("{height:#x}");
+    assert_eq!(copy.request("eth_blockNumber", ()), at);
+    for account in [DEV_ACCOUNTS[1].address(), Address::with_last_byte(7)] {
+        assert_eq!(copy.request("eth_getBalance", (account, "latest")), node.request("eth_getBalance", (account, &at)));
+    }
+    assert_eq!(
+        copy.request("eth_getBlockByNumber", (&at, true)),
+        node.request("eth_getBlockByNumber", (&at, true)),
+        "the same head"
+    );
+    let (ours, theirs) = (folder.path().join("ours.json"), folder.path().join("theirs.json"));
+    assert_eq!(proof(&copy, &session, &ours), proof(&node, &session, &theirs));
+    let genesis = backup["genesis_hash"].as_str().unwrap();
+    assert!(run(&["session", "verify", path(&ours), "--genesis", genesis]).status.success());
+}
+
+/// Keys without the file of what they have signed make no blocks: that file is no part of a backup.
+#[test]
+fn a_restored_node_serves_and_signs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = stopped_chain(folder.path());
+    let file = folder.path().join("copy.redb");
+    db(&["backup", "--datadir", path(&datadir), "-o", path(&file)]);
+    let newer = DevNode::start_in(&datadir);
+    block_on(async { send(&newer.client(), &transfer(&DEV_ACCOUNTS[0], 3, Address::ZERO)).await });
+    assert!(newer.interrupt().success());
+    fs::rename(datadir.join("lucid.redb"), folder.path().join("lost.redb")).unwrap();
+
+    let restored = db(&["restore", "--datadir", path(&datadir), path(&file)]);
+    assert_eq!((&restored["keys"], &restored["signed_height"]), (&"signed_above".into(), &4.into()));
+    let node = DevNode::start_in(&datadir);
+    block_on(async {
+        let client = node.client();
+        client.send_raw_transaction(&transfer(&DEV_ACCOUNTS[0], 3, Address::ZERO)).await.unwrap();
+        eventually("the wait in the pool", || async {
+            (client.pending_nonce(DEV_ACCOUNTS[0].address()).await.unwrap() == 4).then_some(())
+        })
+        .await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(client.block_number().await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_damaged_index_is_a_finding_and_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = stopped_chain(folder.path());
+    let store = Store::open(datadir.join("lucid.redb"), &Options::default()).unwrap();
+    let mut batch = store.begin().unwrap();
+    let entry = batch.raw_prefix(TableId::TransactionsByHash, &[], Direction::Forward).unwrap().next();
+    let entry = entry.unwrap().unwrap().0;
+    batch.raw_remove(TableId::TransactionsByHash, entry);
+    batch.raw_put(TableId::StorageSlots, [7; 52], [1]);
+    store.commit(batch).unwrap();
+    drop(store);
+    let output = refused(&["verify", "--datadir", path(&datadir)], 1, "findings in");
+    let said = text(&output.stdout);
+    assert!(said.contains("has no entry in transactions.by_hash"), "{said}");
+    assert!(said.contains("storage_slots"), "{said}");
+    assert!(text(&output.stderr).contains("lucid-node db restore --datadir"));
+    let output = refused(&["verify", "--datadir", path(&datadir), "--json"], 1, "findings in");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["clean"], false);
+    assert_eq!(report["finding_count"], report["findings"].as_array().unwrap().len());
+    // A backup of it can be made, for somebody may want to look at it, and is not put back.
+    let file = folder.path().join("damaged.redb");
+    db(&["backup", "--datadir", path(&datadir), "-o", path(&file)]);
+    let other = folder.path().join("other");
+    refused(&["restore", "--datadir", path(&other), path(&file)], 65, "is damaged and is not restored");
+    assert!(!other.join("lucid.redb").exists());
+}
+
+/// A disk that gives back other bits than were written, and a file that was cut short.
+#[test]
+fn a_file_with_damaged_pages_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = stopped_chain(folder.path());
+    let file = datadir.join("lucid.redb");
+    let whole = fs::read(&file).unwrap();
+    let mut flipped = whole.clone();
+    // The chain spec, in whatever pages it lies.
+    for place in whole.windows(10).enumerate().filter(|(_, bytes)| bytes == b"slotOrigin").map(|(place, _)| place) {
+        flipped[place] ^= 1;
+    }
+    assert!(flipped != whole);
+    for damaged in [flipped.as_slice(), &whole[..whole.len() / 2], &whole[..100], b""] {
+        fs::write(&file, damaged).unwrap();
+        for command in ["verify", "backup"] {
+            refused(&[command, "--datadir", path(&datadir)], 65, "put the last backup in its place");
+        }
+        let other = folder.path().join("other");
+        let sentence = if damaged.is_empty() { "is not a store" } else { "is damaged" };
+        refused(&["restore", "--datadir", path(&other), path(&file)], 65, sentence);
+        assert!(!other.join("lucid.redb").exists());
+        assert!(fs::read(&file).unwrap() == damaged, "it is left as it is");
+    }
+    assert_eq!(fs::read_dir(datadir.join("backups")).map_or(0, Iterator::count), 0);
+}
+
+#[test]
+fn nothing_is_overwritten_and_nothing_strange_is_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = stopped_chain(folder.path());
+    let (dir, taken) = (path(&datadir), folder.path().join("taken"));
+    fs::write(&taken, "mine").unwrap();
+    refused(&["backup", "--datadir", dir, "-o", path(&taken)], 73, "exists already");
+    assert_eq!(fs::read(&taken).unwrap(), b"mine");
+    let backup = db(&["backup", "--datadir", dir]);
+    let file = backup["path"].as_str().unwrap();
+    assert!(Path::new(file).starts_with(datadir.join("backups")));
+    refused(&["restore", "--datadir", dir, file], 73, "is there already");
+    // Of another chain, as the keys say, and as the chain spec says.
+    let (keys, spec) = (folder.path().join("keys only"), folder.path().join("spec only"));
+    assert!(run(&["key", "new", "--datadir", path(&keys)]).status.success());
+    refused(&["restore", "--datadir", path(&keys), file], 65, "whose only validator is");
+    assert!(run(&["init", "--datadir", path(&spec)]).status.success());
+    fs::remove_file(spec.join("lucid.redb")).unwrap();
+    refused(&["restore", "--datadir", path(&spec), file], 65, "describes another one");
+    assert!(!keys.join("lucid.redb").exists() && !spec.join("lucid.redb").exists());
+
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    refused(&["verify", "--datadir", path(&empty)], 66, "there is no store");
+    refused(&["stats", "--datadir", path(&folder.path().join("nowhere"))], 66, "nowhere");
+    refused(&["stats"], 2, "--datadir");
+    refused(&["stats", "--datadir", dir, "--rpc", "http://127.0.0.1:1"], 2, "cannot be used with");
+    refused(&["backup", "--rpc", "http://127.0.0.1:1", "-o", "x"], 2, "cannot be used with");
+    refused(&["stats", "--rpc", "http://127.0.0.1:1"], 1, "cannot be reached");
+
+    let node = DevNode::start_in(&datadir);
+    for command in ["stats", "verify", "backup"] {
+        refused(&[command, "--datadir", dir], 69, "A node runs on this folder");
+    }
+    let stats = db(&["stats", "--rpc", node.url(), "--sizes"]);
+    let blocks = stats["tables"].as_array().unwrap().iter().find(|table| table["name"] == "blocks").unwrap();
+    assert_eq!((&blocks["entries"], &stats["head"]["number"]), (&4.into(), &3.into()));
+    assert!(blocks["stored_bytes"].as_u64().unwrap() > 4 * 500);
+    assert_eq!(stats["since_start"]["commits"], 0);
+    assert!(node.interrupt().success());
+}
+
+/// Neither look nor backup touches the file: what a node opens afterwards is what it closed.
+#[test]
+fn care_leaves_a_killed_nodes_store_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("chain");
+    let node = DevNode::start_in(&datadir);
+    block_on(async { send(&node.client(), &transfer(&DEV_ACCOUNTS[0], 0, Address::ZERO)).await });
+    node.kill();
+    let file = datadir.join("lucid.redb");
+    let before = fs::read(&file).unwrap();
+    assert_eq!(db(&["verify", "--datadir", path(&datadir)])["clean"], true);
+    db(&["stats", "--datadir", path(&datadir), "--sizes"]);
+    let backup = db(&["backup", "--datadir", path(&datadir)]);
+    assert!(fs::read(&file).unwrap() == before);
+    let store = Store::open(backup["path"].as_str().unwrap(), &Options::default()).unwrap();
+    assert_eq!(chain::read_head(&store.snapshot().unwrap()).unwrap().number, 1);
+}
