@@ -7,3 +7,6 @@
 
 mod cast;
 mod ethers;
+mod viem;
+mod web3js;
+mod web3py;

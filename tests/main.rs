@@ -2,10 +2,16 @@
 
 mod care;
 mod clients;
+mod clock;
+mod config;
 mod contracts;
 mod dev;
 mod import_rules;
+mod keys;
+mod kills;
+mod limits;
 mod nonces;
+mod run;
 mod session;
 mod support;
 mod survival;

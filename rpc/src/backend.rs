@@ -93,7 +93,7 @@ impl<A: NodeApi> Backend<A> {
     ) -> Result<T, RpcError> {
         let turn = timeout(Duration::from_millis(QUEUE_TIMEOUT_MS), queue.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = turn else {
-            return Err(RpcError::LimitExceeded("the node is busy; try again later".into()));
+            return Err(RpcError::Busy);
         };
         let api = self.api.clone();
         // The permit goes along: a caller that hangs up does not end the work, so it must not free its place.

@@ -10,12 +10,12 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use jsonrpsee::core::{
     client::{ClientT, Error as TransportError},
     traits::ToRpcParams,
 };
-use jsonrpsee_http_client::{HeaderMap, HeaderValue, HttpClient, HttpClientBuilder};
+use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
 use lucid_types::{AnchorProof, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
@@ -123,20 +123,22 @@ pub struct Client {
 impl Client {
     /// A client of the node at `url` (`http://127.0.0.1:8545`). Nothing is sent yet.
     pub fn new(url: &str) -> Result<Self, ClientError> {
-        Self::with_headers(url, HeaderMap::new())
+        Self::build(url, HeaderMap::new())
     }
 
-    /// A client that shows this token with each call.
+    /// A client that shows a token with each request.
     pub fn with_token(url: &str, token: &Token) -> Result<Self, ClientError> {
-        let bad = |reason: &str| ClientError::Url { url: url.to_owned(), reason: reason.to_owned() };
-        let mut header =
-            HeaderValue::from_str(&format!("Bearer {}", token.to_hex())).map_err(|_| bad("its token is no header"))?;
-        // So that no debug output shows it.
-        header.set_sensitive(true);
-        Self::with_headers(url, HeaderMap::from_iter([(AUTHORIZATION, header)]))
+        let mut headers = HeaderMap::new();
+        // Digits and a space, of which a header can be made.
+        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.to_hex())) {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        Self::build(url, headers)
     }
 
-    fn with_headers(url: &str, headers: HeaderMap) -> Result<Self, ClientError> {
+    fn build(url: &str, headers: HeaderMap) -> Result<Self, ClientError> {
+        let named = without_path(url);
         let http = HttpClientBuilder::default()
             .set_headers(headers)
             .max_request_size(CLIENT_MAX_REQUEST_BYTES)
@@ -144,8 +146,8 @@ impl Client {
             .request_timeout(Duration::from_millis(CLIENT_REQUEST_TIMEOUT_MS))
             .connect_timeout(Duration::from_millis(CLIENT_CONNECT_TIMEOUT_MS))
             .build(url)
-            .map_err(|error| ClientError::Url { url: url.to_owned(), reason: error.to_string() })?;
-        Ok(Self { http, url: url.to_owned() })
+            .map_err(|error| ClientError::Url { url: named.to_owned(), reason: error.to_string() })?;
+        Ok(Self { http, url: named.to_owned() })
     }
 
     /// Calls `method` with `params`, a tuple or list; `()` for none.
@@ -297,6 +299,12 @@ impl Client {
     pub async fn transaction_receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, ClientError> {
         self.request("eth_getTransactionReceipt", (hash,)).await
     }
+}
+
+/// An address as errors name it: the path may be a token.
+fn without_path(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    url[host..].find('/').map_or(url, |path| &url[..host + path])
 }
 
 /// The error and what lies behind it: the transport's own text says only that something went wrong.

@@ -1,9 +1,10 @@
 //! The one table that turns what went wrong into what a JSON-RPC client sees: code, text, data.
 //!
 //! Codes are those of JSON-RPC 2.0 and of Ethereum's clients: -32602 for parameters, -32603 for faults of the
-//! node, 3 for a revert with its data, -32000 for the rest. An error of a `lucid_` method also carries
-//! `data.code`, `LUCID_ERR_nnnn`. What is refused before a method is reached has the server's own codes: -32700,
-//! -32600, -32601, and -32007 to -32011 for bodies and batches beyond their bounds.
+//! node, 3 for a revert with its data, -32601 for what is not there, -32005 for more than a bound allows, -32000 for
+//! the rest. An error of a `lucid_` method, or about a token, also carries `data.code`, `LUCID_ERR_nnnn`. What is
+//! refused before a method is reached has the server's own codes: -32700, -32600, -32006 for subscriptions beyond
+//! those of a connection, and -32007 to -32011 for bodies and batches beyond their bounds. docs/rpc.md lists them.
 
 use crate::{
     access::Denied,
@@ -43,6 +44,9 @@ pub(crate) enum RpcError {
     /// More blocks, logs, waiting calls than the bounds allow.
     #[error("{0}")]
     LimitExceeded(String),
+    /// So much is being done that there is no turn for this within the time that it may wait.
+    #[error("the node is busy; try again later")]
+    Busy,
     /// No such method, or none for this caller; in geth's words, by which clients choose another way.
     #[error("the method {0} does not exist/is not available")]
     UnknownMethod(String),
@@ -117,6 +121,7 @@ impl RpcError {
             Self::InvalidRequest(_) => Row::Lucid(INVALID_PARAMS_CODE, 1001),
             Self::UnknownBlock(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::LimitExceeded(_) => Row::Eth(LIMIT_EXCEEDED_CODE),
+            Self::Busy => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
             Self::UnknownMethod(_) | Self::NotificationsUnsupported | Self::UnknownSubscription(_) => {
                 Row::Eth(METHOD_NOT_FOUND_CODE)
             }
@@ -229,58 +234,4 @@ pub(crate) fn verdict<T>(result: Result<T, VerifyError>) -> Result<Result<T, Str
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloy_primitives::{Address, U256, hex};
-    use lucid_storage::StoreError;
-    use lucid_types::{SessionId, TransactionRefusal};
-
-    fn seen(error: impl Into<RpcError>) -> serde_json::Value {
-        serde_json::to_value(ErrorObjectOwned::from(error.into())).unwrap()
-    }
-
-    #[test]
-    fn a_revert_has_code_3_its_reason_and_its_data() {
-        let data = hex!("4e487b710000000000000000000000000000000000000000000000000000000000000001");
-        let error = seen(CallError::Reverted { data: data.into() });
-        assert_eq!(error["code"], 3);
-        assert_eq!(error["message"], "execution reverted: assert(false)");
-        assert_eq!(error["data"], format!("0x{}", hex::encode(data)));
-        let bare = seen(CallError::Reverted { data: b"wrong-calldatasize".into() });
-        assert_eq!(bare["message"], "execution reverted");
-        assert_eq!(bare["data"], "0x77726f6e672d63616c6c6461746173697a65");
-    }
-
-    fn refused(refusal: TransactionRefusal) -> SubmitError {
-        SubmitError::Refused(refusal)
-    }
-
-    #[test]
-    fn texts_begin_as_ethereum_tools_expect() {
-        let error = seen(refused(TransactionRefusal::NonceTooLow { next: 2, nonce: 1 }));
-        assert_eq!(error["code"], -32000);
-        assert_eq!(error["message"], "nonce too low: next nonce 2, tx nonce 1");
-        assert!(error.get("data").is_none());
-        let funds = TransactionRefusal::InsufficientFunds { balance: U256::from(1), cost: U256::from(3) };
-        let text = "insufficient funds for gas * price + value: balance 1, tx cost 3, overshot 2";
-        assert_eq!(seen(refused(funds))["message"], text);
-    }
-
-    #[test]
-    fn a_lucid_error_carries_its_number() {
-        let session = SessionId::from_random([1; 16]);
-        let error = seen(AnchorError::AlreadyAnchored { session_id: session, account: Address::ZERO });
-        assert_eq!(error["data"]["code"], "LUCID_ERR_6006");
-        assert_eq!(seen(ProofError::UnknownSession(session))["data"]["code"], "LUCID_ERR_6001");
-        assert_eq!(seen(MerkleError::TooHigh { leaves: 9, height_max: 2 })["data"]["code"], "LUCID_ERR_8006");
-        assert_eq!(seen(AnchorError::Submit(refused(TransactionRefusal::PoolFull)))["data"]["code"], "LUCID_ERR_5005");
-    }
-
-    #[test]
-    fn a_fault_of_the_node_is_not_told_to_clients() {
-        let error = seen(NodeError::Store(StoreError::Missing("/srv/secret".into())));
-        assert_eq!(error["code"], -32603);
-        assert_eq!(error["message"], "internal error");
-        assert!(error.get("data").is_none());
-    }
-}
+mod tests;

@@ -10,6 +10,8 @@ mod api;
 mod backend;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(test)]
+mod documented;
 mod error;
 mod filters;
 mod gate;

@@ -29,6 +29,17 @@ pub const MAX_WEBSOCKETS: usize = 32;
 /// have no use for more, and each may hold an answer of [`MAX_RESPONSE_BODY_BYTES`].
 pub const MAX_CALLS_PER_CONNECTION: usize = 4;
 
+/// Bytes from which a request is a large one. While a large one is answered its connection sends no other.
+pub const LARGE_REQUEST_BYTES: usize = 256 * 1024;
+
+/// Most large requests that are taken in at once, over all connections; others wait on the client's side. Each is
+/// held several times while it is read: as text, as parameters, as bytes.
+pub const MAX_LARGE_REQUESTS: usize = 4;
+
+/// How long a large request waits for its turn before the one that has been coming in longest, and is not answered
+/// yet, is given up for it.
+pub const LARGE_REQUEST_TURN_MS: u64 = 10_000;
+
 /// How long a client may leave unread what is written to it before its connection is closed.
 pub const WRITE_STALL_TIMEOUT_MS: u64 = 10_000;
 

@@ -1,6 +1,8 @@
 //! The open connections, and which of them has to go when there is no place for a new one.
 
-use crate::limits::{MAX_CALLS_PER_CONNECTION, MAX_CONNECTIONS, MAX_WEBSOCKETS};
+use crate::limits::{
+    LARGE_REQUEST_BYTES, MAX_CALLS_PER_CONNECTION, MAX_CONNECTIONS, MAX_LARGE_REQUESTS, MAX_WEBSOCKETS,
+};
 use std::{
     collections::BTreeMap,
     net::Shutdown,
@@ -15,16 +17,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub(crate) struct Links {
     open: Mutex<BTreeMap<u64, Arc<Link>>>,
     places: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
 
 impl Links {
     pub(crate) fn new() -> Self {
-        Self { open: Mutex::default(), places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+        Self {
+            open: Mutex::default(),
+            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            large: Arc::new(Semaphore::new(MAX_LARGE_REQUESTS)),
+        }
     }
 
     /// The places, of which each connection holds one.
     pub(crate) fn places(&self) -> &Arc<Semaphore> {
         &self.places
+    }
+
+    /// The turns to take in a large request.
+    pub(crate) fn large(&self) -> &Arc<Semaphore> {
+        &self.large
     }
 
     /// Connections that are open.
@@ -50,6 +62,11 @@ impl Links {
     /// that is being answered or has subscriptions stays. Whether there was one to close.
     pub(crate) fn make_room(&self) -> bool {
         self.close_idlest(|_| true)
+    }
+
+    /// Closes the connection whose large request has been coming in longest, and is not answered yet.
+    pub(crate) fn give_up_large(&self) {
+        self.close_idlest(|state| state.turn.is_some());
     }
 
     /// Makes a connection a WebSocket. Where there are as many as may be, the one that has waited longest for its
@@ -101,6 +118,10 @@ struct State {
     subscriptions: usize,
     websocket: bool,
     closed: bool,
+    /// Bytes that came since all that came before was answered.
+    unanswered: usize,
+    /// The turn of the large request that is coming in or being answered.
+    turn: Option<OwnedSemaphorePermit>,
     /// Who reads from the connection once there is room for what comes.
     reader: Option<Waker>,
 }
@@ -113,6 +134,8 @@ impl Link {
             subscriptions: 0,
             websocket: false,
             closed: false,
+            unanswered: 0,
+            turn: None,
             reader: None,
         };
         Self {
@@ -151,9 +174,35 @@ impl Link {
     /// Whether nothing more may be read for now; the reader is then woken in time.
     pub(crate) fn must_wait(&self, context: &Context<'_>) -> bool {
         let mut state = self.state();
-        let wait = !state.closed && (state.running >= MAX_CALLS_PER_CONNECTION || *self.stalled.borrow());
+        let busy = state.running >= MAX_CALLS_PER_CONNECTION
+            || (state.running > 0 && state.unanswered >= LARGE_REQUEST_BYTES)
+            || *self.stalled.borrow();
+        let wait = busy && !state.closed;
         state.reader = wait.then(|| context.waker().clone());
         wait
+    }
+
+    /// Notes bytes that came; true where the connection is a WebSocket.
+    pub(crate) fn note_read(&self, bytes: usize) -> bool {
+        let mut state = self.state();
+        state.unanswered += bytes;
+        state.websocket
+    }
+
+    /// Whether what comes has become a large request that has no turn yet.
+    pub(crate) fn needs_turn(&self) -> bool {
+        let state = self.state();
+        state.unanswered >= LARGE_REQUEST_BYTES && state.turn.is_none()
+    }
+
+    /// Gives the large request that is coming in its turn.
+    pub(crate) fn take_turn(&self, turn: OwnedSemaphorePermit) {
+        self.state().turn = Some(turn);
+    }
+
+    /// Notes that something was written: where nothing runs, all that came is answered.
+    pub(crate) fn note_written(&self) {
+        self.state().settle();
     }
 
     /// Notes whether the client takes what is written to it.
@@ -175,6 +224,15 @@ impl Link {
     }
 }
 
+impl State {
+    fn settle(&mut self) {
+        if self.running == 0 {
+            self.unanswered = 0;
+            self.turn = None;
+        }
+    }
+}
+
 /// A call that is being answered.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -188,6 +246,7 @@ impl Drop for Running {
             let mut state = self.link.state();
             state.running -= 1;
             state.since = Instant::now();
+            state.settle();
         }
         self.link.wake();
     }

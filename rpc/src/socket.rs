@@ -1,7 +1,7 @@
 //! A client's socket as the server reads and writes it: neither may make the node hold more than a little.
 
 use crate::{
-    limits::WRITE_STALL_TIMEOUT_MS,
+    limits::{LARGE_REQUEST_TURN_MS, WRITE_STALL_TIMEOUT_MS},
     links::{Link, Links},
 };
 use std::{
@@ -15,9 +15,11 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
+    sync::{AcquireError, OwnedSemaphorePermit},
     time::{Sleep, sleep},
 };
+
+type Turn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
 /// A connection's socket, with its place among the others. Both go when it is dropped.
 ///
@@ -28,6 +30,10 @@ pub(crate) struct Socket {
     link: Arc<Link>,
     links: Arc<Links>,
     stall: Option<Pin<Box<Sleep>>>,
+    /// The wait for a turn to take in a large request, and how long it has lasted.
+    turn: Option<(Turn, Pin<Box<Sleep>>)>,
+    /// Whether those who handle what was read go first, before more is.
+    rests: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -38,17 +44,47 @@ impl Socket {
         stream.set_nodelay(true)?;
         let stream = stream.into_std()?;
         let link = links.add(stream.try_clone()?);
-        Ok(Self { stream: TcpStream::from_std(stream)?, link, links, stall: None, _place: place })
+        Ok(Self {
+            stream: TcpStream::from_std(stream)?,
+            link,
+            links,
+            stall: None,
+            turn: None,
+            rests: false,
+            _place: place,
+        })
     }
 
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
     }
 
+    /// Waits for the turn of a large request.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let patience = || Box::pin(sleep(Duration::from_millis(LARGE_REQUEST_TURN_MS)));
+        let links = &self.links;
+        let (turn, waited) =
+            self.turn.get_or_insert_with(|| (Box::pin(Arc::clone(links.large()).acquire_owned()), patience()));
+        if let Poll::Ready(turn) = turn.as_mut().poll(context) {
+            self.turn = None;
+            // The turns are never closed.
+            if let Ok(turn) = turn {
+                self.link.take_turn(turn);
+            }
+            return Poll::Ready(());
+        }
+        while waited.as_mut().poll(context).is_ready() {
+            links.give_up_large();
+            *waited = patience();
+        }
+        Poll::Pending
+    }
+
     /// Passes on what a write came to, and ends one that makes no progress for too long.
     fn written<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stall = None;
+            self.link.note_written();
             self.link.set_stalled(false);
             return written;
         }
@@ -72,7 +108,19 @@ impl AsyncRead for Socket {
         if self.link.must_wait(context) {
             return Poll::Pending;
         }
-        Pin::new(&mut self.stream).poll_read(context, buf)
+        if std::mem::take(&mut self.rests) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.link.needs_turn() {
+            ready!(self.poll_turn(context));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buf))?;
+        // Each message on a WebSocket becomes a task. Those of one read begin before the next, or they would pile up
+        // before they are counted.
+        self.rests = self.link.note_read(buf.filled().len() - before);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -153,6 +153,19 @@ async fn beyond_loopback_the_pool_is_shown_only_where_it_was_named() {
 }
 
 #[tokio::test]
+async fn a_client_shows_its_token_and_keeps_it_to_itself() {
+    let (server, address) = exposed(tokens()).await;
+    let url = format!("http://{address}");
+    assert_eq!(Client::with_token(&url, &token(Scope::Read)).unwrap().chain_id().await.unwrap(), 31_337);
+    let in_path = format!("{url}/{}", token(Scope::Read).to_hex());
+    assert_eq!(Client::new(&in_path).unwrap().chain_id().await.unwrap(), 31_337);
+    assert!(Client::new(&url).unwrap().chain_id().await.is_err());
+    server.stop().await;
+    let error = Client::new(&in_path).unwrap().chain_id().await.unwrap_err().to_string();
+    assert!(error.contains(&url) && !error.contains(&token(Scope::Read).to_hex()), "{error}");
+}
+
+#[tokio::test]
 async fn a_server_that_others_reach_does_not_start_without_tokens() {
     let node = Arc::new(StandIn::new(TestChain::short()));
     let error = RpcServer::start(([0, 0, 0, 0], 0).into(), Access::default(), node).await.unwrap_err();

@@ -1,9 +1,12 @@
 //! What a careless or hostile caller sends, and that each gets its own refusal.
 
-use crate::support::{TestChain, post, post_as, raw, request, serve};
+use crate::support::{TestChain, WebSocket, post, post_as, raw, request, serve};
 use lucid_rpc::{
     Access, RpcServer, StartError,
-    limits::{MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_REQUEST_BODY_BYTES},
+    limits::{
+        LARGE_REQUEST_BYTES, LARGE_REQUEST_TURN_MS, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_LARGE_REQUESTS,
+        MAX_REQUEST_BODY_BYTES,
+    },
 };
 use serde_json::{Value, json};
 use std::{
@@ -132,6 +135,39 @@ async fn silent_connections_that_take_all_places_keep_nobody_out() {
     }
 }
 
+/// So many large requests as are taken in at once begin and then come no further.
+#[tokio::test]
+async fn large_requests_that_do_not_come_hold_up_no_small_one_and_large_ones_not_for_long() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let begun = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{{{}",
+        " ".repeat(2 * LARGE_REQUEST_BYTES)
+    );
+    let mut stuck = Vec::new();
+    for _ in 0..MAX_LARGE_REQUESTS {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        stuck.push(stream);
+    }
+    // Until they have been read so far.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let small = request("eth_chainId", json!([])).to_string();
+    let answer = timeout(Duration::from_secs(1), post(address, small.as_bytes())).await;
+    assert_eq!(answer.expect("a small request waits").status, 200);
+
+    let large = small + &" ".repeat(2 * LARGE_REQUEST_BYTES);
+    let patience = Duration::from_millis(LARGE_REQUEST_TURN_MS + 5_000);
+    let answer = timeout(patience, post(address, large.as_bytes())).await;
+    assert_eq!(answer.expect("a large request never has its turn").status, 200);
+    // For which one of the others was given up.
+    let mut ended = 0;
+    for mut stream in stuck {
+        ended += usize::from(timeout(Duration::from_millis(50), stream.read_u8()).await.is_ok());
+    }
+    assert_eq!(ended, 1);
+}
+
 #[tokio::test]
 async fn clients_that_keep_their_connections_do_not_lock_others_out() {
     let served = serve(TestChain::short()).await;
@@ -166,11 +202,14 @@ async fn a_port_in_use_is_named() {
 async fn a_stop_closes_idle_connections_and_frees_the_port() {
     let served = serve(TestChain::short()).await;
     let address = served.server.local_addr();
-    // This connection is kept open by the client.
+    // These connections are kept open by the client.
     assert_eq!(served.client.chain_id().await.unwrap(), 31_337);
+    let mut socket = WebSocket::open(address).await;
+    socket.call("eth_subscribe", json!(["newHeads"])).await;
     let started = Instant::now();
     served.server.stop().await;
     assert!(started.elapsed() < Duration::from_secs(2));
+    assert_eq!(socket.receive().await, None);
     let again = RpcServer::start(address, Access::default(), Arc::clone(&served.node)).await.unwrap();
     assert_eq!(served.client.chain_id().await.unwrap(), 31_337);
     again.stop().await;

@@ -3,9 +3,14 @@
 use crate::support::{TestChain, WebSocket, request, serve, serve_with};
 use lucid_rpc::{
     Access,
-    limits::{MAX_BATCH_CALLS, MAX_REQUEST_BODY_BYTES, MAX_WEBSOCKETS},
+    limits::{MAX_BATCH_CALLS, MAX_REQUEST_BODY_BYTES, MAX_WEBSOCKETS, WRITE_STALL_TIMEOUT_MS},
 };
 use serde_json::{Value, json};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_websocket_answers_as_http_does() {
@@ -87,4 +92,32 @@ async fn a_new_websocket_takes_the_place_of_the_one_that_is_idle_longest() {
     assert_eq!(open[0].call("eth_chainId", json!([])).await, "0x7a69");
     assert_eq!(open[1].receive().await, None::<Value>);
     assert_eq!(served.call("eth_chainId", json!([])).await, "0x7a69");
+}
+
+/// It asks for large answers again and again and reads none: what it sends must wait with it, and in the end it goes.
+#[tokio::test]
+async fn a_client_that_asks_and_never_reads_is_dropped() {
+    let served = serve(TestChain::with_logs(9_000)).await;
+    let address = served.server.local_addr();
+    let mut greedy = WebSocket::open(address).await;
+    let question = request("eth_getLogs", json!([{ "fromBlock": "0x0" }])).to_string();
+    let mut sent = 0;
+    let begun = Instant::now();
+    let ended = loop {
+        match timeout(Duration::from_secs(2), greedy.send(question.as_bytes())).await {
+            Ok(Ok(())) => sent += 1,
+            Ok(Err(_)) => break true,
+            // The buffers on the way are full; nobody takes from them until the connection ends.
+            Err(_) if begun.elapsed() < Duration::from_millis(2 * WRITE_STALL_TIMEOUT_MS) => {}
+            Err(_) => break false,
+        }
+        // Others are served meanwhile.
+        if sent % 1_000 == 0 {
+            assert_eq!(served.call("eth_chainId", json!([])).await, "0x7a69");
+        }
+    };
+    assert!(ended, "still connected after {sent} questions");
+    // Each answer has megabytes. What was asked beyond those that filled the buffers was never looked at.
+    let answered = served.node.snapshots.load(Ordering::Relaxed);
+    assert!(answered < 100, "{answered} of {sent} were answered");
 }

@@ -3,9 +3,10 @@
 use super::{
     error::{ChainError, Invalid},
     rules,
+    sender::recover_sender,
 };
 use crate::evm::Transaction;
-use alloy_consensus::{BlockBody, Header, Sealable, Sealed, TxEnvelope, transaction::SignerRecoverable};
+use alloy_consensus::{BlockBody, Header, Sealable, Sealed, TxEnvelope};
 use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
 use alloy_primitives::Address;
 use alloy_rlp::{Decodable, Encodable, length_of_length};
@@ -83,7 +84,7 @@ fn sender(transaction: &TxEnvelope) -> Result<Address, Invalid> {
     if transaction.is_eip4844() {
         return Err(Invalid::Blobs(*transaction.tx_hash()));
     }
-    transaction.recover_signer().map_err(|_| Invalid::Signature(*transaction.tx_hash()))
+    recover_sender(transaction).ok_or_else(|| Invalid::Signature(*transaction.tx_hash()))
 }
 
 /// Decodes a header record; `None` where it is damaged.

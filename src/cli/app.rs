@@ -4,14 +4,18 @@ use super::{
     init, key, run, session,
 };
 use clap::{Parser, Subcommand};
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, panic, process::ExitCode, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 /// Threads that answer and wait; what blocks or computes has threads of its own.
 const WORKER_THREADS: usize = 2;
 
 /// Threads for what blocks: more than the interface lets run at once, so that block making never waits for it.
-const MAX_BLOCKING_THREADS: usize = 32;
+/// Each may leave memory behind in the allocator, so not many more: 16 reads, 2 executions, and what the node does itself.
+const MAX_BLOCKING_THREADS: usize = 24;
+
+/// How long a thread that has nothing to do is kept: long enough for a burst of calls, and then its stack is given back.
+const IDLE_THREAD: Duration = Duration::from_secs(5);
 
 /// A Lucid host's own chain, document store and JSON-RPC in one program with one file.
 #[derive(Debug, Parser)]
@@ -46,11 +50,14 @@ enum Command {
 
 /// Parses the command line, runs the subcommand, and gives the exit code.
 pub fn main() -> ExitCode {
+    lucid_kernel::share_one_heap();
     let cli = Cli::parse();
+    panic::set_hook(Box::new(end_at_panic));
     init_logs(&cli.command);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .thread_keep_alive(IDLE_THREAD)
         .enable_all()
         .build();
     let outcome = match runtime {
@@ -64,6 +71,14 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Ends the program at a panic, wherever it happens: a task that is gone would leave a node that only looks alive. What
+/// is on disk is whole in any case.
+fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
+    eprintln!("error: internal fault: {info}");
+    eprintln!("If it comes back, the store may be damaged: restore a backup, and report this with the lines above.");
+    std::process::exit(exit_codes::SOFTWARE.into());
 }
 
 /// An error with what lies behind it, each text once: many errors name their cause in their own text.

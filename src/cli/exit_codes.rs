@@ -1,7 +1,13 @@
 //! With what code the program ends. They are those of sysexits.h where one fits, so that a service manager and a script
 //! can tell "try again" from "somebody has to look".
 
-use crate::{chain::ChainError, config::ConfigError, keys::KeyError, node::NodeError};
+use crate::{
+    chain::ChainError,
+    config::ConfigError,
+    keys::KeyError,
+    node::{NodeError, TokenFileError},
+    state::StateError,
+};
 use lucid_rpc::StartError;
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
@@ -15,6 +21,8 @@ pub(super) const DATA: u8 = 65;
 pub(super) const NO_INPUT: u8 = 66;
 /// Somebody else has it at this moment: the port or the store is in use.
 pub(super) const UNAVAILABLE: u8 = 69;
+/// The program has a fault, or met a damaged store in a way that nobody foresaw.
+pub(super) const SOFTWARE: u8 = 70;
 /// Something is where something new was to be made.
 pub(super) const CANNOT_CREATE: u8 = 73;
 /// The disk failed or is full.
@@ -27,7 +35,7 @@ pub(super) const CONFIG: u8 = 78;
 /// What `--help` says of them.
 pub(super) const HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 65 bad data (chain spec, store, key); 66 a file is missing or unreadable;
-69 port or store in use; 73 something is there already; 74 disk error; 77 wrong permissions; 78 wrong configuration, or
+69 port or store in use; 70 internal fault; 73 something is there already; 74 disk error; 77 wrong permissions; 78 wrong configuration, or
 no chain in the data folder.";
 
 /// The code of an error, by the first cause that has one.
@@ -41,6 +49,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<KeyError>() {
         return Some(of_key(error));
+    }
+    if let Some(error) = cause.downcast_ref::<TokenFileError>() {
+        return Some(of_token(error));
     }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return Some(of_store(error));
@@ -64,13 +75,20 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Key(error) => of_key(error),
         NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,
         NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
+        NodeError::Tokens(error) => of_token(error),
+        NodeError::Start(StartError::Unprotected(_)) => CONFIG,
+        NodeError::Remote(_) | NodeError::Namespace(_) => CONFIG,
         NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAStore(_)
         | NodeError::HoldsAChain { .. }
         | NodeError::NotEmpty { .. }
         | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
-        NodeError::Chain(ChainError::Store(error)) => of_store(error),
         NodeError::NoRoom { .. } => IO,
+        NodeError::Chain(ChainError::Store(error)) | NodeError::State(StateError::Store(error)) => of_store(error),
+        NodeError::Chain(ChainError::State(error)) => match error.as_ref() {
+            StateError::Store(error) => of_store(error),
+            _ => DATA,
+        },
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }
         | NodeError::OtherChain { .. }
@@ -97,6 +115,15 @@ fn of_key(error: &KeyError) -> u8 {
         | KeyError::SecretAsPath
         | KeyError::HighestSigned { .. } => DATA,
         KeyError::Io { source, .. } => of_io(source.kind()),
+        _ => FAILED,
+    }
+}
+
+fn of_token(error: &TokenFileError) -> u8 {
+    match error {
+        TokenFileError::TooOpen { .. } => NO_PERMISSION,
+        TokenFileError::Io { source, .. } => of_io(source.kind()),
+        TokenFileError::NotRegularFile { .. } | TokenFileError::Content { .. } => DATA,
         _ => FAILED,
     }
 }
@@ -146,8 +173,9 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [FAILED, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, IO, NO_PERMISSION, CONFIG] {
+        for code in [FAILED, DATA, NO_INPUT, UNAVAILABLE, SOFTWARE, CANNOT_CREATE, IO, NO_PERMISSION, CONFIG] {
             assert!(HELP.contains(&format!("{code} ")), "{code}");
+            assert!(include_str!("../../docs/operate.md").contains(&format!("| {code} |")), "{code}");
         }
     }
 }

@@ -46,7 +46,7 @@ impl ConfigFile {
                 Value::Table(entries) => {
                     for (name, value) in entries {
                         let key = format!("{section}.{name}");
-                        let text = scalar(&value).ok_or_else(|| syntax(format!("{key} is not a single value")))?;
+                        let text = scalar(&value).ok_or_else(|| syntax(format!("{key} is no value of a setting")))?;
                         values.push((key, text));
                     }
                 }
@@ -63,6 +63,11 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Integer(number) => Some(number.to_string()),
         Value::Float(number) => Some(number.to_string()),
         Value::Boolean(yes) => Some(yes.to_string()),
+        Value::Array(items) => {
+            let items: Option<Vec<String>> =
+                items.iter().map(|item| scalar(item).filter(|_| !item.is_array())).collect();
+            items.map(|items| items.join(","))
+        }
         _ => None,
     }
 }

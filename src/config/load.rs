@@ -5,8 +5,8 @@ use super::{
     error::ConfigError,
     file::ConfigFile,
     settings::{
-        CLOCK_TRUST_LOCAL, ENV_PREFIX, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_PORT, HTTP_TOKEN_FILE, SETTINGS,
-        STORE_CACHE_MIB, Setting, env_name,
+        CLOCK_TRUST_LOCAL, ENV_PREFIX, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS, HTTP_ALLOWED_ORIGINS,
+        HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, SETTINGS, STORE_CACHE_MIB, Setting, env_name,
     },
     suggest::nearest,
 };
@@ -74,6 +74,9 @@ pub struct Config {
     http_addr: SocketAddr,
     allow_remote: bool,
     token_file: Option<PathBuf>,
+    allowed_hosts: Vec<String>,
+    allowed_origins: Vec<String>,
+    namespaces: Vec<String>,
     cache_bytes: usize,
     trust_local_clock: bool,
     claims: Vec<Claim>,
@@ -112,6 +115,9 @@ impl Config {
             http_addr: SocketAddr::new(addr, port),
             allow_remote: value(HTTP_ALLOW_REMOTE).parse("true or false")?,
             token_file: (!token_file.is_empty()).then(|| PathBuf::from(token_file)),
+            allowed_hosts: value(HTTP_ALLOWED_HOSTS).list(),
+            allowed_origins: value(HTTP_ALLOWED_ORIGINS).list(),
+            namespaces: value(HTTP_NAMESPACES).list(),
             cache_bytes: cache_mib << 20,
             trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
             claims,
@@ -133,6 +139,21 @@ impl Config {
     /// The file with the token that callers must send.
     pub fn token_file(&self) -> Option<&Path> {
         self.token_file.as_deref()
+    }
+
+    /// Names that clients may call this machine by, beside its own.
+    pub fn allowed_hosts(&self) -> &[String] {
+        &self.allowed_hosts
+    }
+
+    /// Web pages that may call the node.
+    pub fn allowed_origins(&self) -> &[String] {
+        &self.allowed_origins
+    }
+
+    /// Groups of methods that are offered off this machine though they are not by themselves.
+    pub fn namespaces(&self) -> &[String] {
+        &self.namespaces
     }
 
     /// Memory for pages of the store, in bytes.
@@ -177,6 +198,10 @@ struct Value<'a>(Option<&'a Entry>);
 impl Value<'_> {
     fn text(&self) -> &str {
         self.0.map_or("", |entry| &entry.value)
+    }
+
+    fn list(&self) -> Vec<String> {
+        self.text().split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
     fn parse<T: FromStr>(&self, expected: &'static str) -> Result<T, ConfigError> {
@@ -315,7 +340,7 @@ mod tests {
         assert!(refused("port = 1\n").contains("unknown key port"));
         assert!(refused("[chain]\nepoch-slot = 1\n").contains("did you mean chain.epoch-slots?"));
         assert!(refused("[http\n").contains("not valid TOML"));
-        assert!(refused("[http]\nport = [1]\n").contains("http.port is not a single value"));
+        assert!(refused("[http]\nport = [[1]]\n").contains("http.port is no value"));
     }
 
     #[test]
@@ -328,6 +353,16 @@ mod tests {
         assert!(refused("LUCID_HTTP_ADDR", "localhost").contains("an IP address"));
         assert!(refused("LUCID_STORE_CACHE_MIB", "3").contains("from 4 to 4096"));
         assert!(refused("LUCID_CLOCK_TRUST_LOCAL", "yes").contains("true or false"));
+    }
+
+    #[test]
+    fn lists_are_written_with_commas_or_as_lists() {
+        let text = "[http]\nallowed-hosts = [\"a.example\", \"b.example\"]\nnamespaces = \"txpool\"\n";
+        let variables = env(&[("LUCID_HTTP_ALLOWED_ORIGINS", "https://a.example , https://b.example,")]);
+        let config = Config::load(&Flags::default(), variables, Some(&file(text))).unwrap();
+        assert_eq!(config.allowed_hosts(), ["a.example", "b.example"]);
+        assert_eq!(config.allowed_origins(), ["https://a.example", "https://b.example"]);
+        assert_eq!(config.namespaces(), ["txpool"]);
     }
 
     #[test]

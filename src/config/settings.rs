@@ -31,6 +31,21 @@ pub(super) const HTTP_TOKEN_FILE: Setting = Setting {
     default: "",
     about: "File with the token that callers must send (mode 0600; `lucid-node key rotate-token` writes one).",
 };
+pub(super) const HTTP_ALLOWED_HOSTS: Setting = Setting {
+    key: "http.allowed-hosts",
+    default: "",
+    about: "Names that clients may call this machine by, beside its own, with commas between them.",
+};
+pub(super) const HTTP_ALLOWED_ORIGINS: Setting = Setting {
+    key: "http.allowed-origins",
+    default: "",
+    about: "Web pages that may call the node (https://app.example), with commas between them.",
+};
+pub(super) const HTTP_NAMESPACES: Setting = Setting {
+    key: "http.namespaces",
+    default: "",
+    about: "Groups of methods that are offered off this machine though they are not by themselves (txpool).",
+};
 pub(super) const STORE_CACHE_MIB: Setting =
     Setting { key: "store.cache-mib", default: "24", about: "Memory for pages of the store, in MiB (4 to 4096)." };
 pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
@@ -40,8 +55,17 @@ pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
 };
 
 /// All of them, in the order of the file.
-pub(super) const SETTINGS: [Setting; 6] =
-    [HTTP_ADDR, HTTP_PORT, HTTP_ALLOW_REMOTE, HTTP_TOKEN_FILE, STORE_CACHE_MIB, CLOCK_TRUST_LOCAL];
+pub(super) const SETTINGS: [Setting; 9] = [
+    HTTP_ADDR,
+    HTTP_PORT,
+    HTTP_ALLOW_REMOTE,
+    HTTP_TOKEN_FILE,
+    HTTP_ALLOWED_HOSTS,
+    HTTP_ALLOWED_ORIGINS,
+    HTTP_NAMESPACES,
+    STORE_CACHE_MIB,
+    CLOCK_TRUST_LOCAL,
+];
 
 /// The name that a key has in the environment: `http.allow-remote` is `LUCID_HTTP_ALLOW_REMOTE`.
 pub(super) fn env_name(key: &str) -> String {
@@ -52,6 +76,16 @@ pub(super) fn env_name(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_operators_page_has_every_setting() {
+        let page = include_str!("../../docs/operate.md");
+        for Setting { key, default, about } in SETTINGS {
+            let default = if default.is_empty() { "none" } else { default };
+            let row = format!("| {key} | {} | {default} | {about} |", env_name(key));
+            assert!(page.contains(&row), "docs/operate.md should have {row}");
+        }
+    }
 
     #[test]
     fn every_name_of_the_environment_belongs_to_one_key() {

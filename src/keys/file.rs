@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, Permissions},
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use zeroize::Zeroizing;
@@ -126,11 +126,16 @@ fn open_own_file(path: &Path) -> Result<File, KeyError> {
     if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
         return Err(not_regular());
     }
-    match env::var_os(CREDENTIALS_VARIABLE) {
-        Some(credentials) => check_mode(path, &opened, Path::new(&credentials))?,
+    match credentials_folder() {
+        Some(credentials) => check_mode(path, &opened, &credentials)?,
         None => check_private(path, &opened, KEY_FILE_MODE)?,
     }
     Ok(file)
+}
+
+/// The folder in which the service manager gives secrets to this process, if it does.
+pub(super) fn credentials_folder() -> Option<PathBuf> {
+    env::var_os(CREDENTIALS_VARIABLE).map(PathBuf::from)
 }
 
 /// Checks the mode of a key file, where the folder `credentials` holds those of the service manager.

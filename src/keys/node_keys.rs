@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
 use super::{
     HighestSigned, HighestSignedFile, KeyError, SecretKey, create_key_file,
-    file::{check_private, folder_of, io_error, look_error, sync_folder},
+    file::{check_private, credentials_folder, folder_of, io_error, look_error, sync_folder},
     read_key_file,
 };
 
@@ -42,6 +42,20 @@ impl NodeKeys {
     pub fn load(folder: &Path) -> Result<Self, KeyError> {
         check_folder(folder)?;
         Self::new(read_key_file(&folder.join(ACCOUNT_KEY_FILE))?, read_key_file(&folder.join(CONSENSUS_KEY_FILE))?)
+    }
+
+    /// Reads both keys from the folder in which a service manager (systemd.exec(5), `LoadCredential=`) gives them to this
+    /// process alone; `None` where it gives none of them. Who enters that folder is the service manager's matter.
+    ///
+    /// # Errors
+    /// As [`read_key_file`], [`KeyError::NotFound`] where one of the two is missing; [`KeyError::SharedKey`].
+    pub fn load_credentials() -> Result<Option<Self>, KeyError> {
+        let Some(folder) = credentials_folder() else { return Ok(None) };
+        let (account, consensus) = (folder.join(ACCOUNT_KEY_FILE), folder.join(CONSENSUS_KEY_FILE));
+        if !account.exists() && !consensus.exists() {
+            return Ok(None);
+        }
+        Self::new(read_key_file(&account)?, read_key_file(&consensus)?).map(Some)
     }
 
     /// Reads the keys in `folder`, making the folder and each key that is missing. Run again after a crash it goes on

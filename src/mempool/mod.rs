@@ -5,6 +5,7 @@
 
 mod error;
 mod pool;
+mod saved;
 mod validate;
 
 #[cfg(test)]
@@ -12,4 +13,5 @@ mod tests;
 
 pub use error::SubmitError;
 pub use pool::{Mempool, PoolLimits};
+pub use saved::{PoolChanges, SavedPool};
 pub use validate::MAX_TRANSACTION_BYTES;

@@ -245,6 +245,11 @@ impl Mempool {
         self.senders.get(address)?.waiting.get(nonce).map(|waiting| &waiting.transaction)
     }
 
+    /// All that wait, by sender and nonce.
+    pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
+        self.senders.values().flat_map(|sender| sender.waiting.values().map(|waiting| &waiting.transaction))
+    }
+
     /// The nonce after all that wait of a sender without a gap; `None` where nothing does.
     pub fn next_nonce(&self, address: &Address) -> Option<u64> {
         self.senders.get(address).map(Sender::next_nonce)

@@ -2,10 +2,10 @@
 
 use super::error::SubmitError;
 use crate::{
-    chain::{MAX_INITCODE_BYTES, Transaction, intrinsic_gas},
+    chain::{MAX_INITCODE_BYTES, Transaction, intrinsic_gas, recover_sender},
     state::StateReader,
 };
-use alloy_consensus::{Transaction as _, TxEnvelope, constants::EIP4844_TX_TYPE_ID, transaction::SignerRecoverable};
+use alloy_consensus::{Transaction as _, TxEnvelope, constants::EIP4844_TX_TYPE_ID};
 use alloy_eips::{
     eip2718::Decodable2718, eip7702::constants::EIP7702_DELEGATION_DESIGNATOR, eip7825::MAX_TX_GAS_LIMIT_OSAKA,
 };
@@ -30,7 +30,8 @@ pub(super) fn decode(raw: &[u8], spec: &ChainSpec) -> Result<Transaction, Refusa
         Some(have) if have != spec.chain_id => return Err(Refusal::WrongChain { have, want: spec.chain_id }),
         Some(_) => {}
     }
-    transaction.try_into_recovered().map_err(|_| Refusal::InvalidSender)
+    let sender = recover_sender(&transaction).ok_or(Refusal::InvalidSender)?;
+    Ok(Transaction::new_unchecked(transaction, sender))
 }
 
 /// A sender at the head.

@@ -87,7 +87,7 @@ fn client_version() -> String {
 
 impl NodeApi for Backend {
     fn snapshot(&self) -> Result<Snapshot, rpc::NodeError> {
-        Ok(self.node.store.snapshot()?)
+        Ok(self.node.snapshot())
     }
 
     fn chain_info(&self) -> ChainInfo {
@@ -250,7 +250,7 @@ impl NodeApi for Backend {
 
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {
         let store = &self.node.store;
-        let (snapshot, written) = (store.snapshot()?, store.stats()?);
+        let (snapshot, written) = (self.node.snapshot(), store.stats()?);
         care::stats(&snapshot, store.meta(), written.file_bytes, Some(written), sizes).map_err(|fault| match fault {
             NodeError::Store(error) => rpc::NodeError::Store(error),
             NodeError::Chain(fault) => chain_fault(fault),

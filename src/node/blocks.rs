@@ -11,6 +11,7 @@ use crate::{
     evm::Transaction,
     state::{self, HISTORY_BLOCKS, HISTORY_BYTES, LatestState},
 };
+use alloy_consensus::transaction::TxHashRef;
 use lucid_storage::{Batch, Seals};
 use lucid_types::{ChainEvent, CommittedBlock, Rules, Seal, VrfProof};
 use std::{
@@ -103,12 +104,19 @@ impl Node {
         block: &RecoveredBlock,
         proof: Option<VrfProof>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
-        let (imported, seal) = self.write(|batch| self.write_block(batch, head, block, proof))?;
+        let mut saved = self.saved_pool();
+        let used = saved.used(block.transactions.iter().map(TxHashRef::tx_hash));
+        let change = |batch: &mut Batch| {
+            used.write(batch);
+            self.write_block(batch, head, block, proof)
+        };
         // After the store and before anybody is told: only a store that lost blocks is behind the file.
-        self.record_signed(imported.header.number)?;
+        let (imported, seal) =
+            self.write_then(change, |(imported, _)| Ok(self.record_signed(imported.header.number)?))?;
+        saved.committed(used);
+        drop(saved);
         self.set_head(Head { header: imported.header, certificate: Some(seal.certificate) });
-        let snapshot = self.store.snapshot()?;
-        self.pool().update(&LatestState::new(&snapshot))?;
+        self.pool().update(&LatestState::new(&self.snapshot()))?;
         let event = Arc::new(imported.event);
         // Nobody may be listening, and that is no error.
         let _ = self.events.send(ChainEvent::BlockCommitted(Arc::clone(&event)));
@@ -194,7 +202,11 @@ pub(super) async fn make_blocks(
         }
         let maker = Arc::clone(&node);
         let made = tokio::task::spawn_blocking(move || maker.make_block()).await;
-        let made = made.map_err(|error| NodeError::Task(error.to_string()))??;
+        let made = match made.map_err(|error| NodeError::Task(error.to_string()))? {
+            // It filled up just now, and the next look says so.
+            Err(error) if error.is_disk_full() => None,
+            made => made?,
+        };
         pause = if made.is_none() && ticks.is_none() { RETRY_PAUSE } else { Duration::ZERO };
     }
 }

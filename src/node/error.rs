@@ -1,4 +1,4 @@
-use super::solo::SoloSpecError;
+use super::{solo::SoloSpecError, tokens::TokenFileError};
 use crate::{
     chain::ChainError,
     config::ConfigError,
@@ -7,7 +7,7 @@ use crate::{
     state::StateError,
 };
 use alloy_primitives::{Address, B256};
-use lucid_rpc::StartError;
+use lucid_rpc::{StartError, UnknownNamespace};
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -138,6 +138,18 @@ pub enum NodeError {
     /// A development node offers keys that everyone knows.
     #[error("this node listens on the loopback interface only, and {0} is not on it")]
     NotLoopback(SocketAddr),
+    /// An address off this machine, and not both words that allow it.
+    #[error(
+        "{0} is not on the loopback interface; to listen there takes --http-allow-remote and --http-token-file FILE \
+         as well"
+    )]
+    Remote(SocketAddr),
+    /// The access tokens cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenFileError),
+    /// The configuration names methods that cannot be switched on.
+    #[error("http.namespaces: {0}")]
+    Namespace(#[from] UnknownNamespace),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -168,4 +180,11 @@ pub enum NodeError {
     /// A task of the node ended by a panic.
     #[error("a task of the node failed: {0}")]
     Task(String),
+}
+
+impl NodeError {
+    /// Whether something was not written because the disk is nearly full: nothing is lost, and it can be tried again.
+    pub(super) fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull)
+    }
 }

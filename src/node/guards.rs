@@ -57,7 +57,7 @@ pub enum SealingStop {
     #[error("{0}; see `run --accept-restored`")]
     Unreadable(String),
     /// The disk is nearly full.
-    #[error("{} has {free_mib} MiB left, and nothing is written below {needed_mib}: make room", .path.display())]
+    #[error("the disk of {} has {free_mib} MiB left, and nothing is written below {needed_mib}", .path.display())]
     DiskFull {
         /// Folder on the disk.
         path: PathBuf,
@@ -231,7 +231,14 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::dev_chain_spec, *};
+    use crate::{
+        chain,
+        keys::NodeKeys,
+        testing::{Tx, key},
+    };
+    use alloy_eips::eip2718::Encodable2718;
+    use lucid_storage::Options;
     use std::fs;
 
     fn keys(signed: Option<HighestSigned>) -> DataDir {
@@ -274,6 +281,28 @@ mod tests {
         }
     }
 
+    /// Reading goes on, and what waits keeps its place.
+    #[test]
+    fn a_node_on_a_full_disk_writes_nothing_and_lives() {
+        let folder = keys(None);
+        let keys = NodeKeys::new(key(1), key(101)).unwrap();
+        let spec = dev_chain_spec(&keys, 1_800_000_000).unwrap();
+        let mut node = Node::open(&folder, keys, &Options::default(), |_| Ok(spec)).unwrap();
+        let transaction = Tx::default().sign(1).encoded_2718();
+        node.guards = Guards::new(&folder, None, Signing::Unrecorded, 0).with_min_free_bytes(u64::MAX);
+        let hash = node.submit(&transaction).unwrap();
+        assert!(!node.note_condition());
+        assert!(matches!(node.sealing_stop(), Some(SealingStop::DiskFull { .. })));
+        assert!(node.make_block().unwrap_err().is_disk_full());
+        node.save_pool().unwrap();
+        assert_eq!(chain::read_head(&node.snapshot()).unwrap().number, 0);
+        assert!(node.pool().get(&hash).is_some());
+
+        node.guards = Guards::new(&folder, None, Signing::Unrecorded, 0);
+        assert!(node.note_condition());
+        assert!(node.make_block().unwrap().is_some(), "with room again it goes on");
+    }
+
     #[test]
     fn a_full_disk_is_said_to_be_full() {
         let folder = keys(None);
@@ -281,6 +310,6 @@ mod tests {
         assert_eq!(guards().with_min_free_bytes(0).disk_full(), None);
         let full = guards().with_min_free_bytes(u64::MAX);
         assert!(matches!(full.disk_full(), Some(SealingStop::DiskFull { .. })));
-        assert!(full.check_disk().unwrap_err().to_string().contains("make room"));
+        assert!(full.check_disk().unwrap_err().to_string().contains("nothing is written below"));
     }
 }

@@ -1,6 +1,7 @@
 //! Starting a node and stopping it in order.
 
 use super::{
+    access::access,
     anchorings,
     backend::Backend,
     blocks::{Sealing, make_blocks, watch_conditions},
@@ -8,6 +9,7 @@ use super::{
     datadir::DataDir,
     dev::dev_chain_spec,
     error::NodeError,
+    pool_saver::save_pool,
     state::{Node, OpenOptions},
 };
 use crate::{config::Config, consensus::ClockPolicy, keys::NodeKeys};
@@ -60,49 +62,55 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
     }
     let folder = datadir.clone();
     let node = open_blocking(move || open_dev(&folder)).await?;
-    serve(node, datadir, http_addr, sealing).await
+    serve(node, datadir, http_addr, Access::default(), sealing).await
 }
 
 /// Opens the chain in the data folder, holds the configuration against it, starts its tasks, and serves.
 pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let RunOptions { datadir, config, accept_clock, accept_restored } = options;
     let http_addr = config.http_addr();
-    if !http_addr.ip().is_loopback() {
-        return Err(NodeError::NotLoopback(http_addr));
-    }
     let open = OpenOptions {
         store: Options { cache_bytes: config.cache_bytes() },
         clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
         accept_restored,
     };
     let folder = datadir.clone();
-    let node = open_blocking(move || {
+    let (node, access) = open_blocking(move || {
         let node = open_chain(&folder, &open)?;
         config.check_chain(node.spec())?;
-        Ok(node)
+        // Everybody knows the keys of a development chain, so it asks for no token and is reached from here alone.
+        let access = match node.spec().rules {
+            Rules::Dev if !http_addr.ip().is_loopback() => return Err(NodeError::NotLoopback(http_addr)),
+            Rules::Dev => Access::default(),
+            Rules::Poot => access(&folder, &config)?,
+        };
+        Ok((node, access))
     })
     .await?;
     let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
-    serve(node, datadir, http_addr, sealing).await
+    serve(node, datadir, http_addr, access, sealing).await
 }
 
-async fn open_blocking(
-    open: impl FnOnce() -> Result<Node, NodeError> + Send + 'static,
-) -> Result<Arc<Node>, NodeError> {
-    let node = tokio::task::spawn_blocking(open).await;
-    Ok(Arc::new(node.map_err(|error| NodeError::Task(error.to_string()))??))
+async fn open_blocking<T: Send + 'static>(
+    open: impl FnOnce() -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, NodeError> {
+    let opened = tokio::task::spawn_blocking(open).await;
+    opened.map_err(|error| NodeError::Task(error.to_string()))?
 }
 
 async fn serve(
-    node: Arc<Node>,
+    node: Node,
     datadir: DataDir,
     http_addr: SocketAddr,
+    access: Access,
     sealing: Sealing,
 ) -> Result<RunningNode, NodeError> {
-    let server = RpcServer::start(http_addr, Access::default(), Arc::new(Backend::new(Arc::clone(&node)))).await?;
+    let node = Arc::new(node);
+    let server = RpcServer::start(http_addr, access, Arc::new(Backend::new(Arc::clone(&node)))).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));
+    tasks.spawn(save_pool(Arc::clone(&node), stopped.clone()));
     tasks.spawn(watch_conditions(Arc::clone(&node), stopped.clone()));
     tasks.spawn(anchorings::run(Arc::clone(&node), stopped));
     info!(chain_id = node.spec().chain_id, genesis = %node.genesis_hash(), address = %server.local_addr(), "started");
@@ -114,7 +122,11 @@ fn open_chain(datadir: &DataDir, options: &OpenOptions) -> Result<Node, NodeErro
     if !datadir.store().exists() {
         return Err(NodeError::NoChain(datadir.path().to_owned()));
     }
-    let node = Node::open_existing(datadir, NodeKeys::load(&datadir.keys())?, options)?;
+    let keys = match NodeKeys::load_credentials()? {
+        Some(keys) => keys,
+        None => NodeKeys::load(&datadir.keys())?,
+    };
+    let node = Node::open_existing(datadir, keys, options)?;
     let path = datadir.chain_spec();
     match fs::read(&path) {
         Ok(text) => {
@@ -182,6 +194,12 @@ impl RunningNode {
                 Ok(Err(failure)) => error!(%failure, "a task failed while stopping"),
                 Err(failure) => error!(%failure, "a task failed while stopping"),
             }
+        }
+        let saver = Arc::clone(&self.node);
+        match tokio::task::spawn_blocking(move || saver.save_pool()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => error!(%failure, "what waits could not be saved"),
+            Err(failure) => error!(%failure, "what waits could not be saved"),
         }
         // Only a clock without doubt is worth remembering.
         if self.node.records_time()

@@ -4,6 +4,7 @@
 //! Only this room owns tasks, timers and the wall clock. Everything that writes goes through [`Node::write`], one
 //! batch at a time; a block is committed by one function, [`Node::commit_block`], with all that belongs to it or not at all.
 
+mod access;
 mod anchorings;
 mod backend;
 mod blocks;
@@ -15,6 +16,7 @@ mod error;
 mod guards;
 mod init;
 mod launch;
+mod pool_saver;
 mod proofs;
 mod solo;
 mod state;

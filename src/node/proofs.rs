@@ -19,7 +19,7 @@ use lucid_types::{
 impl Node {
     /// Builds the proof of a session whose registration is final.
     pub(super) fn build_anchor_proof(&self, request: &ProofRequest) -> Result<AnchorProof, ProofError> {
-        let snapshot = self.store.snapshot().map_err(NodeError::from)?;
+        let snapshot = self.snapshot();
         let id = request.session_id;
         let (key, session) = find_session(&snapshot, id, request.account)?;
         let (Some(transaction), Some(height)) = (session.anchor_txid, session.block_number) else {

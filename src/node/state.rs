@@ -10,7 +10,7 @@ use crate::{
     chain::{self, next_base_fee},
     consensus::{ClockPolicy, Solo, SoloChain},
     keys::NodeKeys,
-    mempool::{Mempool, PoolLimits, SubmitError},
+    mempool::{Mempool, PoolLimits, SavedPool, SubmitError},
     state::{LatestState, StateError, StateReader},
 };
 use alloy_consensus::{Header, Sealed, transaction::Recovered};
@@ -24,6 +24,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 use tokio::sync::{Notify, broadcast};
+use tracing::debug;
 
 /// Events that a slow listener may lag behind before it misses some.
 const EVENT_CAPACITY: usize = 256;
@@ -62,7 +63,13 @@ pub struct Node {
     /// Told whenever the pool has something new.
     pub(super) pool_changed: Notify,
     head: RwLock<Arc<Head>>,
+    /// What answers are read from. A block that is on disk is not in it until its signing is recorded too.
+    published: RwLock<Snapshot>,
     pool: Mutex<Mempool>,
+    /// Told whenever the pool has something that may have no row yet.
+    pub(super) pool_unsaved: Notify,
+    /// Locked before anything is written, where both are.
+    pub(super) saved_pool: Mutex<SavedPool>,
     anchorings: Mutex<Anchorings>,
     /// Held from the beginning of a batch to its commit: there is one writer.
     writer: Mutex<()>,
@@ -103,6 +110,7 @@ impl Node {
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
+        let (pool, saved_pool) = load_pool(&snapshot, &spec, &header)?;
         let signing = if datadir.is_temporary() {
             Signing::Unrecorded
         } else {
@@ -110,6 +118,7 @@ impl Node {
         };
         Ok(Self {
             db_jobs: DbJobs::new(datadir.backups()),
+            published: RwLock::new(snapshot),
             guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir)),
             store,
             spec,
@@ -120,7 +129,9 @@ impl Node {
             pooled: broadcast::channel(POOLED_CAPACITY).0,
             pool_changed: Notify::new(),
             head: RwLock::new(Arc::new(Head { header, certificate })),
-            pool: Mutex::new(Mempool::new(PoolLimits::default())),
+            pool: Mutex::new(pool),
+            pool_unsaved: Notify::new(),
+            saved_pool: Mutex::new(saved_pool),
             anchorings: Mutex::new(anchorings),
             writer: Mutex::new(()),
         })
@@ -136,9 +147,9 @@ impl Node {
         self.genesis_hash
     }
 
-    /// A view of the last committed block and everything with it.
-    pub fn snapshot(&self) -> Result<Snapshot, NodeError> {
-        Ok(self.store.snapshot()?)
+    /// A view of the last block that may be told of, and everything with it.
+    pub fn snapshot(&self) -> Snapshot {
+        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Listens to what happens from now on.
@@ -174,6 +185,7 @@ impl Node {
         let hash = pool.add(transaction, &self.spec, base_fee, &LatestState::new(&snapshot))?;
         drop(pool);
         self.pool_changed.notify_one();
+        self.pool_unsaved.notify_one();
         if let Some((transaction, sender)) = news.map(Recovered::into_parts) {
             // Whoever listened may be gone by now, and that is no error.
             let _ = self.pooled.send(Arc::new(PendingTransaction { transaction, sender }));
@@ -199,19 +211,48 @@ impl Node {
         self.pool().has_ready(base_fee)
     }
 
-    /// Runs `change` on a new batch and commits it. There is no other way to write. Refused while the disk is nearly
-    /// full: a write that fails half way takes reading with it.
+    /// Runs `change` on a new batch, commits it, and lets answers see it. There is no other way to write.
     pub(super) fn write<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut Batch) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write_then(change, |_| Ok(()))
+    }
+
+    /// As [`Node::write`], with what has to be done between the commit and the first answer. Refused while the disk is
+    /// nearly full: a write that fails half way takes reading with it.
+    pub(super) fn write_then<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Batch) -> Result<T, E>,
+        committed: impl FnOnce(&T) -> Result<(), E>,
     ) -> Result<T, E> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.guards.check_disk()?;
         let mut batch = self.store.begin()?;
         let value = change(&mut batch)?;
         self.store.commit(batch)?;
+        committed(&value)?;
+        let snapshot = self.store.snapshot()?;
+        *self.published.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(value)
     }
+}
+
+/// The pool as it was saved, without what the state has overtaken.
+fn load_pool(snapshot: &Snapshot, spec: &ChainSpec, head: &Sealed<Header>) -> Result<(Mempool, SavedPool), NodeError> {
+    let (saved, raws) = SavedPool::load(snapshot)?;
+    let mut pool = Mempool::new(PoolLimits::default());
+    for raw in raws {
+        let taken = Mempool::decode(&raw, spec)
+            .map_err(SubmitError::from)
+            .and_then(|transaction| pool.add(transaction, spec, next_base_fee(head), &LatestState::new(snapshot)));
+        match taken {
+            Ok(_) => {}
+            Err(SubmitError::State(error)) => return Err(error.into()),
+            Err(SubmitError::Refused(refusal)) => debug!(%refusal, "a saved transaction is no longer taken"),
+        }
+    }
+    Ok((pool, saved))
 }
 
 /// Makes the store of a chain with its genesis block, for its owner's eyes only; goes on where a crash cut it short.

@@ -1,17 +1,14 @@
 //! The access tokens of the data folder: one file for each scope, made when it is missing.
 
+use crate::keys::{KeyError, create_key_folder, write_token_file};
 use lucid_rpc::{InvalidToken, Scope, Token, Tokens};
 use std::{
-    fs::{self, DirBuilder, File, Permissions},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-/// Mode of a file that is made.
-const FILE_MODE: u32 = 0o600;
-/// Mode of the folder, where it is made.
-const FOLDER_MODE: u32 = 0o700;
 /// Permission bits, without those that tell the type of a file.
 const PERMISSION_BITS: u32 = 0o7777;
 /// What the group of the process may have besides: reading.
@@ -47,10 +44,10 @@ pub enum TokenFileError {
         /// What is wrong with it.
         source: InvalidToken,
     },
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes: {0}")]
-    Entropy(#[from] getrandom::Error),
-    /// The file or its folder cannot be read or written.
+    /// A new one cannot be made.
+    #[error(transparent)]
+    New(#[from] KeyError),
+    /// The file cannot be read.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What was tried.
@@ -64,11 +61,11 @@ pub enum TokenFileError {
 
 /// The tokens in `folder`, one for each scope; those that are missing are made.
 pub fn load_or_create_tokens(folder: &Path) -> Result<Tokens, TokenFileError> {
-    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(io_error("make", folder))?;
+    create_key_folder(folder)?;
     let token = |scope: Scope| {
         let path = folder.join(scope.name());
         if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            create_token_file(&path)?;
+            write_token_file(&path)?;
         }
         Ok((scope, read_token_file(&path)?))
     };
@@ -98,22 +95,6 @@ pub fn read_token_file(path: &Path) -> Result<Token, TokenFileError> {
     text.trim_end().parse().map_err(|source| TokenFileError::Content { path: path.to_owned(), source })
 }
 
-/// Writes a new token to a file that is not there yet; on disk when this returns.
-fn create_token_file(path: &Path) -> Result<(), TokenFileError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".new-token-")
-        .permissions(Permissions::from_mode(FILE_MODE))
-        .tempfile_in(folder)
-        .map_err(io_error("make a file in", folder))?;
-    let line = Token::from_bytes(bytes).to_hex() + "\n";
-    file.write_all(line.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io_error("write", path))?;
-    file.persist_noclobber(path).map_err(|refused| io_error("make", path)(refused.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("sync", folder))
-}
-
 /// The group that this process runs with. Linux shows it as the group of the process's own folder.
 fn process_group() -> Option<u32> {
     fs::metadata("/proc/self").ok().map(|process| process.gid())
@@ -126,7 +107,7 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Toke
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::{fs::Permissions, os::unix::fs::symlink};
 
     fn set_mode(path: &Path, mode: u32) {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -156,7 +137,7 @@ mod tests {
     fn a_file_that_others_can_read_is_refused_and_one_of_the_own_group_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("read");
-        create_token_file(&path).unwrap();
+        write_token_file(&path).unwrap();
         // It was made by this process, so it has its group.
         for mode in [0o600, 0o400, 0o640] {
             set_mode(&path, mode);
@@ -173,13 +154,12 @@ mod tests {
     fn what_is_no_token_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("read");
-        create_token_file(&path).unwrap();
+        write_token_file(&path).unwrap();
         let link = folder.path().join("link");
         symlink(&path, &link).unwrap();
         assert!(matches!(read_token_file(&link), Err(TokenFileError::NotRegularFile { .. })));
         assert!(matches!(read_token_file(folder.path()), Err(TokenFileError::NotRegularFile { .. })));
         assert!(matches!(read_token_file(&folder.path().join("none")), Err(TokenFileError::Io { .. })));
-        assert!(create_token_file(&path).is_err(), "a token is never overwritten");
         for content in ["", "secret", &"a".repeat(63), &"ab".repeat(40)] {
             fs::write(&path, content).unwrap();
             let error = read_token_file(&path).unwrap_err();

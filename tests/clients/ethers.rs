@@ -27,6 +27,6 @@ fn ethers_sends_every_type_of_transaction_and_reads_blocks_and_fees() {
 }
 
 #[test]
-fn ethers_hears_events_in_order_by_asking_for_logs() {
-    run("ethers_hears_events_in_order_by_asking_for_logs", "events.mjs");
+fn ethers_hears_events_in_order_by_filters_logs_and_subscriptions() {
+    run("ethers_hears_events_in_order_by_filters_logs_and_subscriptions", "events.mjs");
 }

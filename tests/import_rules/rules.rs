@@ -24,7 +24,7 @@ const TEST_ROOM: &str = "testing";
 const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
-const CRATES: [(&[&str], &[&str]); 12] = [
+const CRATES: [(&[&str], &[&str]); 14] = [
     (&["redb"], &["storage/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
     (&["revm", "alloy_evm"], &["src/evm/"]),
@@ -34,7 +34,9 @@ const CRATES: [(&[&str], &[&str]); 12] = [
     (&["tokio"], &["src/node/", "src/cli/", "src/main.rs", "rpc/"]),
     (&["k256"], &["src/keys/", "src/consensus/", "types/"]),
     (&["getrandom"], &["src/keys/", "src/node/", "src/cli/"]),
-    (&["lucid_kernel", "rustix"], &["src/node/"]),
+    (&["lucid_kernel"], &["src/node/", "src/cli/"]),
+    (&["rustix"], &["src/node/"]),
+    (&["secp256k1"], &["src/chain/"]),
     (&["toml"], &["src/config/"]),
     (&["tracing_subscriber"], &["src/cli/", "src/main.rs"]),
 ];

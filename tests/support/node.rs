@@ -4,7 +4,9 @@ use lucid_rpc::Client;
 use serde::Serialize;
 use serde_json::Value;
 use std::{
+    env,
     io::{BufRead, BufReader, Read},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -18,9 +20,10 @@ const START_TIMEOUT_SECS: u64 = 60;
 /// How long a node may take to stop once it was asked to.
 const STOP_TIMEOUT_SECS: u64 = 30;
 
-/// The program that cargo built for these tests.
+/// The program that cargo built for these tests, or the one that `LUCID_NODE_BIN` names: that of a release.
 pub(crate) fn lucid_node() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lucid-node"));
+    let program = env::var_os("LUCID_NODE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_lucid-node").into());
+    let mut command = Command::new(program);
     // What the caller logs is not what the tests are about.
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
@@ -56,12 +59,24 @@ impl DevNode {
         Self::start_with("dev", &[&["--datadir", datadir.to_str().unwrap()], more].concat())
     }
 
+    /// Runs the chain in `datadir` as a service would, whatever the clock of this machine is like.
+    pub(crate) fn run_in(datadir: &Path, more: &[&str]) -> Self {
+        let mut command = lucid_node();
+        command.args(["run", "--datadir", datadir.to_str().unwrap(), "--http-port", "0"]).args(more);
+        Self::spawn(command)
+    }
+
     fn start_with(subcommand: &str, arguments: &[&str]) -> Self {
+        let mut command = lucid_node();
+        command.args([subcommand, "--port", "0"]).args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts a node and waits until it listens.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         // Below cargo's target folder, so that a test that is killed itself leaves nothing in the system's.
         let temporary = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mut command = lucid_node();
-        command.args([subcommand, "--port", "0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env("TMPDIR", temporary.path());
+        command.env("TMPDIR", temporary.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // Both pipes are read to their ends, or the node would wait for a reader once one is full.
         let errors = child.stderr.take().unwrap();
@@ -99,6 +114,16 @@ impl DevNode {
         &self.banner
     }
 
+    /// The address that it listens on.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.url.strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A client of it.
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.url).unwrap()
@@ -118,15 +143,24 @@ impl DevNode {
     }
 
     /// Sends what Ctrl-C sends and waits for the end.
-    pub(crate) fn interrupt(mut self) -> ExitStatus {
-        let kill = format!("kill -INT {}", self.child.id());
+    pub(crate) fn interrupt(self) -> ExitStatus {
+        self.stop_by("INT")
+    }
+
+    /// Sends what a service manager sends and waits for the end.
+    pub(crate) fn terminate(self) -> ExitStatus {
+        self.stop_by("TERM")
+    }
+
+    fn stop_by(mut self, signal: &str) -> ExitStatus {
+        let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
         let until = Instant::now() + Duration::from_secs(STOP_TIMEOUT_SECS);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < until, "the node did not stop on SIGINT");
+            assert!(Instant::now() < until, "the node did not stop on SIG{signal}");
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn npm_folder(test: &str) -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clients");
     install(&source.join("npm"), &folder);
-    for below in ["ethers", "contract"] {
+    for below in ["ethers", "viem", "web3js", "contract"] {
         copy(&source.join(below), &folder.join(below));
     }
     Some(folder)

@@ -8,7 +8,7 @@ use lucid_node::keys::{DevAccount, SecretKey};
 use lucid_rpc::Client;
 use std::{
     future::Future,
-    process::Output,
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -18,6 +18,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Runs a command line to its end.
 pub(crate) fn run(args: &[&str]) -> Output {
     lucid_node().args(args).output().unwrap()
+}
+
+/// Runs a command that must fail, and gives its exit code and what it said. One that goes on instead is ended.
+pub(crate) fn refused(mut command: Command) -> (i32, String) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("{command:?} was not refused");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().expect("it ended by itself"), text(&output.stderr))
 }
 
 /// What a program wrote, as text.

@@ -42,6 +42,8 @@ pub(crate) struct StandIn {
     pub(crate) anchored: Mutex<Vec<AnchorRequest>>,
     pub(crate) log_queries: Mutex<Vec<LogQuery>>,
     pub(crate) syncing: Mutex<Option<SyncProgress>>,
+    /// How often the store was looked at.
+    pub(crate) snapshots: AtomicU64,
     pub(crate) events: broadcast::Sender<ChainEvent>,
     pub(crate) pooled: broadcast::Sender<Arc<PendingTransaction>>,
     /// How long an anchoring takes to reach the disk.
@@ -76,6 +78,7 @@ impl StandIn {
             anchored: Mutex::default(),
             log_queries: Mutex::default(),
             syncing: Mutex::default(),
+            snapshots: AtomicU64::default(),
             events: broadcast::channel(EVENT_CAPACITY).0,
             pooled: broadcast::channel(EVENT_CAPACITY).0,
             anchor_delay_ms: AtomicU64::default(),
@@ -95,6 +98,7 @@ impl StandIn {
 
 impl NodeApi for StandIn {
     fn snapshot(&self) -> Result<Snapshot, NodeError> {
+        self.snapshots.fetch_add(1, Ordering::Relaxed);
         Ok(self.chain.store.snapshot()?)
     }
 

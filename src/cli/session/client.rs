@@ -1,4 +1,4 @@
-use crate::node::read_token_file;
+use crate::{config::CLIENT_RPC_VARIABLE, node::read_token_file};
 use lucid_rpc::{Client, ClientError};
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,15 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub(super) struct NodeArgs {
     /// Address of the node.
-    #[arg(long = "rpc", value_name = "URL", default_value = "http://127.0.0.1:8545")]
+    #[arg(
+        long = "rpc",
+        value_name = "URL",
+        env = CLIENT_RPC_VARIABLE,
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8545"
+    )]
     url: String,
-    /// The file with the token that the node asks for, such as tokens/anchor in its folder.
+    /// The file with the token that the node asks for, such as DIR/tokens/anchor.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

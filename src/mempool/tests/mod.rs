@@ -4,6 +4,7 @@ mod bounds;
 mod model;
 mod order;
 mod refusals;
+mod saved;
 
 use super::*;
 use crate::{

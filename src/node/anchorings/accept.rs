@@ -11,13 +11,11 @@ use super::{
 };
 use crate::{
     anchoring::{AnchorCall, ChunkMetadata, MerkleTree, Registration, anchor_calls},
+    chain::recover_sender,
     mempool::{Mempool, SubmitError},
     state::{LatestState, StateError, StateReader},
 };
-use alloy_consensus::{
-    Transaction as _, TxEnvelope,
-    transaction::{SignerRecoverable, TxHashRef},
-};
+use alloy_consensus::{Transaction as _, TxEnvelope, transaction::TxHashRef};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, TxKind, U256};
 use lucid_rpc::{self as rpc, AnchorAccepted, AnchorError, AnchorRequest};
@@ -134,7 +132,7 @@ impl Node {
         let Some(raw) = request.transactions.first() else { return Ok(None) };
         let fault = |error: String| AnchorError::Transaction { index: 0, fault: error };
         let transaction = TxEnvelope::decode_2718_exact(raw).map_err(|error| fault(error.to_string()))?;
-        transaction.recover_signer().map(Some).map_err(|error| fault(error.to_string()))
+        recover_sender(&transaction).map(Some).ok_or_else(|| fault("its signature is none".into()))
     }
 
     /// The transactions that the reader signed: exactly the calls of his session, in nonce order, by one account.

@@ -64,7 +64,7 @@ pub(in crate::node) fn request(seed: u8, chunks: u16) -> AnchorRequest {
 }
 
 fn job(node: &Node, id: &AnchoringId) -> SessionAnchoringRecord {
-    node.snapshot().unwrap().get::<SessionAnchorings>(id).unwrap().unwrap()
+    node.snapshot().get::<SessionAnchorings>(id).unwrap().unwrap()
 }
 
 fn decoded(job: &SessionAnchoringRecord, place: usize) -> TxEnvelope {
@@ -114,7 +114,7 @@ fn a_job_is_pending_until_its_blocks_are_final_and_confirmed_after() {
     let node = node(&folder);
     let accepted = node.accept_anchoring(request(7, 3)).unwrap();
     assert_eq!(accepted.status, AnchoringStatus::Pending);
-    let before = node.snapshot().unwrap();
+    let before = node.snapshot();
     let key = SessionKey { session_id: accepted.session_id, account: accepted.account };
     assert_eq!(before.get::<Sessions>(&key).unwrap().unwrap().status, AnchoringStatus::Pending);
 
@@ -123,7 +123,7 @@ fn a_job_is_pending_until_its_blocks_are_final_and_confirmed_after() {
     node.advance_anchorings().unwrap();
     let done = job(&node, &accepted.anchoring_id);
     assert_eq!((done.status, done.block_number), (AnchoringStatus::Confirmed, Some(1)));
-    let after = node.snapshot().unwrap();
+    let after = node.snapshot();
     let session = after.get::<Sessions>(&key).unwrap().unwrap();
     assert_eq!(session.anchor_txid, Some(accepted.transaction_hash));
     let chunks: Vec<_> = after.range_prefix::<Chunks>(&accepted.session_id, Direction::Forward).unwrap().collect();
@@ -448,7 +448,7 @@ fn transactions_that_the_reader_signed_must_be_the_sessions_calls() {
     assert!(matches!(node.accept_anchoring(request.clone()), Err(AnchorError::Transaction { index: 0, .. })));
     request.transactions = vec![vec![1, 2, 3].into()];
     assert!(matches!(node.accept_anchoring(request), Err(AnchorError::Transaction { index: 0, .. })));
-    let trees = node.snapshot().unwrap();
+    let trees = node.snapshot();
     let rows = trees.range::<MerkleTrees>(std::ops::Bound::Unbounded, std::ops::Bound::Unbounded, Direction::Forward);
     assert_eq!(rows.unwrap().count(), 0);
 }

@@ -43,12 +43,17 @@ pub(in crate::node) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool
             _ = interval.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
-        if node.anchorings().is_empty() {
+        // Without room on the disk no block comes and nothing is written, so there is nothing to look after.
+        if node.anchorings().is_empty() || node.guards.disk_full().is_some() {
             continue;
         }
         let worker = Arc::clone(&node);
         let advanced = tokio::task::spawn_blocking(move || worker.advance_anchorings()).await;
-        advanced.map_err(|error| NodeError::Task(error.to_string()))??;
+        match advanced.map_err(|error| NodeError::Task(error.to_string()))? {
+            // It filled up just now.
+            Err(error) if error.is_disk_full() => {}
+            advanced => advanced?,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ fn told(damage: impl FnOnce(&mut Batch)) -> Vec<String> {
         Ok(())
     })
     .unwrap();
-    let report = verify(&node.snapshot().unwrap(), node.store.meta(), &mut |at: StepProgress| {
+    let report = verify(&node.snapshot(), node.store.meta(), &mut |at: StepProgress| {
         assert!(at.done <= at.total, "{at:?}");
         Ok(())
     });
@@ -142,7 +142,7 @@ fn a_row_that_cannot_be_read_ends_no_other_part() {
 fn a_backup_needs_room_and_a_name_of_its_own() {
     let folder = DataDir::temporary().unwrap();
     let node = anchored(&folder);
-    let (snapshot, meta) = (node.snapshot().unwrap(), node.store.meta());
+    let (snapshot, meta) = (node.snapshot(), node.store.meta());
     let path = folder.path().join("copy.redb");
     let full = backup(&snapshot, meta, u64::MAX / 2, &path, &mut |_| Ok(())).unwrap_err();
     assert!(matches!(full, NodeError::NoRoom { .. }), "{full}");

@@ -1,0 +1,32 @@
+//! How the system's allocator keeps memory.
+
+/// Pieces of memory of this size and more come from the system each by itself and go back to it when they are freed.
+/// Fixed, as it otherwise rises with the largest piece that was freed, and then large ones stay in the heap.
+#[cfg(target_env = "gnu")]
+const MMAP_THRESHOLD_BYTES: libc::c_int = 128 * 1024;
+
+/// Has all threads share one heap. Each thread else gets one of its own, and what one of them frees is of no use to the
+/// others: over many blocks memory grows to several times of what is in use. To be called before threads start.
+pub fn share_one_heap() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "mallopt is a foreign function")]
+    // SAFETY: both calls set numbers of the allocator, before any other thread runs. Where they fail nothing changes.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_one_heap;
+
+    #[test]
+    fn threads_allocate_and_free_for_each_other_as_before() {
+        share_one_heap();
+        let made: Vec<_> = (0..4).map(|n| std::thread::spawn(move || vec![n; 300_000])).collect();
+        for (n, thread) in (0..).zip(made) {
+            assert_eq!(thread.join().ok().and_then(|bytes: Vec<u8>| bytes.last().copied()), Some(n));
+        }
+    }
+}
