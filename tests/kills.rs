@@ -12,14 +12,11 @@
 use crate::support::{DevNode, block_on, eventually, run, transfer};
 use alloy_primitives::{Address, B256};
 use lucid_node::{
-    chain,
     keys::{DEV_ACCOUNTS, DevAccount},
-    state,
+    node::care,
 };
 use lucid_rpc::Client;
-use lucid_storage::{
-    AnchoringStatus, Findings, Options, Reader, Seals, SessionAnchoringsBySession, Store, TransactionsByHash,
-};
+use lucid_storage::{AnchoringStatus, Options, Reader, SessionAnchoringsBySession, Store, TransactionsByHash};
 use lucid_types::SessionId;
 use serde_json::Value;
 use std::{
@@ -91,12 +88,8 @@ fn keep_anchoring(url: &str, recording: &Path, round: u64, answered: &Answered, 
 fn check_store(datadir: &Path, answered: &Answered, round: u64) {
     let store = Store::open(datadir.join("lucid.redb"), &Options::default()).expect("the store opens by itself");
     let snapshot = store.snapshot().unwrap();
-    let mut findings = Findings::default();
-    snapshot.check_rows(&mut findings, &mut |_| Ok(())).unwrap();
-    let head = chain::check(&snapshot, store.meta().genesis_hash, &mut findings, &mut |_| Ok(())).unwrap();
-    state::check(&snapshot, head.state_root, &mut findings, &mut |_| Ok(())).unwrap();
-    assert!(findings.is_empty(), "round {round}: {:#?}", findings.listed);
-    assert!(head.number == 0 || snapshot.contains::<Seals>(&head.number).unwrap(), "round {round}: no seal");
+    let report = care::verify(&snapshot, store.meta(), &mut |_| Ok(())).unwrap();
+    assert!(report.clean, "round {round}: {:#?}", report.findings);
     for (hash, height) in answered.mined.lock().unwrap().iter() {
         let found = snapshot.first_by_index::<TransactionsByHash>(hash).unwrap();
         assert_eq!(found.map(|(key, _)| key.block), Some(*height), "round {round}: {hash} was answered as mined");

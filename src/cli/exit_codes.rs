@@ -83,12 +83,12 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::HoldsAChain { .. }
         | NodeError::NotEmpty { .. }
         | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
-        NodeError::NoRoom { .. } => IO,
         NodeError::Chain(ChainError::Store(error)) | NodeError::State(StateError::Store(error)) => of_store(error),
         NodeError::Chain(ChainError::State(error)) => match error.as_ref() {
             StateError::Store(error) => of_store(error),
             _ => DATA,
         },
+        NodeError::NoRoom { .. } => IO,
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }
         | NodeError::OtherChain { .. }

@@ -117,8 +117,8 @@ impl Node {
             Signing::open(&datadir.keys(), header.number, options.accept_restored)?
         };
         Ok(Self {
-            db_jobs: DbJobs::new(datadir.backups()),
             published: RwLock::new(snapshot),
+            db_jobs: DbJobs::new(datadir.backups()),
             guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir)),
             store,
             spec,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
+    DbJobKind,
     access::{Denied as Denial, Scope},
-    wire::DbJobKind,
 };
 use alloy_primitives::{Address, B256, U256, hex};
 use lucid_storage::{AnchoringStatus, StoreError};
@@ -197,8 +197,8 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Merkle(MerkleError::Empty), -32602, Some(8004)),
         (Merkle(MerkleError::TooHigh { leaves: 9, height_max: 2 }), -32602, Some(8006)),
         (Merkle(MerkleError::NoSuchLeaf { index: 9, leaves: 2 }), -32602, Some(1001)),
-        (DbJob(DbJobError::Busy(DbJobKind::Backup)), -32005, Some(3001)),
-        (DbJob(stopping().into()), -32603, None),
+        (DbJobError::Busy(DbJobKind::Verify).into(), -32005, Some(3001)),
+        (DbJobError::Node(stopping()).into(), -32603, None),
     ]
 }
 
