@@ -6,7 +6,7 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, eventually, run, send, text, transfer};
+use crate::support::{DevNode, block_on, eventually, fast_chain, run, send, text, transfer};
 use alloy_primitives::Address;
 use lucid_node::{chain, keys::DEV_ACCOUNTS};
 use lucid_rpc::Client;
@@ -258,6 +258,35 @@ fn nothing_is_overwritten_and_nothing_strange_is_put_back() {
     assert!(blocks["stored_bytes"].as_u64().unwrap() > 4 * 500);
     assert_eq!(stats["since_start"]["commits"], 0);
     assert!(node.interrupt().success());
+}
+
+/// On a chain that is no development chain only the admin may have the node do it.
+#[test]
+fn a_running_chain_asks_for_the_admin_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let (datadir, other) = (folder.path().join("chain"), folder.path().join("other"));
+    fast_chain(&datadir);
+    let node = DevNode::run_in(&datadir, &["--accept-clock"]);
+    let tokens = datadir.join("tokens");
+    let (admin, anchor) = (tokens.join("admin"), tokens.join("anchor"));
+    for command in ["stats", "verify", "backup"] {
+        refused(&[command, "--rpc", node.url()], 1, "Name its file with --token-file");
+        refused(&[command, "--rpc", node.url(), "--token-file", path(&anchor)], 1, "LUCID_ERR_2004");
+    }
+    assert!(!datadir.join("backups").exists());
+    let recording = folder.path().join("recording");
+    fs::create_dir(&recording).unwrap();
+    fs::write(recording.join("chunk-0"), "ciphertext").unwrap();
+    let anchored = run(&["session", "anchor", "--rpc", node.url(), "--token-file", path(&anchor), path(&recording)]);
+    assert!(anchored.status.success(), "{}", text(&anchored.stderr));
+    let with_token = ["--rpc", node.url(), "--token-file", path(&admin)];
+    let report = db(&[&["verify"], &with_token[..]].concat());
+    assert_eq!((&report["clean"], report["blocks"].as_u64() > Some(1)), (&true.into(), true));
+    let backup = db(&[&["backup"], &with_token[..]].concat());
+    assert!(node.terminate().success());
+    db(&["restore", "--datadir", path(&other), backup["path"].as_str().unwrap()]);
+    assert_eq!(db(&["verify", "--datadir", path(&other)])["blocks"], report["blocks"]);
+    assert!(fs::read(other.join("chain.json")).unwrap() == fs::read(datadir.join("chain.json")).unwrap());
 }
 
 /// Neither look nor backup touches the file: what a node opens afterwards is what it closed.

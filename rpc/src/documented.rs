@@ -60,7 +60,8 @@ fn every_bound_is_there_with_its_value() {
 #[test]
 fn every_scope_is_there() {
     for scope in Scope::ALL {
-        assert_eq!(rows(scope.name()).len(), 1, "{scope}");
+        // Names of methods may begin with it too.
+        assert_eq!(rows(scope.name()).iter().filter(|(name, _)| name == scope.name()).count(), 1, "{scope}");
         assert!(page().contains(&format!("tokens/{scope}")), "{scope}");
     }
 }

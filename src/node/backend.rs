@@ -254,7 +254,7 @@ impl NodeApi for Backend {
 
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {
         let store = &self.node.store;
-        let (snapshot, written) = (store.snapshot()?, store.stats()?);
+        let (snapshot, written) = (self.node.snapshot(), store.stats()?);
         care::stats(&snapshot, store.meta(), written.file_bytes, Some(written), sizes).map_err(|fault| match fault {
             NodeError::Store(error) => rpc::NodeError::Store(error),
             NodeError::Chain(fault) => chain_fault(fault),

@@ -75,7 +75,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Pages of the file are not what was written to them.
-    #[error("{} is damaged: {what}", path.display())]
+    #[error("{} is damaged ({what}); nothing repairs it: use a backup that is whole", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -75,8 +75,8 @@ fn print(backup: &DbBackupDocument, datadir: &Path) {
     println!("\nIt was read back. A backup on the same disk is lost with it: copy it elsewhere.");
     println!("Keys are not in it. Where they were not copied off the machine yet, copy these by hand:");
     let keys = datadir.join("keys");
-    for path in [keys.join(ACCOUNT_KEY_FILE), keys.join(CONSENSUS_KEY_FILE), datadir.join("lucid.toml")] {
-        println!("  {}", path.display());
+    for name in [ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE] {
+        println!("  {}", keys.join(name).display());
     }
     println!("Never copy {}:", keys.join(HIGHEST_SIGNED_FILE).display());
     println!("an old copy of it would let the keys sign a block twice.");

@@ -69,8 +69,9 @@ fn print(datadir: &Path, restored: &Restored) {
         }
         KeysBeside::Missing => {
             println!(
-                "Keys are missing: put account.key and consensus.key back into {dir}/keys (mode 0600, the folder 0700)."
+                "There are no keys in {dir}/keys. Where they are no credentials of the service manager, put account.key"
             );
+            println!("and consensus.key back there (mode 0600, the folder 0700).");
         }
         KeysBeside::SignedUnknown => println!("Nobody knows here what the keys have signed."),
         KeysBeside::SignedAbove(height) => {
@@ -79,7 +80,7 @@ fn print(datadir: &Path, restored: &Restored) {
     }
     println!("The node then serves and makes no blocks, because it could sign a second block for a height.");
     if restored.spec.validators.len() == 1 {
-        println!("It is the chain's only validator, so nobody else can decide. To go on from here, once:");
+        println!("The chain has one validator, so nobody else can decide. To go on from here, once:");
         println!("  {run} --accept-restored");
         println!("Blocks that were made after the backup and went out (to a client, in a proof) then exist twice,");
         println!("and those proofs and receipts no longer hold here. First make sure that no other machine runs with");

@@ -12,4 +12,4 @@ pub(super) use active::Anchorings;
 pub(super) use watch::run;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -24,12 +24,13 @@ use lucid_types::{
 };
 
 /// A dev chain whose node has the account of `key(1)`.
-fn node(folder: &DataDir) -> Node {
+pub(in crate::node) fn node(folder: &DataDir) -> Node {
     let keys = NodeKeys::new(key(1), key(101)).unwrap();
     Node::open(folder, keys, &Options::default(), |keys| Ok(dev_chain_spec(keys, 1_800_000_000).unwrap())).unwrap()
 }
 
-fn request(seed: u8, chunks: u16) -> AnchorRequest {
+/// A request for a session of so many chunks; each seed is another session.
+pub(in crate::node) fn request(seed: u8, chunks: u16) -> AnchorRequest {
     let leaf = |index: u16| {
         let mut leaf = B256::repeat_byte(seed);
         leaf[30..].copy_from_slice(&index.to_be_bytes());

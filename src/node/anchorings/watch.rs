@@ -59,7 +59,7 @@ pub(in crate::node) async fn run(node: Arc<Node>, mut stop: watch::Receiver<bool
 
 impl Node {
     /// Looks at every anchoring under way once.
-    pub(super) fn advance_anchorings(&self) -> Result<(), NodeError> {
+    pub(in crate::node) fn advance_anchorings(&self) -> Result<(), NodeError> {
         let ids: Vec<AnchoringId> = self.anchorings().ids();
         for id in ids {
             let snapshot = self.store.snapshot()?;

@@ -99,7 +99,7 @@ impl Node {
     }
 
     fn run_db_job(&self, kind: DbJobKind) -> Result<(), NodeError> {
-        let (jobs, meta, snapshot) = (&self.db_jobs, self.store.meta(), self.store.snapshot()?);
+        let (jobs, meta, snapshot) = (&self.db_jobs, self.store.meta(), self.snapshot());
         let progress = &mut |at| jobs.progress(at);
         match kind {
             DbJobKind::Verify => {

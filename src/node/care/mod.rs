@@ -10,6 +10,8 @@ mod progress;
 mod records;
 mod restore;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use backup::{backup, backup_into};
