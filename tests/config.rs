@@ -7,7 +7,7 @@
 
 use crate::support::{self, lucid_node, run, text};
 use serde_json::Value;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Stdio};
 
 /// A folder with a new solo chain.
 fn chain() -> (tempfile::TempDir, PathBuf) {
@@ -70,4 +70,17 @@ fn the_chains_own_values_in_the_environment_of_old_are_accepted() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// `config show | head -1`: the reader goes away, and that is no fault.
+#[test]
+fn a_reader_who_has_enough_is_no_fault() {
+    let (_folder, datadir) = chain();
+    let mut command = lucid_node();
+    command.args(["config", "show", "--datadir"]).arg(&datadir);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(141));
 }

@@ -181,6 +181,8 @@ fn a_restored_store_is_not_signed_on_until_somebody_says_so_once() {
     let waiting = block_on(async { node.client().send_raw_transaction(&waiting).await.unwrap() });
     std::thread::sleep(std::time::Duration::from_secs(3 * FAST_SLOT_SECS));
     assert_eq!(node.request("eth_blockNumber", ()), "0x1", "it serves, and does not sign");
+    let info: Value = node.request("lucid_chainInfo", ());
+    assert!(info["sealing_stop"].as_str().unwrap().contains("--accept-restored"), "{info}");
     assert!(node.terminate().success());
 
     let node = DevNode::run_in(&datadir, &["--accept-clock", "--accept-restored"]);

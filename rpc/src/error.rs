@@ -171,7 +171,7 @@ fn anchor_row(error: &AnchorError) -> Row {
         AnchorError::Unknown(_) => Row::Lucid(refused, 6001),
         AnchorError::SeveralAccounts { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
         AnchorError::NotEnded { .. } | AnchorError::NotTheNodes { .. } => Row::Lucid(refused, 6002),
-        AnchorError::TooMany(_) => Row::Lucid(refused, 6005),
+        AnchorError::TooMany(_) | AnchorError::DiskFull => Row::Lucid(refused, 6005),
         AnchorError::Submit(SubmitError::Node(_)) | AnchorError::Node(_) => Row::Internal,
         AnchorError::Submit(SubmitError::Refused(error)) => Row::Lucid(refused, refusal_number(error)),
     }

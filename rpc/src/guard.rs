@@ -5,7 +5,7 @@ use crate::{
     access::Caller,
     error::RpcError,
     interface::{Need, SUBSCRIPTION_METHODS, need_of},
-    links::Link,
+    links::{Link, Links},
 };
 use jsonrpsee::{
     MethodResponse,
@@ -16,7 +16,7 @@ use jsonrpsee::{
 use std::sync::Arc;
 use tower::Layer;
 
-/// How calls come in. One of these, a [`Caller`] and a [`Link`] go along with every request.
+/// How calls come in. One of these, a [`Caller`], a [`Link`] and the [`Links`] go along with every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     /// One request, one answer.
@@ -66,8 +66,22 @@ fn refusal(request: &Request<'_>, in_batch: bool) -> Option<RpcError> {
     }
 }
 
-fn link(request: &Request<'_>) -> Option<Arc<Link>> {
-    request.extensions().get::<Arc<Link>>().cloned()
+/// The connection of a request, among the others.
+fn connection(request: &Request<'_>) -> Option<(Arc<Links>, Arc<Link>)> {
+    let extensions = request.extensions();
+    Some((extensions.get::<Arc<Links>>()?.clone(), extensions.get::<Arc<Link>>()?.clone()))
+}
+
+/// Has the calls of a connection answered when it is their turn, and notes how much there is to write then.
+async fn in_turn(
+    connection: Option<(Arc<Links>, Arc<Link>)>,
+    answer: impl Future<Output = MethodResponse>,
+) -> MethodResponse {
+    let Some((links, link)) = connection else { return answer.await };
+    let _running = link.begin_call().await;
+    let answer = answer.await;
+    links.note_answer(&link, answer.as_json().get().len());
+    answer
 }
 
 impl RpcServiceT for Guard {
@@ -81,23 +95,19 @@ impl RpcServiceT for Guard {
             if let Some(refusal) = refusal(&request, false) {
                 return MethodResponse::error(request.id, ErrorObjectOwned::from(refusal));
             }
-            let _running = match link(&request) {
-                Some(link) => Some(link.begin_call().await),
-                None => None,
-            };
-            inner.call(request).await
+            in_turn(connection(&request), inner.call(request)).await
         }
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let inner = self.0.clone();
         async move {
-            let mut connection = None;
+            let mut through = None;
             let mut judged = Vec::with_capacity(batch.len());
             for entry in batch {
                 judged.push(match entry {
                     Ok(BatchEntry::Call(request)) => {
-                        connection = connection.or_else(|| link(&request));
+                        through = through.or_else(|| connection(&request));
                         match refusal(&request, true) {
                             Some(refusal) => Err(BatchEntryErr::new(request.id, ErrorObjectOwned::from(refusal))),
                             None => Ok(BatchEntry::Call(request)),
@@ -106,11 +116,7 @@ impl RpcServiceT for Guard {
                     entry => entry,
                 });
             }
-            let _running = match connection {
-                Some(link) => Some(link.begin_call().await),
-                None => None,
-            };
-            inner.batch(Batch::from(judged)).await
+            in_turn(through, inner.batch(Batch::from(judged))).await
         }
     }
 

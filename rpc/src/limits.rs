@@ -43,6 +43,10 @@ pub const LARGE_REQUEST_TURN_MS: u64 = 10_000;
 /// How long a client may leave unread what is written to it before its connection is closed.
 pub const WRITE_STALL_TIMEOUT_MS: u64 = 10_000;
 
+/// Most bytes of answers that clients have been given and have not read, over all connections. Beyond it those who do
+/// not read are hung up on, the one that was answered longest ago first.
+pub const MAX_UNREAD_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
 /// How often a WebSocket is asked whether its client is there, as much as tells routers on the way to keep it.
 pub const PING_INTERVAL_MS: u64 = 30_000;
 

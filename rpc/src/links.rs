@@ -1,7 +1,8 @@
 //! The open connections, and which of them has to go when there is no place for a new one.
 
 use crate::limits::{
-    LARGE_REQUEST_BYTES, MAX_CALLS_PER_CONNECTION, MAX_CONNECTIONS, MAX_LARGE_REQUESTS, MAX_WEBSOCKETS,
+    LARGE_REQUEST_BYTES, MAX_CALLS_PER_CONNECTION, MAX_CONNECTIONS, MAX_LARGE_REQUESTS, MAX_UNREAD_ANSWER_BYTES,
+    MAX_WEBSOCKETS,
 };
 use std::{
     collections::BTreeMap,
@@ -61,12 +62,24 @@ impl Links {
     /// Closes the connection that has waited longest for its client, so that silent ones never keep others out. One
     /// that is being answered or has subscriptions stays. Whether there was one to close.
     pub(crate) fn make_room(&self) -> bool {
-        self.close_idlest(|_| true)
+        self.close_first(|_, state| state.waits())
     }
 
     /// Closes the connection whose large request has been coming in longest, and is not answered yet.
     pub(crate) fn give_up_large(&self) {
-        self.close_idlest(|state| state.turn.is_some());
+        self.close_first(|_, state| state.waits() && state.turn.is_some());
+    }
+
+    /// Notes an answer that has to be written to a connection, and makes those hang up who do not read theirs where
+    /// there is too much of that.
+    pub(crate) fn note_answer(&self, link: &Link, bytes: usize) {
+        link.state().unread += bytes;
+        let unread = || self.open().values().map(|link| link.state().unread).sum::<usize>();
+        while unread() > MAX_UNREAD_ANSWER_BYTES {
+            if !self.close_first(|link, state| state.unread > 0 && *link.stalled.borrow()) {
+                return;
+            }
+        }
     }
 
     /// Makes a connection a WebSocket. Where there are as many as may be, the one that has waited longest for its
@@ -74,22 +87,22 @@ impl Links {
     pub(crate) fn upgrade(&self, link: &Link) -> bool {
         let is_one = |link: &&Arc<Link>| Some(link.state()).is_some_and(|state| state.websocket && !state.closed);
         let count = self.open().values().filter(is_one).count();
-        if count >= MAX_WEBSOCKETS && !self.close_idlest(|state| state.websocket) {
+        if count >= MAX_WEBSOCKETS && !self.close_first(|_, state| state.waits() && state.websocket) {
             return false;
         }
         link.state().websocket = true;
         true
     }
 
-    fn close_idlest(&self, among: impl Fn(&State) -> bool) -> bool {
+    /// Closes the one of these that was answered longest ago; false where there is none.
+    fn close_first(&self, among: impl Fn(&Link, &State) -> bool) -> bool {
         let open = self.open();
-        let idle = open.values().filter_map(|link| {
+        let these = open.values().filter_map(|link| {
             let state = link.state();
-            let waits = state.running == 0 && state.subscriptions == 0 && !state.closed;
-            (waits && among(&state)).then_some((state.since, link))
+            (!state.closed && among(link, &state)).then_some((state.since, link))
         });
-        let Some((since, link)) = idle.min_by_key(|(since, _)| *since) else { return false };
-        tracing::debug!(idle_ms = since.elapsed().as_millis() as u64, "an idle connection gives its place to another");
+        let Some((since, link)) = these.min_by_key(|(since, _)| *since) else { return false };
+        tracing::debug!(idle_ms = since.elapsed().as_millis() as u64, "a connection is closed for the sake of others");
         link.close();
         true
     }
@@ -118,6 +131,8 @@ struct State {
     subscriptions: usize,
     websocket: bool,
     closed: bool,
+    /// Bytes of answers that are not written yet.
+    unread: usize,
     /// Bytes that came since all that came before was answered.
     unanswered: usize,
     /// The turn of the large request that is coming in or being answered.
@@ -134,6 +149,7 @@ impl Link {
             subscriptions: 0,
             websocket: false,
             closed: false,
+            unread: 0,
             unanswered: 0,
             turn: None,
             reader: None,
@@ -149,7 +165,11 @@ impl Link {
 
     /// Ends the connection, whatever it is at: whoever reads sees its end, whoever writes an error.
     pub(crate) fn close(&self) {
-        self.state().closed = true;
+        {
+            let mut state = self.state();
+            state.closed = true;
+            state.unread = 0;
+        }
         // One that has ended already cannot be shut down, and need not.
         let _ = self.socket.shutdown(Shutdown::Both);
         self.wake();
@@ -201,8 +221,10 @@ impl Link {
     }
 
     /// Notes that something was written: where nothing runs, all that came is answered.
-    pub(crate) fn note_written(&self) {
-        self.state().settle();
+    pub(crate) fn note_written(&self, bytes: usize) {
+        let mut state = self.state();
+        state.unread = state.unread.saturating_sub(bytes);
+        state.settle();
     }
 
     /// Notes whether the client takes what is written to it.
@@ -225,6 +247,11 @@ impl Link {
 }
 
 impl State {
+    /// Whether the connection waits for its client and owes it nothing.
+    const fn waits(&self) -> bool {
+        self.running == 0 && self.subscriptions == 0
+    }
+
     fn settle(&mut self) {
         if self.running == 0 {
             self.unanswered = 0;

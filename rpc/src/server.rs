@@ -264,6 +264,7 @@ impl Desk {
         extensions.insert(caller);
         extensions.insert(transport);
         extensions.insert(Arc::clone(&self.link));
+        extensions.insert(Arc::clone(&self.links));
         let answered = timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), self.service.call(request)).await;
         let mut answer = answered.unwrap_or_else(|_| Ok(response::internal_error()))?;
         self.gate.share(&headers, &mut answer);

@@ -81,12 +81,12 @@ impl Socket {
     }
 
     /// Passes on what a write came to, and ends one that makes no progress for too long.
-    fn written<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
+    fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = written {
             self.stall = None;
-            self.link.note_written();
+            self.link.note_written(*written.as_ref().unwrap_or(&0));
             self.link.set_stalled(false);
-            return written;
+            return Poll::Ready(written);
         }
         self.link.set_stalled(true);
         let timeout = || Box::pin(sleep(Duration::from_millis(WRITE_STALL_TIMEOUT_MS)));

@@ -10,7 +10,7 @@ use lucid_rpc::{
 };
 use serde_json::{Value, json};
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -166,6 +166,40 @@ async fn large_requests_that_do_not_come_hold_up_no_small_one_and_large_ones_not
         ended += usize::from(timeout(Duration::from_millis(50), stream.read_u8()).await.is_ok());
     }
     assert_eq!(ended, 1);
+}
+
+/// Each asks for megabytes and reads nothing: together they hold less than their answers are.
+#[tokio::test]
+async fn answers_that_nobody_reads_are_not_kept_without_end() {
+    // 15 MB each, of which the buffers of the system take some.
+    let served = serve(TestChain::with_logs_of(6_000, 1_000)).await;
+    let address = served.server.local_addr();
+    let body = request("eth_getLogs", json!([{ "fromBlock": "0x0" }])).to_string();
+    let message = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let mut deaf = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(message.as_bytes()).await.unwrap();
+        deaf.push(stream);
+    }
+    while served.node.snapshots.load(Ordering::Relaxed) < deaf.len() as u64 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(served.call("eth_chainId", json!([])).await, "0x7a69");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Some were hung up on, so that their answers end early; not all.
+    let mut whole = 0;
+    for mut stream in deaf {
+        let mut answer = Vec::new();
+        // The end comes early for those, and may come with an error.
+        let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+        whole += usize::from(answer.ends_with(b"}"));
+    }
+    assert!((1..18).contains(&whole), "{whole}");
 }
 
 #[tokio::test]

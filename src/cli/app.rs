@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 const WORKER_THREADS: usize = 2;
 
 /// Threads for what blocks: more than the interface lets run at once, so that block making never waits for it.
-/// Each may leave memory behind in the allocator, so not many more: 16 reads, 2 executions, and what the node does itself.
+/// Those are 16 reads and 2 executions; the rest is for what the node does itself.
 const MAX_BLOCKING_THREADS: usize = 24;
 
 /// How long a thread that has nothing to do is kept: long enough for a burst of calls, and then its stack is given back.
@@ -76,6 +76,10 @@ pub fn main() -> ExitCode {
 /// Ends the program at a panic, wherever it happens: a task that is gone would leave a node that only looks alive. What
 /// is on disk is whole in any case.
 fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
+    // Whoever read the output (`head`) has enough of it. That is no fault, and nobody is left to tell.
+    if info.payload_as_str().is_some_and(|text| text.starts_with("failed printing to std")) {
+        std::process::exit(exit_codes::BROKEN_PIPE.into());
+    }
     eprintln!("error: internal fault: {info}");
     eprintln!("If it comes back, the store may be damaged: restore a backup, and report this with the lines above.");
     std::process::exit(exit_codes::SOFTWARE.into());

@@ -32,6 +32,9 @@ pub(super) const NO_PERMISSION: u8 = 77;
 /// The configuration is wrong, or there is no chain to run.
 pub(super) const CONFIG: u8 = 78;
 
+/// Whoever read the output went away: what a shell gives a program that SIGPIPE ended.
+pub(super) const BROKEN_PIPE: u8 = 141;
+
 /// What `--help` says of them.
 pub(super) const HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 65 bad data (chain spec, store, key); 66 a file is missing or unreadable;

@@ -60,7 +60,7 @@ pub(super) enum Command {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Write a new access token for a scope; the old one is no longer accepted once the node has read the new one.
+    /// Write a new access token for a scope. A running node takes it, and no longer the old one, when it is started again.
     RotateToken {
         /// What the token allows.
         #[arg(value_enum)]

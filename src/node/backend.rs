@@ -94,6 +94,10 @@ impl NodeApi for Backend {
         self.info.clone()
     }
 
+    fn sealing_stop(&self) -> Option<String> {
+        self.node.sealing_stop().map(|stop| stop.to_string())
+    }
+
     fn sync_progress(&self) -> Option<SyncProgress> {
         None
     }

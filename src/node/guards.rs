@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     consensus::{ClockPolicy, ClockReading, ClockStop, judge_clock},
-    keys::{HighestSigned, HighestSignedFile, KeyError},
+    keys::{HIGHEST_SIGNED_FILE, HighestSigned, HighestSignedFile, KeyError},
 };
 use lucid_types::Rules;
 use std::{
@@ -49,18 +49,19 @@ pub enum SealingStop {
     },
     /// Nobody knows what the keys have signed.
     #[error(
-        "{} is missing, so nobody knows what the keys have signed: it is not restored from backups; see \
-         `run --accept-restored`", .0.display()
+        "the file {HIGHEST_SIGNED_FILE} beside the keys is missing, so nobody knows what they have signed; see \
+         `run --accept-restored`"
     )]
-    NothingKnown(PathBuf),
+    NothingKnown,
     /// The file that knows cannot be read.
-    #[error("{0}; see `run --accept-restored`")]
-    Unreadable(String),
+    #[error(
+        "the file {HIGHEST_SIGNED_FILE} beside the keys is damaged, so nobody knows what they have signed; see \
+         `run --accept-restored`"
+    )]
+    Unreadable,
     /// The disk is nearly full.
-    #[error("the disk of {} has {free_mib} MiB left, and nothing is written below {needed_mib}", .path.display())]
+    #[error("the disk of the data folder has {free_mib} MiB left, and nothing is written below {needed_mib}")]
     DiskFull {
-        /// Folder on the disk.
-        path: PathBuf,
         /// What is left, in MiB.
         free_mib: u64,
         /// What must be left, in MiB.
@@ -88,8 +89,8 @@ impl Signing {
         let stop = match file.read() {
             Ok(Some(signed)) if signed.height > head => SealingStop::Ahead { signed: signed.height, head },
             Ok(Some(_)) => return Ok(Self::Recorded(file)),
-            Ok(None) => SealingStop::NothingKnown(file.path()),
-            Err(error @ KeyError::HighestSigned { .. }) => SealingStop::Unreadable(error.to_string()),
+            Ok(None) => SealingStop::NothingKnown,
+            Err(KeyError::HighestSigned { .. }) => SealingStop::Unreadable,
             Err(error) => return Err(error.into()),
         };
         if !accept_restored {
@@ -138,11 +139,8 @@ impl Guards {
     pub(super) fn disk_full(&self) -> Option<SealingStop> {
         // A disk that does not say how full it is will say so when it is written to.
         let free = free_bytes(&self.folder)?;
-        (free < self.min_free_bytes).then(|| SealingStop::DiskFull {
-            path: self.folder.clone(),
-            free_mib: free >> 20,
-            needed_mib: self.min_free_bytes >> 20,
-        })
+        let (free_mib, needed_mib) = (free >> 20, self.min_free_bytes >> 20);
+        (free < self.min_free_bytes).then_some(SealingStop::DiskFull { free_mib, needed_mib })
     }
 
     fn condition(&self) -> MutexGuard<'_, Condition> {
@@ -266,14 +264,11 @@ mod tests {
     fn a_missing_or_damaged_file_stops_signing_too() {
         let missing = keys(None);
         let stopped = Signing::open(missing.path(), 0, false).unwrap();
-        assert!(matches!(stopped, Signing::Stopped(SealingStop::NothingKnown(_))), "{stopped:?}");
+        assert!(matches!(stopped, Signing::Stopped(SealingStop::NothingKnown)), "{stopped:?}");
         assert!(HighestSignedFile::in_folder(missing.path()).read().unwrap().is_none(), "nothing is made up");
         let damaged = keys(Some(HighestSigned::NOTHING));
         fs::write(HighestSignedFile::in_folder(damaged.path()).path(), "x").unwrap();
-        assert!(matches!(
-            Signing::open(damaged.path(), 0, false).unwrap(),
-            Signing::Stopped(SealingStop::Unreadable(_))
-        ));
+        assert!(matches!(Signing::open(damaged.path(), 0, false).unwrap(), Signing::Stopped(SealingStop::Unreadable)));
         for folder in [missing, damaged] {
             assert!(matches!(Signing::open(folder.path(), 4, true).unwrap(), Signing::Recorded(_)));
             let file = HighestSignedFile::in_folder(folder.path());

@@ -28,7 +28,7 @@ impl<A: NodeApi> LucidServer for Backend<A> {
             let view = ChainView::open(api)?;
             let head = view.head();
             let head = HeadDocument { number: head.height, hash: head.hash, timestamp: head.timestamp };
-            Ok(ChainInfoDocument::new(api.chain_info(), head))
+            Ok(ChainInfoDocument::new(api.chain_info(), head, api.sealing_stop()))
         })
         .await
     }

@@ -165,6 +165,9 @@ pub enum AnchorError {
         /// What the anchoring's transactions may cost at most, in wei.
         cost: U256,
     },
+    /// Nothing can be kept now.
+    #[error("the disk of the node is nearly full, so it takes nothing new; try again when there is room")]
+    DiskFull,
     /// Nothing to begin again.
     #[error("this node was not asked to anchor the session {0}")]
     Unknown(SessionId),

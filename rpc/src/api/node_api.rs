@@ -23,6 +23,9 @@ pub trait NodeApi: Send + Sync + 'static {
     /// What the chain and this node are.
     fn chain_info(&self) -> ChainInfo;
 
+    /// Why this node makes no blocks at this moment; `None` where it does. It serves in any case. No path is in the text.
+    fn sealing_stop(&self) -> Option<String>;
+
     /// How far this node is behind its peers; `None` when it is not catching up.
     fn sync_progress(&self) -> Option<SyncProgress>;
 

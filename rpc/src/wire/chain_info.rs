@@ -20,6 +20,9 @@ pub struct ChainInfoDocument {
     pub node_address: Address,
     /// The last block.
     pub head: HeadDocument,
+    /// Why the node makes no blocks at this moment; absent where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing_stop: Option<String>,
     /// Start of slot 0, in Unix seconds.
     pub slot_origin: u64,
     /// Length of a slot, in seconds.
@@ -41,7 +44,7 @@ pub struct HeadDocument {
 
 impl ChainInfoDocument {
     /// Puts together what the node is and where its chain stands.
-    pub(crate) fn new(info: ChainInfo, head: HeadDocument) -> Self {
+    pub(crate) fn new(info: ChainInfo, head: HeadDocument, sealing_stop: Option<String>) -> Self {
         let spec = info.spec;
         let slots = spec.slots();
         Self {
@@ -52,6 +55,7 @@ impl ChainInfoDocument {
             client_version: info.client_version,
             node_address: info.node_address,
             head,
+            sealing_stop,
             slot_origin: slots.origin,
             slot_duration_secs: slots.duration_secs,
             chain_spec: spec.as_ref().clone(),

@@ -134,9 +134,14 @@ impl TestChain {
 
     /// Genesis and a block whose one transaction logs so many events.
     pub(crate) fn with_logs(count: usize) -> Self {
+        Self::with_logs_of(count, 0)
+    }
+
+    /// The same, where each event has so many bytes.
+    pub(crate) fn with_logs_of(count: usize, bytes: usize) -> Self {
         let chain = Self::empty();
         chain.put_block(Self::header(0), Vec::new(), &[]);
-        let log = Log::new_unchecked(CONTRACT, Vec::new(), Bytes::new());
+        let log = Log::new_unchecked(CONTRACT, Vec::new(), vec![7; bytes].into());
         let header = Header { logs_bloom: [&log].into_iter().collect(), ..Self::header(1) };
         chain.put_block(header, vec![waiting_transaction()], &[vec![log; count]]);
         chain

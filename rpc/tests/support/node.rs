@@ -111,6 +111,10 @@ impl NodeApi for StandIn {
         }
     }
 
+    fn sealing_stop(&self) -> Option<String> {
+        None
+    }
+
     fn sync_progress(&self) -> Option<SyncProgress> {
         *self.syncing.lock().unwrap()
     }

@@ -75,6 +75,9 @@ impl Node {
         if anchorings.len() >= MAX_ACTIVE_ANCHORINGS {
             return Err(AnchorError::TooMany(MAX_ACTIVE_ANCHORINGS));
         }
+        if self.guards.disk_full().is_some() {
+            return Err(AnchorError::DiskFull);
+        }
         anchorings.refuse_duplicates(session, merkle_root)?;
         refuse_used_root(snapshot, session, merkle_root)?;
         self.refuse_unpayable(snapshot, session.account, calls)?;
