@@ -1,0 +1,266 @@
+use super::*;
+use crate::{
+    AccountRecord, Accounts, BlockRecord, Blocks, BlocksByHash, Direction, Reader, Seals,
+    samples::{Sample, address, hash},
+};
+use lucid_types::Seal;
+use redb::TableDefinition;
+use std::ops::Bound;
+
+fn meta() -> Meta {
+    Meta::new(br#"{"chainId":31337}"#.to_vec(), hash(0xaa))
+}
+
+fn new_store() -> (tempfile::TempDir, PathBuf, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node.redb");
+    let store = Store::create(&path, &meta(), &Options::default()).unwrap();
+    (folder, path, store)
+}
+
+fn block(byte: u8) -> BlockRecord {
+    BlockRecord { hash: hash(byte), ..Sample::sample() }
+}
+
+#[test]
+fn a_store_and_what_is_open_on_it_go_from_thread_to_thread() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Store>();
+    shared::<Snapshot>();
+    shared::<Batch>();
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_reopen() {
+    let (_folder, path, store) = new_store();
+    let mut batch = store.begin().unwrap();
+    batch.append::<Blocks>(&1, &block(1)).unwrap();
+    batch.append::<Seals>(&1, &Seal::sample()).unwrap();
+    batch.put::<Accounts>(&address(5), &AccountRecord::sample()).unwrap();
+    batch.raw_put(TableId::Code, *hash(9), b"code".to_vec());
+    assert_eq!(store.commit(batch).unwrap(), Committed { sequence: 1 });
+    drop(store);
+
+    let store = Store::open(&path, &Options::default()).unwrap();
+    assert_eq!(*store.meta(), meta());
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.sequence().unwrap(), 1);
+    assert_eq!(snapshot.get::<Blocks>(&1).unwrap(), Some(block(1)));
+    assert_eq!(snapshot.first_by_index::<BlocksByHash>(&hash(1)).unwrap(), Some((1, block(1))));
+    assert_eq!(snapshot.get::<Seals>(&1).unwrap(), Some(Seal::sample()));
+    assert_eq!(snapshot.get_stored::<Accounts>(&address(5)).unwrap().unwrap().sequence, 1);
+    assert_eq!(snapshot.raw_get(TableId::Code, hash(9).as_slice()).unwrap(), Some(b"code".to_vec()));
+}
+
+#[test]
+fn a_batch_sees_its_own_writes_and_nobody_else_does_before_the_commit() {
+    let (_folder, _, store) = new_store();
+    let mut batch = store.begin().unwrap();
+    batch.append::<Blocks>(&1, &block(1)).unwrap();
+    assert_eq!(batch.get::<Blocks>(&1).unwrap(), Some(block(1)));
+    assert_eq!(batch.first_by_index::<BlocksByHash>(&hash(1)).unwrap(), Some((1, block(1))));
+    let before = store.snapshot().unwrap();
+    assert_eq!(before.get::<Blocks>(&1).unwrap(), None);
+    store.commit(batch).unwrap();
+    assert_eq!(before.get::<Blocks>(&1).unwrap(), None);
+    assert!(store.snapshot().unwrap().contains::<Blocks>(&1).unwrap());
+}
+
+#[test]
+fn a_dropped_batch_leaves_nothing_and_an_empty_one_writes_nothing() {
+    let (_folder, _, store) = new_store();
+    let mut batch = store.begin().unwrap();
+    batch.append::<Blocks>(&1, &block(1)).unwrap();
+    drop(batch);
+    let written = store.stats().unwrap();
+    assert_eq!(store.commit(store.begin().unwrap()).unwrap().sequence, 0);
+    assert_eq!(store.stats().unwrap(), written);
+    assert!(!store.snapshot().unwrap().contains::<Blocks>(&1).unwrap());
+}
+
+#[test]
+fn of_two_batches_begun_together_only_the_first_commits() {
+    let (_folder, _, store) = new_store();
+    let (mut first, mut second) = (store.begin().unwrap(), store.begin().unwrap());
+    first.append::<Blocks>(&1, &block(1)).unwrap();
+    second.append::<Blocks>(&1, &block(2)).unwrap();
+    store.commit(first).unwrap();
+    assert!(matches!(store.commit(second), Err(StoreError::StaleBatch { began: 0, current: 1 })));
+    assert_eq!(store.snapshot().unwrap().get::<Blocks>(&1).unwrap(), Some(block(1)));
+}
+
+#[test]
+fn commits_bytes_and_syncs_are_counted() {
+    let (_folder, _, store) = new_store();
+    let before = store.stats().unwrap();
+    let mut batch = store.begin().unwrap();
+    batch.append::<Blocks>(&1, &block(1)).unwrap();
+    store.commit(batch).unwrap();
+    let after = store.stats().unwrap();
+    assert_eq!(after.commits, before.commits + 1);
+    assert!(after.bytes_written >= before.bytes_written + 1000);
+    assert!(after.syncs > before.syncs);
+}
+
+#[test]
+fn a_row_of_a_dyn_reader_is_read_through_a_reference() {
+    let (_folder, _, store) = new_store();
+    let snapshot = store.snapshot().unwrap();
+    let reader: &dyn Reader = &snapshot;
+    assert_eq!((&reader).get::<Blocks>(&1).unwrap(), None);
+    let all = (&reader).range::<Blocks>(Bound::Unbounded, Bound::Unbounded, Direction::Forward).unwrap().count();
+    assert_eq!(all, 0);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_by_name_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let open = || Store::open(&path, &Options::default()).map(drop);
+    assert!(matches!(open(), Err(StoreError::Missing(_))));
+    for contents in [&b""[..], b"short", &[7; 5000]] {
+        fs::write(&path, contents).unwrap();
+        assert!(matches!(open(), Err(StoreError::NotAStore(_))), "{} bytes", contents.len());
+        assert_eq!(fs::read(&path).unwrap(), contents);
+    }
+}
+
+fn files(path: &Path) -> (Vec<u8>, usize) {
+    (fs::read(path).unwrap(), fs::read_dir(path.parent().unwrap()).unwrap().count())
+}
+
+#[test]
+fn a_look_at_a_store_changes_nothing_and_keeps_others_out() {
+    let (_folder, path, store) = new_store();
+    let mut batch = store.begin().unwrap();
+    batch.append::<Blocks>(&1, &block(1)).unwrap();
+    store.commit(batch).unwrap();
+    let look = |check_pages| Store::inspect(&path, &Options::default(), check_pages);
+    assert!(matches!(look(true).map(drop), Err(StoreError::Locked(_))));
+    // As a kill leaves it, with something to repair.
+    let killed = path.with_file_name("killed.redb");
+    fs::copy(&path, &killed).unwrap();
+    drop(store);
+    for path in [path, killed] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        let before = files(&path);
+        for check_pages in [true, false] {
+            let (found, snapshot) = Store::inspect(&path, &Options::default(), check_pages).unwrap();
+            assert_eq!(found, meta());
+            assert_eq!(snapshot.get::<Blocks>(&1).unwrap(), Some(block(1)));
+        }
+        assert!(files(&path) == before);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let look = Store::inspect(&path, &Options::default(), true).unwrap();
+        assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::Locked(_))));
+        drop(look);
+        Store::open(&path, &Options::default()).unwrap();
+    }
+}
+
+/// Bits that are flipped one after the other, each in another part of the file.
+const FLIPS: usize = 150;
+
+/// A worn SD card gives back other bits than were written to it, and a copy that was cut short lacks some.
+#[test]
+fn a_damaged_file_is_told_from_a_good_one() {
+    let (_folder, path, store) = new_store();
+    for n in 0..20 {
+        let mut batch = store.begin().unwrap();
+        for m in 0..50 {
+            batch.raw_put(TableId::Code, [n, m], vec![m; 1_000]);
+        }
+        store.commit(batch).unwrap();
+    }
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    let look = || Store::inspect(&path, &Options::default(), true).map(drop);
+    look().unwrap();
+    for length in [40, 100, 5_000].into_iter().chain((1..8).map(|part| whole.len() * part / 8)) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let cut = look().unwrap_err();
+        assert!(matches!(cut, StoreError::Damaged { .. }), "{length}: {cut}");
+    }
+    let bytes = whole.windows(900).position(|bytes| bytes == [7; 900]).unwrap();
+    let mut flipped = whole.clone();
+    flipped[bytes + 450] ^= 4;
+    fs::write(&path, flipped).unwrap();
+    let flipped = look().unwrap_err();
+    assert!(matches!(flipped, StoreError::Damaged { .. }), "{flipped}");
+    // Anywhere else: in a page that counts it is told, and in one that nothing leads to it does no harm.
+    let mut harmless = 0;
+    for n in 0..FLIPS {
+        let mut flipped = whole.clone();
+        flipped[whole.len() / FLIPS * n + n] ^= 1 << (n % 8);
+        fs::write(&path, flipped).unwrap();
+        match Store::inspect(&path, &Options::default(), true) {
+            Ok((found, snapshot)) => {
+                assert_eq!((found, snapshot.entries().unwrap()), (meta(), 1_004), "flip {n}");
+                harmless += 1;
+            }
+            Err(StoreError::Damaged { .. } | StoreError::NotAStore(_) | StoreError::Engine(_)) => {}
+            Err(other) => panic!("flip {n}: {other}"),
+        }
+    }
+    assert!(harmless < FLIPS, "some were found");
+}
+
+#[test]
+fn a_new_store_is_its_owners_alone() {
+    let (_folder, path, _store) = new_store();
+    assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_store_that_was_being_made_in_a_crash_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node.redb");
+    fs::write(folder.path().join("node.redb.new"), [7; 100]).unwrap();
+    drop(Store::create(&path, &meta(), &Options::default()).unwrap());
+    Store::open(&path, &Options::default()).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_database_of_another_program_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.redb");
+    for other in ["other", "meta"] {
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(TableDefinition::<u64, &str>::new(other)).unwrap().insert(1, "x").unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+        assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::ForeignFile(_))), "{other}");
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_format_is_refused_with_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node.redb");
+    let file = lock_unfinished(&path, Path::new("elsewhere")).unwrap();
+    let (database, _) = open_database(&path, file, &Options::default()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let newer = entry(meta::FORMAT, &(FORMAT_VERSION + 1).to_be_bytes());
+    write_table(&transaction, TableId::Meta, newer).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let refused = Store::open(&path, &Options::default()).map(drop);
+    assert!(matches!(refused, Err(StoreError::NewerFormat { found: 2, known: 1 })), "{refused:?}");
+}
+
+#[test]
+fn a_store_is_open_once_and_made_once() {
+    let (_folder, path, store) = new_store();
+    assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::Locked(_))));
+    let again = Store::create(&path, &meta(), &Options::default());
+    assert!(matches!(again, Err(StoreError::AlreadyExists(_))));
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    // A snapshot keeps the file open, so that its reads never fail under it.
+    let snapshot = store.snapshot().unwrap();
+    drop(store);
+    assert!(matches!(Store::open(&path, &Options::default()), Err(StoreError::Locked(_))));
+    drop(snapshot);
+    Store::open(&path, &Options::default()).unwrap();
+}
