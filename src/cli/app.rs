@@ -112,7 +112,11 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
 
 /// Logs go to standard error. `RUST_LOG` says how much; a node says what happens, other commands only what goes wrong.
 fn init_logs(command: &Command) {
-    let default = if matches!(command, Command::Dev(_) | Command::Run(_)) { "info" } else { "warn" };
+    // The server library warns of what single clients do wrong, and those would fill the log.
+    let default = match command {
+        Command::Dev(_) | Command::Run(_) => "info,jsonrpsee-server=error",
+        _ => "warn,jsonrpsee-server=error",
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
