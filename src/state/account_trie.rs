@@ -14,13 +14,13 @@ use std::{
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_trie::{
     Nibbles, TrieAccount,
-    nodes::{LeafNodeRef, TrieNode},
+    nodes::{LeafNode, TrieNode},
 };
 use lucid_storage::{AccountRecord, Accounts, Batch, Direction, Reader, StoreError, TableId, View};
 
 use super::{
     rows::NodeKey,
-    trie::{NodeReader, NodeStore, TrieError},
+    trie::{NodeReader, NodeStore, TrieError, decode},
 };
 
 const TABLE: TableId = TableId::AccountTrie;
@@ -101,14 +101,14 @@ impl<T> AccountTrie<T> {
 }
 
 impl<T: Deref<Target: Reader>> AccountTrie<T> {
-    /// The RLP of the leaf at `path`, where no row is; nothing where there is no account below it.
-    fn leaf(&self, path: &Nibbles) -> Result<Option<Vec<u8>>, TrieError<StoreError>> {
+    /// The leaf at `path`, where no row is; nothing where there is no account below it.
+    fn leaf(&self, path: &Nibbles) -> Result<Option<LeafNode>, TrieError<StoreError>> {
         let mut first = B256::ZERO;
         path.pack_to(&mut first[..path.byte_len()]);
         let mut accounts = self.known.borrow_mut();
         if let Some(known) = accounts.stored_below(path, &first) {
             known.read_at = Some(path.len());
-            return Ok(known.before.map(|record| leaf_rlp(path, &known.hashed, &record)));
+            return Ok(known.before.map(|record| leaf(path, &known.hashed, &record)));
         }
         let Some((hashed, address)) = self.stored_account(path, &first)? else { return Ok(None) };
         // A changed one that is not stored came to be in this update, so the trie has it of no account.
@@ -119,7 +119,7 @@ impl<T: Deref<Target: Reader>> AccountTrie<T> {
         let record = record.ok_or(TrieError::MissingAccount { path: *path, address })?;
         let known = Known { hashed, before: Some(record), read_at: Some(path.len()) };
         accounts.met.insert(hashed, known);
-        Ok(Some(leaf_rlp(path, &hashed, &record)))
+        Ok(Some(leaf(path, &hashed, &record)))
     }
 
     /// The first account below `path`, whose hash begins with `first` up to the end of the path.
@@ -151,9 +151,8 @@ fn bad_entry(path: &Nibbles) -> TrieError<StoreError> {
     TrieError::BadNode { owner: None, path: *path, reason }
 }
 
-fn leaf_rlp(path: &Nibbles, hashed: &B256, record: &AccountRecord) -> Vec<u8> {
-    let value = alloy_rlp::encode(trie_account(record));
-    alloy_rlp::encode(LeafNodeRef::new(&Nibbles::unpack_array(&hashed.0).slice(path.len()..), &value))
+fn leaf(path: &Nibbles, hashed: &B256, record: &AccountRecord) -> LeafNode {
+    LeafNode::new(Nibbles::unpack_array(&hashed.0).slice(path.len()..), alloy_rlp::encode(trie_account(record)))
 }
 
 /// The entry of an account in `accounts_by_hash`.
@@ -204,7 +203,14 @@ impl<T: Deref<Target: Reader>> NodeReader for AccountTrie<T> {
     fn get(&self, path: &Nibbles) -> Result<Option<NodeRlp<'_>>, TrieError<StoreError>> {
         match self.rows.view(TABLE, NodeKey::new(None, path).as_slice())? {
             Some(row) => Ok(Some(NodeRlp::Stored(row))),
-            None => Ok(self.leaf(path)?.map(NodeRlp::Made)),
+            None => Ok(self.leaf(path)?.map(|leaf| NodeRlp::Made(alloy_rlp::encode(leaf)))),
+        }
+    }
+
+    fn node(&self, path: &Nibbles) -> Result<Option<TrieNode>, TrieError<StoreError>> {
+        match self.rows.view(TABLE, NodeKey::new(None, path).as_slice())? {
+            Some(row) => decode(self, path, &row).map(Some),
+            None => Ok(self.leaf(path)?.map(TrieNode::Leaf)),
         }
     }
 }

@@ -20,6 +20,7 @@ mod tests;
 
 pub use store::TrieError;
 
+pub(super) use node::decode;
 pub(super) use proof::proof;
 pub(super) use store::{NodeReader, NodeStore};
 pub(super) use update::{root, update};

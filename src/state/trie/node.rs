@@ -14,9 +14,7 @@ pub(super) const KEY_NIBBLES: usize = 64;
 
 /// The root node, or nothing where the trie is empty.
 pub(super) fn root<S: NodeReader>(store: &S) -> Result<Option<TrieNode>, TrieError<S::Error>> {
-    let top = Nibbles::new();
-    let Some(rlp) = store.get(&top)? else { return Ok(None) };
-    decode(store, &top, &rlp).map(Some)
+    store.node(&Nibbles::new())
 }
 
 /// The child at `path` that its parent names as `reference`: from its row where that is a hash, else from within it.
@@ -28,12 +26,11 @@ pub(super) fn resolve<S: NodeReader>(
     if !reference.is_hash() {
         return decode(store, path, reference);
     }
-    let rlp = store.get(path)?.ok_or_else(|| TrieError::MissingNode { owner: store.owner(), path: *path })?;
-    decode(store, path, &rlp)
+    store.node(path)?.ok_or_else(|| TrieError::MissingNode { owner: store.owner(), path: *path })
 }
 
 /// Decodes the node at `path` and checks that it can stand there.
-pub(super) fn decode<S: NodeReader>(
+pub(in crate::state) fn decode<S: NodeReader>(
     store: &S,
     path: &Nibbles,
     mut rlp: &[u8],

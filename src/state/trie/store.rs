@@ -5,6 +5,8 @@ use std::ops::Deref;
 use alloy_primitives::{Address, B256};
 use alloy_trie::{Nibbles, nodes::TrieNode};
 
+use super::decode;
+
 /// The nodes of one trie to read, each under its path from the root.
 pub(in crate::state) trait NodeReader {
     /// What reading or writing a row can fail with.
@@ -20,6 +22,14 @@ pub(in crate::state) trait NodeReader {
 
     /// The RLP of the node at `path`, if there is a row.
     fn get(&self, path: &Nibbles) -> Result<Option<Self::Rlp<'_>>, TrieError<Self::Error>>;
+
+    /// The node at `path`, decoded and checked to fit there. A store that makes nodes need not encode them for this.
+    fn node(&self, path: &Nibbles) -> Result<Option<TrieNode>, TrieError<Self::Error>>
+    where
+        Self: Sized,
+    {
+        self.get(path)?.map(|rlp| decode(self, path, &rlp)).transpose()
+    }
 }
 
 /// The nodes of one trie to change.
