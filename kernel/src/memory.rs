@@ -5,15 +5,21 @@
 #[cfg(target_env = "gnu")]
 const MMAP_THRESHOLD_BYTES: libc::c_int = 128 * 1024;
 
+/// So much of the end of the heap is kept when it is free: about what a full block takes and gives back, which else would
+/// be asked of the system anew for each.
+#[cfg(target_env = "gnu")]
+const TRIM_THRESHOLD_BYTES: libc::c_int = 8 * 1024 * 1024;
+
 /// Has all threads share one heap. Each thread else gets one of its own, and what one of them frees is of no use to the
 /// others: over many blocks memory grows to several times of what is in use. To be called before threads start.
 pub fn share_one_heap() {
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "mallopt is a foreign function")]
-    // SAFETY: both calls set numbers of the allocator, before any other thread runs. Where they fail nothing changes.
+    // SAFETY: the calls set numbers of the allocator, before any other thread runs. Where they fail nothing changes.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES);
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) const HTTP_NAMESPACES: Setting = Setting {
     about: "Groups of methods that are offered off this machine though they are not by themselves (txpool).",
 };
 pub(super) const STORE_CACHE_MIB: Setting =
-    Setting { key: "store.cache-mib", default: "24", about: "Memory for pages of the store, in MiB (4 to 4096)." };
+    Setting { key: "store.cache-mib", default: "28", about: "Memory for pages of the store, in MiB (4 to 4096)." };
 pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
     key: "clock.trust-local",
     default: "false",

@@ -34,7 +34,7 @@ const CRATES: [(&[&str], &[&str]); 14] = [
     (&["tokio"], &["src/node/", "src/cli/", "src/main.rs", "rpc/"]),
     (&["k256"], &["src/keys/", "src/consensus/", "types/"]),
     (&["getrandom"], &["src/keys/", "src/node/", "src/cli/"]),
-    (&["lucid_kernel"], &["src/node/", "src/cli/"]),
+    (&["lucid_kernel"], &["src/node/", "src/cli/", "benches/"]),
     (&["rustix"], &["src/node/"]),
     (&["secp256k1"], &["src/chain/"]),
     (&["toml"], &["src/config/"]),
