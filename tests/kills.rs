@@ -9,18 +9,16 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, eventually, run, transfer};
+use crate::support::{DevNode, block_on, eventually, run, text, transfer};
 use alloy_primitives::{Address, B256};
-use lucid_node::{
-    keys::{DEV_ACCOUNTS, DevAccount},
-    node::care,
-};
+use lucid_node::keys::{DEV_ACCOUNTS, DevAccount};
 use lucid_rpc::Client;
 use lucid_storage::{AnchoringStatus, Options, Reader, SessionAnchoringsBySession, Store, TransactionsByHash};
 use lucid_types::SessionId;
 use serde_json::Value;
 use std::{
     env, fs,
+    ops::RangeInclusive,
     path::Path,
     sync::{
         Mutex,
@@ -30,6 +28,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+/// Rounds in all, unless told otherwise, and rounds on one chain.
 const ROUNDS: u64 = 50;
 
 /// How long a round lasts at most: many blocks, and several anchorings.
@@ -86,10 +85,10 @@ fn keep_anchoring(url: &str, recording: &Path, round: u64, answered: &Answered, 
 }
 
 fn check_store(datadir: &Path, answered: &Answered, round: u64) {
+    let verified = run(&["db", "verify", "--datadir", datadir.to_str().unwrap()]);
+    assert!(verified.status.success(), "round {round}: {}{}", text(&verified.stdout), text(&verified.stderr));
     let store = Store::open(datadir.join("lucid.redb"), &Options::default()).expect("the store opens by itself");
     let snapshot = store.snapshot().unwrap();
-    let report = care::verify(&snapshot, store.meta(), &mut |_| Ok(())).unwrap();
-    assert!(report.clean, "round {round}: {:#?}", report.findings);
     for (hash, height) in answered.mined.lock().unwrap().iter() {
         let found = snapshot.first_by_index::<TransactionsByHash>(hash).unwrap();
         assert_eq!(found.map(|(key, _)| key.block), Some(*height), "round {round}: {hash} was answered as mined");
@@ -108,11 +107,22 @@ fn nothing_that_was_answered_is_lost_when_the_plug_is_pulled() {
     let seed = number("LUCID_KILL_SEED").unwrap_or(now);
     println!("LUCID_KILL_SEED={seed}");
     let mut moments = Moments(seed);
+    let mut done = (0, 0);
+    for first in (1..=rounds).step_by(ROUNDS as usize) {
+        let (mined, anchored) = pull_the_plug(first..=rounds.min(first + ROUNDS - 1), &mut moments);
+        done = (done.0 + mined, done.1 + anchored);
+    }
+    println!("{rounds} kills: {} transfers answered as mined, {} anchorings answered", done.0, done.1);
+    assert!(done.0 > rounds && done.1 > rounds / 10, "too little was under way");
+}
+
+/// Rounds on one chain. Gives how many transfers were answered as mined, and how many anchorings were answered.
+fn pull_the_plug(rounds: RangeInclusive<u64>, moments: &mut Moments) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let (datadir, recording) = (folder.path().join("chain"), folder.path().join("recording"));
     fs::create_dir(&recording).unwrap();
     let answered = Answered::default();
-    for round in 1..=rounds {
+    for round in rounds {
         let node = DevNode::start_in(&datadir);
         let (url, stop) = (node.url().to_owned(), AtomicBool::new(false));
         thread::scope(|scope| {
@@ -128,18 +138,17 @@ fn nothing_that_was_answered_is_lost_when_the_plug_is_pulled() {
         check_store(&datadir, &answered, round);
     }
     let (mined, anchored) = (answered.mined.into_inner().unwrap(), answered.anchored.into_inner().unwrap());
-    println!("{rounds} kills: {} transfers answered as mined, {} anchorings answered", mined.len(), anchored.len());
-    assert!(mined.len() as u64 > rounds && anchored.len() as u64 > rounds / 10, "too little was under way");
     // And what was accepted is done in the end.
     let node = DevNode::start_in(&datadir);
     block_on(async {
         let client = node.client();
-        for session_id in anchored {
+        for session_id in &anchored {
             eventually("an anchor", || async {
-                let session = client.session(session_id, None).await.unwrap().expect("the session is known");
+                let session = client.session(*session_id, None).await.unwrap().expect("the session is known");
                 (session.status == AnchoringStatus::Confirmed).then_some(())
             })
             .await;
         }
     });
+    (mined.len() as u64, anchored.len() as u64)
 }
