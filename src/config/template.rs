@@ -23,7 +23,7 @@ pub fn template() -> String {
         ));
     }
     text.push_str(
-        "\n# What belongs to the chain was fixed when it was made. It may be repeated here, and is then held against it.\n\
+        "\n# What belongs to the chain was fixed when it was made. It may be repeated here (the values\n# below are an example), and is then held against it.\n\
          [chain]\n# id = 58243\n# slot-duration-secs = 120\n",
     );
     text

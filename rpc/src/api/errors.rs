@@ -142,7 +142,9 @@ pub enum AnchorError {
         account: Address,
     },
     /// This account has anchored this root, or is anchoring it.
-    #[error("the Merkle root {merkle_root} is anchored by the account {account} already, as the session {session_id}")]
+    #[error(
+        "the Merkle root {merkle_root} is anchored already, or is being anchored, by the account {account} as the session {session_id}"
+    )]
     RootAlreadyAnchored {
         /// The root.
         merkle_root: B256,
