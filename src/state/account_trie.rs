@@ -385,6 +385,14 @@ mod tests {
         // To make the account anew finds a leaf where none should be.
         missing(apply(&mut batch, 2, &changes([(5, Some(2))])).unwrap_err());
 
+        // A balance that is not the one that the root commits to: a change of the account must not make it true.
+        let mut batch = store.begin().unwrap();
+        let record = batch.get::<Accounts>(&address(5)).unwrap().unwrap();
+        let false_money = AccountRecord { balance: record.balance + U256::from(1), ..record };
+        batch.overwrite::<Accounts>(&address(5), &false_money).unwrap();
+        let error = apply(&mut batch, 2, &changes([(5, Some(2))])).unwrap_err();
+        assert!(error.to_string().contains("the leaf is not the one that its parent names"), "{error}");
+
         // Without its entry there is nothing where the trie names a leaf.
         let mut batch = store.begin().unwrap();
         batch.raw_remove(BY_HASH, entry);

@@ -1,6 +1,7 @@
 //! From rows to nodes: every node that the trie works on came through `decode`, which refuses what could make
 //! the algorithms above it go astray (a path past 64 nibbles, an empty step, a child that is nothing).
 
+use alloy_primitives::keccak256;
 use alloy_rlp::Decodable;
 use alloy_trie::{
     Nibbles,
@@ -26,7 +27,16 @@ pub(super) fn resolve<S: NodeReader>(
     if !reference.is_hash() {
         return decode(store, path, reference);
     }
-    store.node(path)?.ok_or_else(|| TrieError::MissingNode { owner: store.owner(), path: *path })
+    let node = store.node(path)?.ok_or_else(|| TrieError::MissingNode { owner: store.owner(), path: *path })?;
+    // A leaf is where a value comes in that was read and worked with elsewhere: a damaged one must not be made true by the
+    // change that replaces it. Branches above are held against their hashes by the check of the whole state.
+    if let TrieNode::Leaf(leaf) = &node
+        && reference.as_hash() != Some(keccak256(alloy_rlp::encode(leaf)))
+    {
+        let reason = alloy_rlp::Error::Custom("the leaf is not the one that its parent names");
+        return Err(TrieError::BadNode { owner: store.owner(), path: *path, reason });
+    }
+    Ok(node)
 }
 
 /// Decodes the node at `path` and checks that it can stand there.
