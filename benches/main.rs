@@ -14,7 +14,7 @@ mod world;
 
 fn main() {
     // As the program does.
-    lucid_kernel::share_one_heap();
+    let _ = lucid_kernel::share_one_heap();
     let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
     if asked("--cpu") {
         cpu::report(asked("--grown"));
