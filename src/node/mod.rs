@@ -20,6 +20,7 @@ mod pool_saver;
 mod proofs;
 mod solo;
 mod state;
+mod supervise;
 mod tokens;
 
 pub use blocks::Sealing;
