@@ -20,6 +20,7 @@ mod pool_saver;
 mod proofs;
 mod solo;
 mod state;
+mod status;
 mod supervise;
 mod tokens;
 
@@ -32,4 +33,5 @@ pub use init::{Initialised, NewChain, init};
 pub use launch::{LaunchOptions, RunOptions, RunningNode, launch, run};
 pub use solo::{SoloSpecError, solo_chain_spec};
 pub use state::Node;
+pub use status::RunFacts;
 pub use tokens::{TokenFileError, load_or_create_tokens, read_token_file};

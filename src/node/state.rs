@@ -5,7 +5,7 @@ use super::{
     datadir::DataDir,
     error::NodeError,
     guards::{Guards, Signing},
-    supervise::Writing,
+    supervise::Progress,
 };
 use crate::{
     chain::{self, next_base_fee},
@@ -74,7 +74,7 @@ pub struct Node {
     anchorings: Mutex<Anchorings>,
     /// Held from the beginning of a batch to its commit: there is one writer.
     writer: Mutex<()>,
-    pub(super) writing: Writing,
+    pub(super) progress: Progress,
 }
 
 /// How an existing chain is opened.
@@ -136,7 +136,7 @@ impl Node {
             saved_pool: Mutex::new(saved_pool),
             anchorings: Mutex::new(anchorings),
             writer: Mutex::new(()),
-            writing: Writing::new(),
+            progress: Progress::new(),
         })
     }
 
@@ -230,7 +230,7 @@ impl Node {
         committed: impl FnOnce(&T) -> Result<(), E>,
     ) -> Result<T, E> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let _writing = self.writing.begin();
+        let _writing = self.progress.begin_write();
         self.guards.check_disk()?;
         let mut batch = self.store.begin()?;
         let value = change(&mut batch)?;

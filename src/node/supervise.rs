@@ -9,7 +9,7 @@ use lucid_storage::{BlockchainState, Current, Reader, StoreError};
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -33,37 +33,39 @@ const START_EXTENSION: Duration = Duration::from_secs(60);
 /// Most time that is asked for. Checking a store of some gigabytes on a slow card after a power cut takes minutes.
 const MAX_START: Duration = Duration::from_secs(3_600);
 
-/// Since when something is being written, on the clock of this process.
+/// Whether the node makes progress.
 #[derive(Debug)]
-pub(super) struct Writing {
+pub(super) struct Progress {
     zero: Instant,
-    /// Milliseconds after `zero`, and one more; 0 for nothing.
-    since: AtomicU64,
+    /// Since when something is being written: milliseconds after `zero`, and one more; 0 for nothing.
+    writing_since: AtomicU64,
+    /// Why it makes none, as it was last seen.
+    stuck: Mutex<Option<String>>,
 }
 
-impl Writing {
+impl Progress {
     pub(super) fn new() -> Self {
-        Self { zero: Instant::now(), since: AtomicU64::new(0) }
+        Self { zero: Instant::now(), writing_since: AtomicU64::new(0), stuck: Mutex::default() }
     }
 
     /// Notes that a write begins; it ends when the answer is dropped.
-    pub(super) fn begin(&self) -> impl Drop + '_ {
-        self.since.store(self.zero.elapsed().as_millis() as u64 + 1, Relaxed);
+    pub(super) fn begin_write(&self) -> impl Drop + '_ {
+        self.writing_since.store(self.zero.elapsed().as_millis() as u64 + 1, Relaxed);
         Ended(self)
     }
 
     /// How long the write that is at work has taken.
-    fn lasts(&self) -> Option<Duration> {
-        let since = self.since.load(Relaxed).checked_sub(1)?;
+    fn write_lasts(&self) -> Option<Duration> {
+        let since = self.writing_since.load(Relaxed).checked_sub(1)?;
         Some(self.zero.elapsed().saturating_sub(Duration::from_millis(since)))
     }
 }
 
-struct Ended<'a>(&'a Writing);
+struct Ended<'a>(&'a Progress);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.0.since.store(0, Relaxed);
+        self.0.writing_since.store(0, Relaxed);
     }
 }
 
@@ -81,13 +83,22 @@ enum Stuck {
 impl Node {
     /// Goes where a block has to go. May wait without end, which is an answer too.
     fn check_progress(&self, max_write: Duration) -> Result<(), Stuck> {
-        if let Some(lasts) = self.writing.lasts().filter(|lasts| *lasts > max_write) {
+        if let Some(lasts) = self.progress.write_lasts().filter(|lasts| *lasts > max_write) {
             return Err(Stuck::Write(lasts.as_secs()));
         }
         self.snapshot().get::<BlockchainState>(&Current)?;
         drop(self.pool());
         drop(self.anchorings());
         Ok(())
+    }
+
+    /// Why the node makes no progress; `None` where it did when that was last looked at.
+    pub(super) fn stuck(&self) -> Option<String> {
+        self.progress.stuck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_stuck(&self, stuck: Option<String>) {
+        *self.progress.stuck.lock().unwrap_or_else(PoisonError::into_inner) = stuck;
     }
 
     /// What the node is at, in one line.
@@ -165,6 +176,7 @@ pub(super) async fn supervise(
             Err(_) => {}
         }
         was_stuck = found.is_err();
+        node.set_stuck(found.err().map(|reason| reason.to_string()));
     }
 }
 
