@@ -62,6 +62,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(ConfigError::Io { source, .. }) = cause.downcast_ref() {
         return Some(of_io(source.kind()));
     }
+    if let Some(ConfigError::Missing(_)) = cause.downcast_ref() {
+        return Some(NO_INPUT);
+    }
     if cause.is::<ConfigError>() {
         return Some(CONFIG);
     }
@@ -80,7 +83,8 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
         NodeError::Tokens(error) => of_token(error),
         NodeError::Start(StartError::Unprotected(_)) => CONFIG,
-        NodeError::Remote(_) | NodeError::Namespace(_) => CONFIG,
+        NodeError::Remote(_) | NodeError::Namespace(_) | NodeError::ForeignValidator { .. } => CONFIG,
+        NodeError::StoreGone { .. } => CONFIG,
         NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAStore(_)
         | NodeError::HoldsAChain { .. }
@@ -102,6 +106,8 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::Chain(_)
         | NodeError::State(_)
         | NodeError::Spec(_)
+        | NodeError::GenesisAhead { .. }
+        | NodeError::PrecompileAllocation { .. }
         | NodeError::Genesis => DATA,
         _ => FAILED,
     }
@@ -125,9 +131,11 @@ fn of_key(error: &KeyError) -> u8 {
 fn of_token(error: &TokenFileError) -> u8 {
     match error {
         TokenFileError::TooOpen { .. } => NO_PERMISSION,
+        TokenFileError::Missing { .. } => NO_INPUT,
+        TokenFileError::Twice { .. } => CONFIG,
+        TokenFileError::New(error) => of_key(error),
         TokenFileError::Io { source, .. } => of_io(source.kind()),
         TokenFileError::NotRegularFile { .. } | TokenFileError::Content { .. } => DATA,
-        _ => FAILED,
     }
 }
 

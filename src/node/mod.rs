@@ -22,8 +22,9 @@ mod solo;
 mod state;
 mod tokens;
 
+pub use access::check_config;
 pub use blocks::Sealing;
-pub use datadir::DataDir;
+pub use datadir::{DataDir, no_store};
 pub use dev::dev_chain_spec;
 pub use error::NodeError;
 pub use guards::SealingStop;
@@ -31,4 +32,4 @@ pub use init::{Initialised, NewChain, init};
 pub use launch::{LaunchOptions, RunOptions, RunningNode, launch, run};
 pub use solo::{SoloSpecError, solo_chain_spec};
 pub use state::Node;
-pub use tokens::{TokenFileError, load_or_create_tokens, read_token_file};
+pub use tokens::{TokenFileError, read_token_file};
