@@ -71,7 +71,7 @@ fn print_banner(running: &RunningNode, datadir: &DataDir) -> io::Result<()> {
     writeln!(out, "Lucid chain, id {}", node.spec().chain_id)?;
     writeln!(out, "Genesis   {}", node.genesis_hash())?;
     writeln!(out, "Data      {}", datadir.path().display())?;
-    if let Some(stop) = node.sealing_stop() {
+    for stop in node.sealing_stops().iter() {
         writeln!(out, "No blocks: {stop}")?;
     }
     writeln!(out, "Listening on http://{}", running.local_addr())?;

@@ -27,7 +27,7 @@ pub use blocks::Sealing;
 pub use datadir::{DataDir, no_store};
 pub use dev::dev_chain_spec;
 pub use error::NodeError;
-pub use guards::SealingStop;
+pub use guards::{SealingStop, SealingStops};
 pub use init::{Initialised, NewChain, init};
 pub use launch::{LaunchOptions, RunOptions, RunningNode, launch, run};
 pub use solo::{SoloSpecError, solo_chain_spec};
