@@ -111,6 +111,7 @@ fn of_client(error: &ClientError) -> Option<u8> {
 fn of_node(error: &NodeError) -> u8 {
     match error {
         NodeError::Io { source, .. } => of_io(source.kind()),
+        NodeError::NoFolder(_) => NO_INPUT,
         NodeError::Store(error) => of_store(error),
         NodeError::Key(error) => of_key(error),
         NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,

@@ -39,7 +39,10 @@ impl DataDir {
 
     /// A folder that is there.
     pub fn at_existing(path: &Path) -> Result<Self, NodeError> {
-        let metadata = fs::metadata(path).map_err(|source| NodeError::Io { path: path.to_owned(), source })?;
+        let metadata = fs::metadata(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => NodeError::NoFolder(path.to_owned()),
+            _ => NodeError::Io { path: path.to_owned(), source },
+        })?;
         if metadata.is_dir() { Self::at(path) } else { Err(NodeError::NotAFolder(path.to_owned())) }
     }
 

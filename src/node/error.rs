@@ -28,6 +28,9 @@ pub enum NodeError {
         /// What the system said.
         source: io::Error,
     },
+    /// A folder was named that is not there.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
     /// The data folder is a file.
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),

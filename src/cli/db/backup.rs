@@ -35,7 +35,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if args.output.is_some() && !args.place.is_folder() {
         return Err(coded(
             USAGE,
-            "-o names a place for the store of --datadir DIR; a running node chooses the place itself",
+            "-o FILE goes with --datadir DIR, where no node runs; a running node chooses the place itself",
         ));
     }
     let (backup, datadir) = match args.place.find()? {
