@@ -49,15 +49,16 @@ pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()
 
 /// The folder with a chain in it; where there is none and a person is there, a new one.
 fn open_folder(args: &Args) -> anyhow::Result<DataDir> {
-    let no_chain = || NodeError::NoChain(args.config.datadir.clone());
     let interactive = io::stdin().is_terminal() && !args.no_init;
     if !args.config.datadir.exists() && !interactive {
-        return Err(no_chain().into());
+        return Err(node::no_store(&args.config.datadir).into());
     }
     let datadir = DataDir::at(&args.config.datadir)?;
     if !datadir.store().exists() {
-        if !interactive {
-            return Err(no_chain().into());
+        let reason = node::no_store(datadir.path());
+        // Beside keys that have signed no chain is made anew, whoever is there.
+        if !interactive || matches!(reason, NodeError::StoreGone { begun: true, .. }) {
+            return Err(reason.into());
         }
         println!("{} holds no chain, so a new one of this node alone is made\n", args.config.datadir.display());
         let made = node::init(&datadir, NewChain::Solo, &template(), unix_now())?;
@@ -73,7 +74,7 @@ fn print_banner(running: &RunningNode, datadir: &DataDir) -> io::Result<()> {
     writeln!(out, "Lucid chain, id {}", node.spec().chain_id)?;
     writeln!(out, "Genesis   {}", node.genesis_hash())?;
     writeln!(out, "Data      {}", datadir.path().display())?;
-    if let Some(stop) = node.sealing_stop() {
+    for stop in node.sealing_stops().iter() {
         writeln!(out, "No blocks: {stop}")?;
     }
     writeln!(out, "Listening on http://{}", running.local_addr())?;

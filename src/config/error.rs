@@ -13,6 +13,17 @@ pub enum ConfigError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file was named that is not there.
+    #[error("there is no configuration file {}", .0.display())]
+    Missing(PathBuf),
+    /// What is there cannot be a configuration file.
+    #[error("{} is {what}; a configuration is a text file of at most 1 MiB", path.display())]
+    NotAText {
+        /// What was looked at.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// The file is no TOML.
     #[error("{} is not valid TOML: {message}", path.display())]
     Syntax {
@@ -46,6 +57,18 @@ pub enum ConfigError {
         key: String,
         /// What it was set to.
         value: String,
+        /// Where.
+        source_of: Source,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// One entry of a list is none that the list can have.
+    #[error("{key} names {entry} ({source_of}), and each of its entries must be {expected}")]
+    ListEntry {
+        /// The setting.
+        key: String,
+        /// The entry.
+        entry: String,
         /// Where.
         source_of: Source,
         /// What it may be.

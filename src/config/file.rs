@@ -1,4 +1,4 @@
-use super::error::ConfigError;
+use super::{claims, error::ConfigError, settings::SETTINGS};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -21,19 +21,28 @@ impl ConfigFile {
     /// Reads the file at `path`; `None` where there is none.
     ///
     /// # Errors
-    /// [`ConfigError::Io`]
+    /// [`ConfigError::Io`], [`ConfigError::NotAText`]
     pub fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
         let fault = |source| ConfigError::Io { path: path.to_owned(), source };
+        let refused = |what| ConfigError::NotAText { path: path.to_owned(), what };
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             looked => {
                 let metadata = looked.map_err(fault)?;
-                if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
-                    return Err(fault(io::Error::other("not a regular file of at most 1 MiB")));
+                if metadata.is_dir() {
+                    return Err(refused("a folder"));
+                }
+                // Before it is opened: a pipe would keep its reader waiting.
+                if !metadata.is_file() {
+                    return Err(refused("not a regular file"));
+                }
+                if metadata.len() > MAX_FILE_BYTES {
+                    return Err(refused("too long"));
                 }
             }
         }
-        Ok(Some(Self { path: path.to_owned(), text: fs::read_to_string(path).map_err(fault)? }))
+        let text = String::from_utf8(fs::read(path).map_err(fault)?).map_err(|_| refused("not UTF-8 text"))?;
+        Ok(Some(Self { path: path.to_owned(), text }))
     }
 
     /// Its values as text, each under `section.name`.
@@ -43,6 +52,10 @@ impl ConfigFile {
         let mut values = Vec::new();
         for (section, value) in table {
             match value {
+                // It says nothing, and yet its name must be one that says something.
+                Value::Table(entries) if entries.is_empty() && !is_section(&section) => {
+                    values.push((section, String::new()));
+                }
                 Value::Table(entries) => {
                     for (name, value) in entries {
                         let key = format!("{section}.{name}");
@@ -57,6 +70,16 @@ impl ConfigFile {
     }
 }
 
+/// Whether settings or facts of the chain are under this name.
+fn is_section(name: &str) -> bool {
+    SETTINGS.iter().map(|setting| setting.key).chain(claims::keys()).any(|key| section_of(key) == name)
+}
+
+/// The section of a key.
+pub(super) fn section_of(key: &'static str) -> &'static str {
+    key.split_once('.').map_or(key, |(section, _)| section)
+}
+
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -69,5 +92,23 @@ fn scalar(value: &Value) -> Option<String> {
             items.map(|items| items.join(","))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_text_file_is_said_to_be_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lucid.toml");
+        assert_eq!(ConfigFile::read(&path).unwrap(), None);
+        let said = |path: &Path| ConfigFile::read(path).unwrap_err().to_string();
+        assert!(said(folder.path()).contains("is a folder"));
+        fs::write(&path, b"[http]\nport = \xff").unwrap();
+        assert!(said(&path).contains("is not UTF-8 text"));
+        fs::write(&path, vec![b'#'; MAX_FILE_BYTES as usize + 1]).unwrap();
+        assert!(said(&path).contains("is too long"));
     }
 }

@@ -3,7 +3,8 @@
 use super::{
     claims::{self, Claim},
     error::ConfigError,
-    file::ConfigFile,
+    file::{ConfigFile, section_of},
+    names::{self, is_host, is_origin},
     settings::{
         CLOCK_TRUST_LOCAL, ENV_PREFIX, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS, HTTP_ALLOWED_ORIGINS,
         HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, SETTINGS, STORE_CACHE_MIB, Setting, env_name,
@@ -71,6 +72,15 @@ pub struct Entry {
 /// What a node is told, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    values: Values,
+    claims: Vec<Claim>,
+    entries: Vec<Entry>,
+    warnings: Vec<String>,
+}
+
+/// The settings as values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Values {
     http_addr: SocketAddr,
     allow_remote: bool,
     token_file: Option<PathBuf>,
@@ -79,9 +89,6 @@ pub struct Config {
     namespaces: Vec<String>,
     cache_bytes: usize,
     trust_local_clock: bool,
-    claims: Vec<Claim>,
-    entries: Vec<Entry>,
-    warnings: Vec<String>,
 }
 
 /// Endings of names that hold secrets. Their files may be named in the environment, and they themselves never.
@@ -98,72 +105,54 @@ impl Config {
         file: Option<&ConfigFile>,
     ) -> Result<Self, ConfigError> {
         let (mut layers, mut claims) = file_layer(file)?;
+        // After each layer: a value that another one hides is wrong all the same, and would come to light with it.
+        Values::of(&layers.entries())?;
         let mut warnings = Vec::new();
         environment_layer(environment, &mut layers, &mut claims, &mut warnings)?;
+        Values::of(&layers.entries())?;
         flag_layer(flags, &mut layers, &mut claims)?;
-        let entries = SETTINGS.map(|setting| layers.entry(setting));
-        let value = |setting: Setting| Value(entries.iter().find(|entry| entry.key == setting.key));
-        let addr: IpAddr = value(HTTP_ADDR).parse("an IP address")?;
-        let port = value(HTTP_PORT).parse("a port from 0 to 65535")?;
-        let cache_mib: usize = value(STORE_CACHE_MIB).parse(CACHE_RANGE)?;
-        if !(4..=4096).contains(&cache_mib) {
-            return Err(value(STORE_CACHE_MIB).refused(CACHE_RANGE));
-        }
-        let token_file = value(HTTP_TOKEN_FILE);
-        let token_file = token_file.text();
-        Ok(Self {
-            http_addr: SocketAddr::new(addr, port),
-            allow_remote: value(HTTP_ALLOW_REMOTE).parse("true or false")?,
-            token_file: (!token_file.is_empty()).then(|| PathBuf::from(token_file)),
-            allowed_hosts: value(HTTP_ALLOWED_HOSTS).list(),
-            allowed_origins: value(HTTP_ALLOWED_ORIGINS).list(),
-            namespaces: value(HTTP_NAMESPACES).list(),
-            cache_bytes: cache_mib << 20,
-            trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
-            claims,
-            entries: entries.to_vec(),
-            warnings,
-        })
+        let entries = layers.entries();
+        Ok(Self { values: Values::of(&entries)?, claims, entries, warnings })
     }
 
     /// Where the JSON-RPC server listens.
     pub const fn http_addr(&self) -> SocketAddr {
-        self.http_addr
+        self.values.http_addr
     }
 
     /// Whether it may listen off this machine.
     pub const fn allow_remote(&self) -> bool {
-        self.allow_remote
+        self.values.allow_remote
     }
 
     /// The file with the token that callers must send.
     pub fn token_file(&self) -> Option<&Path> {
-        self.token_file.as_deref()
+        self.values.token_file.as_deref()
     }
 
     /// Names that clients may call this machine by, beside its own.
     pub fn allowed_hosts(&self) -> &[String] {
-        &self.allowed_hosts
+        &self.values.allowed_hosts
     }
 
     /// Web pages that may call the node.
     pub fn allowed_origins(&self) -> &[String] {
-        &self.allowed_origins
+        &self.values.allowed_origins
     }
 
     /// Groups of methods that are offered off this machine though they are not by themselves.
     pub fn namespaces(&self) -> &[String] {
-        &self.namespaces
+        &self.values.namespaces
     }
 
     /// Memory for pages of the store, in bytes.
     pub const fn cache_bytes(&self) -> usize {
-        self.cache_bytes
+        self.values.cache_bytes
     }
 
     /// Whether an unsynchronised clock is trusted for a while.
     pub const fn trust_local_clock(&self) -> bool {
-        self.trust_local_clock
+        self.values.trust_local_clock
     }
 
     /// What is odd and no error.
@@ -190,6 +179,31 @@ impl Config {
     }
 }
 
+impl Values {
+    /// Reads every entry, and refuses the first that is none of its setting.
+    fn of(entries: &[Entry]) -> Result<Self, ConfigError> {
+        let value = |setting: Setting| Value(entries.iter().find(|entry| entry.key == setting.key));
+        let addr: IpAddr = value(HTTP_ADDR).parse("an IP address")?;
+        let port = value(HTTP_PORT).parse("a port from 0 to 65535")?;
+        let cache_mib: usize = value(STORE_CACHE_MIB).parse(CACHE_RANGE)?;
+        if !(4..=4096).contains(&cache_mib) {
+            return Err(value(STORE_CACHE_MIB).refused(CACHE_RANGE));
+        }
+        let token_file = value(HTTP_TOKEN_FILE);
+        let token_file = token_file.text();
+        Ok(Self {
+            http_addr: SocketAddr::new(addr, port),
+            allow_remote: value(HTTP_ALLOW_REMOTE).parse("true or false")?,
+            token_file: (!token_file.is_empty()).then(|| PathBuf::from(token_file)),
+            allowed_hosts: value(HTTP_ALLOWED_HOSTS).list_of(is_host, names::HOST)?,
+            allowed_origins: value(HTTP_ALLOWED_ORIGINS).list_of(is_origin, names::ORIGIN)?,
+            namespaces: value(HTTP_NAMESPACES).list(),
+            cache_bytes: cache_mib << 20,
+            trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
+        })
+    }
+}
+
 const CACHE_RANGE: &str = "a number of MiB from 4 to 4096";
 
 /// One entry, on its way to a type.
@@ -204,14 +218,29 @@ impl Value<'_> {
         self.text().split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
+    fn list_of(&self, good: fn(&str) -> bool, expected: &'static str) -> Result<Vec<String>, ConfigError> {
+        let list = self.list();
+        match list.iter().find(|part| !good(part)) {
+            None => Ok(list),
+            Some(entry) => {
+                let (key, source_of) = self.origin();
+                Err(ConfigError::ListEntry { key, entry: entry.clone(), source_of, expected })
+            }
+        }
+    }
+
     fn parse<T: FromStr>(&self, expected: &'static str) -> Result<T, ConfigError> {
         self.text().parse().map_err(|_| self.refused(expected))
     }
 
     fn refused(&self, expected: &'static str) -> ConfigError {
-        let (key, source_of) =
-            self.0.map_or((String::new(), Source::Default), |entry| (entry.key.clone(), entry.source.clone()));
+        let (key, source_of) = self.origin();
         ConfigError::Value { key, value: self.text().to_owned(), source_of, expected }
+    }
+
+    /// The setting, and where its value came from.
+    fn origin(&self) -> (String, Source) {
+        self.0.map_or((String::new(), Source::Default), |entry| (entry.key.clone(), entry.source.clone()))
     }
 }
 
@@ -222,6 +251,10 @@ struct Layers(Vec<(&'static str, String, Source)>);
 impl Layers {
     fn say(&mut self, setting: Setting, value: String, source: Source) {
         self.0.push((setting.key, value, source));
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        SETTINGS.map(|setting| self.entry(setting)).to_vec()
     }
 
     fn entry(&self, setting: Setting) -> Entry {
@@ -243,7 +276,9 @@ fn file_layer(file: Option<&ConfigFile>) -> Result<(Layers, Vec<Claim>), ConfigE
         } else if claims::keys().any(|known| known == key) {
             said.push(Claim::of_parameter(&key, value, source)?);
         } else {
-            let known = SETTINGS.iter().map(|setting| setting.key).chain(claims::keys());
+            // What stands by itself is compared with sections, and what stands in one with keys.
+            let keys = SETTINGS.iter().map(|setting| setting.key).chain(claims::keys());
+            let known = keys.map(|known| if key.contains('.') { known } else { section_of(known) });
             return Err(ConfigError::UnknownKey { path: file.path.clone(), nearest: nearest(&key, known), key });
         }
     }
@@ -339,6 +374,8 @@ mod tests {
         assert!(refused("[mongodb]\nurl = \"x\"\n").ends_with("unknown key mongodb.url"));
         assert!(refused("port = 1\n").contains("unknown key port"));
         assert!(refused("[chain]\nepoch-slot = 1\n").contains("did you mean chain.epoch-slots?"));
+        assert!(refused("[mongodb]\n").ends_with("unknown key mongodb"));
+        assert!(refused("[htp]\n").contains("unknown key htp; did you mean http?"));
         assert!(refused("[http\n").contains("not valid TOML"));
         assert!(refused("[http]\nport = [[1]]\n").contains("http.port is no value"));
     }
@@ -353,6 +390,33 @@ mod tests {
         assert!(refused("LUCID_HTTP_ADDR", "localhost").contains("an IP address"));
         assert!(refused("LUCID_STORE_CACHE_MIB", "3").contains("from 4 to 4096"));
         assert!(refused("LUCID_CLOCK_TRUST_LOCAL", "yes").contains("true or false"));
+    }
+
+    /// Once the flag is gone the node would not start any longer, and nobody would know why.
+    #[test]
+    fn a_bad_value_is_found_behind_a_good_one_that_hides_it() {
+        let flags = Flags { http_port: Some(1), ..Flags::default() };
+        let said = Config::load(&flags, [], Some(&file("[http]\nport = \"many\"\n"))).unwrap_err().to_string();
+        assert!(said.contains("http.port is many (file lucid.toml)"), "{said}");
+        let said = Config::load(&flags, env(&[("LUCID_HTTP_PORT", "x")]), None).unwrap_err().to_string();
+        assert!(said.contains("http.port is x (environment LUCID_HTTP_PORT)"), "{said}");
+        let variables = env(&[("LUCID_STORE_CACHE_MIB", "8")]);
+        let hidden = Config::load(&flags, variables, Some(&file("[store]\ncache-mib = 1\n"))).unwrap_err().to_string();
+        assert!(hidden.contains("store.cache-mib is 1 (file"), "{hidden}");
+    }
+
+    /// Everywhere else `*` would mean everybody. Here it would mean nobody, and its reader would not learn it.
+    #[test]
+    fn hosts_and_origins_that_no_request_can_have_are_refused() {
+        let refused = |text: &str| Config::load(&Flags::default(), [], Some(&file(text))).unwrap_err().to_string();
+        let said = refused("[http]\nallowed-origins = [\"https://app.example\", \"*\"]\n");
+        assert!(
+            said.contains("http.allowed-origins names * (file lucid.toml)") && said.contains("all pages"),
+            "{said}"
+        );
+        assert!(refused("[http]\nallowed-origins = \"null\"\n").contains("names null"));
+        assert!(refused("[http]\nallowed-hosts = \"*\"\n").contains("http.allowed-hosts names *"));
+        assert!(refused("[http]\nallowed-hosts = \"http://a.example\"\n").contains("node.example"));
     }
 
     #[test]

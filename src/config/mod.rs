@@ -9,6 +9,7 @@ mod decimal;
 mod error;
 mod file;
 mod load;
+mod names;
 mod settings;
 mod suggest;
 mod template;

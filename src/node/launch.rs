@@ -1,19 +1,25 @@
 //! Starting a node and stopping it in order.
 
 use super::{
-    access::access,
+    access::check_config,
     anchorings,
     backend::Backend,
     blocks::{Sealing, make_blocks, watch_conditions},
     clock::{self, unix_now},
-    datadir::DataDir,
+    datadir::{DataDir, no_store},
     dev::dev_chain_spec,
     error::NodeError,
     pool_saver::save_pool,
     state::{Node, OpenOptions},
     supervise::{starting, supervise},
+    tokens::create_tokens,
 };
-use crate::{config::Config, consensus::ClockPolicy, keys::NodeKeys, service::Notifier};
+use crate::{
+    config::Config,
+    consensus::ClockPolicy,
+    keys::{NodeKeys, clear_unfinished},
+    service::Notifier,
+};
 use lucid_rpc::{Access, RpcServer};
 use lucid_storage::Options;
 use lucid_types::{ChainSpec, Rules};
@@ -80,13 +86,12 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let folder = datadir.clone();
     let opening = open_blocking(move || {
         let node = open_chain(&folder, &open)?;
-        config.check_chain(node.spec())?;
-        // Everybody knows the keys of a development chain, so it asks for no token and is reached from here alone.
-        let access = match node.spec().rules {
-            Rules::Dev if !http_addr.ip().is_loopback() => return Err(NodeError::NotLoopback(http_addr)),
-            Rules::Dev => Access::default(),
-            Rules::Poot => access(&folder, &config)?,
-        };
+        // Before the tokens that are missing are made, so that what is refused leaves nothing behind.
+        check_config(&folder, &config, Some(node.spec()))?;
+        if node.spec().rules == Rules::Poot {
+            create_tokens(&folder.tokens())?;
+        }
+        let access = check_config(&folder, &config, Some(node.spec()))?;
         Ok((node, access))
     });
     let (node, access) = starting(&notifier, opening).await?;
@@ -128,13 +133,19 @@ async fn serve(
 /// Opens what `init` has made, and holds it against the chain spec that lies beside it.
 fn open_chain(datadir: &DataDir, options: &OpenOptions) -> Result<Node, NodeError> {
     if !datadir.store().exists() {
-        return Err(NodeError::NoChain(datadir.path().to_owned()));
+        return Err(no_store(datadir.path()));
     }
     let keys = match NodeKeys::load_credentials()? {
         Some(keys) => keys,
         None => NodeKeys::load(&datadir.keys())?,
     };
     let node = Node::open_existing(datadir, keys, options)?;
+    // The store is held by now, so no other process makes keys here. What cannot be cleared hinders nobody.
+    match clear_unfinished(&datadir.keys()) {
+        Ok(0) => {}
+        Ok(files) => info!(files, "removed what a kill left of keys that were being made"),
+        Err(failure) => warn!(%failure, "what a kill left of keys could not be removed"),
+    }
     let path = datadir.chain_spec();
     match fs::read(&path) {
         Ok(text) => {

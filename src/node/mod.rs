@@ -24,14 +24,15 @@ mod status;
 mod supervise;
 mod tokens;
 
+pub use access::check_config;
 pub use blocks::Sealing;
-pub use datadir::DataDir;
+pub use datadir::{DataDir, no_store};
 pub use dev::dev_chain_spec;
 pub use error::NodeError;
-pub use guards::SealingStop;
+pub use guards::{SealingStop, SealingStops};
 pub use init::{Initialised, NewChain, init};
 pub use launch::{LaunchOptions, RunOptions, RunningNode, launch, run};
 pub use solo::{SoloSpecError, solo_chain_spec};
 pub use state::Node;
 pub use status::RunFacts;
-pub use tokens::{TokenFileError, load_or_create_tokens, read_token_file};
+pub use tokens::{TokenFileError, read_token_file};

@@ -116,7 +116,8 @@ impl Node {
         let signing = if datadir.is_temporary() {
             Signing::Unrecorded
         } else {
-            Signing::open(&datadir.keys(), header.number, options.accept_restored)?
+            let slot = spec.slots().slot_at(header.timestamp).unwrap_or_default();
+            Signing::open(&datadir.keys(), (header.number, slot), options.accept_restored)?
         };
         Ok(Self {
             published: RwLock::new(snapshot),
