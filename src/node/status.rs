@@ -66,6 +66,7 @@ impl Observer {
         let node = &self.node;
         let head = node.head();
         let timestamp = head.header.timestamp;
+        let stops = node.sealing_stops();
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -75,7 +76,7 @@ impl Observer {
             genesis_hash: node.genesis_hash(),
             head: HeadDocument { number: head.header.number, hash: head.header.hash(), timestamp },
             finality_age_secs: unix_now().saturating_sub(timestamp),
-            sealing_stop: node.sealing_stop().map(|stop| stop.to_string()),
+            sealing_stop: (!stops.is_empty()).then(|| stops.to_string()),
             stuck: node.stuck(),
             // A chain of one host has no others.
             peers: 0,

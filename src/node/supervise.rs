@@ -104,9 +104,11 @@ impl Node {
     /// What the node is at, in one line.
     fn summary(&self) -> String {
         let height = self.head().header.number;
-        match self.sealing_stop() {
-            Some(stop) => format!("block {height}; makes no blocks: {stop}"),
-            None => format!("block {height}; {} transactions wait", self.pool().len()),
+        let stops = self.sealing_stops();
+        if stops.is_empty() {
+            format!("block {height}; {} transactions wait", self.pool().len())
+        } else {
+            format!("block {height}; makes no blocks: {stops}")
         }
     }
 }
