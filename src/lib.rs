@@ -5,6 +5,7 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod consensus;
+pub mod doctor;
 pub mod evm;
 pub mod keys;
 pub mod mempool;

@@ -24,7 +24,7 @@ fn config_show_says_where_each_value_came_from() {
     let output = lucid_node()
         .args(["config", "show", "--json", "--http-port", "99", "--datadir"])
         .arg(&datadir)
-        .env("LUCID_CLOCK_TRUST_LOCAL", "true")
+        .env("LUCID__CLOCK__TRUST_LOCAL", "true")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -53,7 +53,7 @@ fn what_is_not_so_is_refused_by_run_and_by_check_with_code_78() {
     for subcommand in [&["run", "--http-port", "0"][..], &["config", "check"]] {
         refused(subcommand, ("SLOT_DURATION_SEC", "60"), "SLOT_DURATION_SEC is 60");
         refused(subcommand, ("D_MIN", "0.5"), "this chain has 0.2");
-        refused(subcommand, ("LUCID_STORE_CACHE_MIB", "many"), "store.cache-mib is many");
+        refused(subcommand, ("LUCID__STORE__CACHE_MIB", "many"), "store.cache-mib is many");
         refused(subcommand, ("LUCID_ACCOUNT_KEY", "5ec7e7"), "LUCID_ACCOUNT_KEY is set");
     }
     fs::write(datadir.join("lucid.toml"), "[http]\nprot = 1\n").unwrap();

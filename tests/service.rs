@@ -76,3 +76,68 @@ fn the_service_manager_hears_that_the_node_is_ready_lives_and_stops() {
     node.terminate();
     until("STOPPING=1");
 }
+
+#[test]
+fn whoever_watches_a_node_is_told_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    fast_chain(folder.path());
+    let (at, socket) = (folder.path().to_str().unwrap(), folder.path().join("status.sock"));
+    let parts = folder.path().join("conf.d");
+    fs::create_dir(&parts).unwrap();
+    fs::write(parts.join("10-watch.toml"), format!("[status]\nsocket = {socket:?}\n[memory]\nbudget-mib = 128\n"))
+        .unwrap();
+    let socket = socket.to_str().unwrap();
+    let gone = lucid_node().args(["status", "--socket", socket]).output().unwrap();
+    assert_eq!(gone.status.code(), Some(69), "{}", text(&gone.stderr));
+    let mut command = lucid_node();
+    command.args(["run", "--datadir", at, "--no-init", "--http-port", "0", "--accept-clock"]);
+    let node = DevNode::spawn(command);
+    let screen = text(&run(&["status", "--socket", socket]).stdout);
+    assert!(screen.contains("State       well\n") && screen.contains("Last block  0, "), "{screen}");
+    let document: Value = serde_json::from_slice(&run(&["status", "--socket", socket, "--json"]).stdout).unwrap();
+    assert_eq!(document["rpc_addr"], node.addr().to_string());
+    assert_eq!(document["pid"], node.pid());
+    let doctor = lucid_node().args(["doctor", "--datadir", at, "--json"]).output().unwrap();
+    let findings: Vec<Value> = serde_json::from_slice(&doctor.stdout).unwrap();
+    let of = |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap();
+    assert!(of("node")["found"].as_str().unwrap().ends_with("at block 0"), "{findings:#?}");
+    assert_eq!(of("keys")["level"], "good");
+    assert_eq!(of("backup")["problem"], "no-backup");
+    assert_eq!(of("store")["level"], "good");
+    node.terminate();
+    assert!(!Path::new(socket).exists());
+}
+
+#[test]
+fn the_health_port_answers_and_one_that_is_taken_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    fast_chain(folder.path());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let command = || {
+        let mut command = lucid_node();
+        command.args(["run", "--datadir", folder.path().to_str().unwrap(), "--no-init", "--http-port", "0"]);
+        command.env("LUCID__HEALTH__PORT", &port);
+        command
+    };
+    let refused = command().output().unwrap();
+    assert_eq!(refused.status.code(), Some(69));
+    assert!(text(&refused.stderr).contains("health.port"), "{}", text(&refused.stderr));
+    drop(taken);
+    let node = DevNode::spawn(command());
+    let get = |path: &str| {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(get("/livez").starts_with("HTTP/1.1 200"));
+    let metrics = get("/metrics");
+    assert!(
+        metrics.contains("\nlucid_head_number 0\n") && metrics.contains("lucid_restarts_total{reason=\"failed\"} 1"),
+        "{metrics}"
+    );
+    node.terminate();
+}

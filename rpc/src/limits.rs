@@ -164,4 +164,4 @@ pub const MAX_STATUS_CONNECTIONS: usize = 4;
 pub const STATUS_TIMEOUT_MS: u64 = 5_000;
 
 /// Most bytes of a status that are read: some hundreds for each method that was ever called.
-pub const MAX_STATUS_BYTES: u64 = 1 << 20;
+pub const MAX_STATUS_BYTES: u64 = 1024 * 1024;

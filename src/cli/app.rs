@@ -1,9 +1,9 @@
 use super::{
-    config, db, demo, dev,
+    config, db, demo, dev, doctor,
     exit_codes::{self, exit_code},
-    flight, init, key, run, session, why,
+    flight, init, key, run, session, status, why,
 };
-use crate::service::{FlightLog, LogOptions, init_log};
+use crate::service::{FlightLog, LogFormat, LogOptions, init_log};
 use clap::{Parser, Subcommand};
 use std::{panic, process::ExitCode, time::Duration};
 
@@ -46,6 +46,8 @@ enum Command {
     Db(db::Command),
     #[command(subcommand)]
     Session(session::Command),
+    Status(status::Args),
+    Doctor(doctor::Args),
     Why(why::Args),
 }
 
@@ -116,6 +118,8 @@ async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()
         Command::Config(command) => config::run(&command),
         Command::Db(command) => db::run(command).await,
         Command::Session(command) => session::run(command).await,
+        Command::Status(args) => status::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Why(args) => why::run(&args),
     }
 }
@@ -127,6 +131,9 @@ fn init_logs(command: &Command, flight_log: &FlightLog) {
         Command::Dev(_) | Command::Run(_) => "info,jsonrpsee-server=error",
         _ => "warn,jsonrpsee-server=error",
     };
-    let limited = matches!(command, Command::Run(_));
-    init_log(LogOptions { filter, limited, flight_log: flight_log.clone(), ..LogOptions::default() });
+    let (limited, format) = match command {
+        Command::Run(args) => (true, args.log_format()),
+        _ => (false, LogFormat::Auto),
+    };
+    init_log(LogOptions { format, filter, limited, flight_log: flight_log.clone() });
 }

@@ -70,16 +70,32 @@ impl ConfigArgs {
             http_token_file: self.http_token_file.clone(),
             chain_params: self.chain_params.clone(),
         };
-        let file = match &self.config {
-            // Named, so it must be there.
-            Some(path) => Some(ConfigFile::read(path)?.ok_or_else(|| ConfigError::Missing(path.clone()))?),
-            None => ConfigFile::read(&self.datadir.join("lucid.toml"))?,
-        };
+        let files = files(&self.datadir, self.config.as_deref())?;
         // What is no Unicode is no name or value of ours.
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Config::load(&flags, environment, file.as_ref())?)
+        Ok(Config::load(&flags, environment, &files)?)
     }
+}
+
+/// The configuration file of a node that came with a package.
+const INSTALLED_FILE: &str = "/etc/lucid-node/lucid-node.toml";
+
+/// The configuration of the node on a folder, for those who look at it from outside.
+pub(super) fn load_for(datadir: &Path, named: Option<&Path>) -> anyhow::Result<Config> {
+    let installed = (datadir.as_os_str() == DataDir::INSTALLED).then(|| Path::new(INSTALLED_FILE));
+    let file = named.or_else(|| installed.filter(|path| path.exists()));
+    Ok(Config::load(&Flags::default(), [], &files(datadir, file)?)?)
+}
+
+/// The configuration file and the parts beside it. One that is named must be there.
+fn files(datadir: &Path, named: Option<&Path>) -> Result<Vec<ConfigFile>, ConfigError> {
+    let path = named.map_or_else(|| datadir.join("lucid.toml"), Path::to_owned);
+    let file = ConfigFile::read(&path)?;
+    if file.is_none() && named.is_some() {
+        return Err(ConfigError::Missing(path));
+    }
+    Ok(file.into_iter().chain(ConfigFile::read_parts(&path)?).collect())
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {

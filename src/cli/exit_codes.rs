@@ -115,6 +115,12 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Store(error) => of_store(error),
         NodeError::Key(error) => of_key(error),
         NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,
+        NodeError::Health { source, .. } | NodeError::StatusSocket { source, .. }
+            if source.kind() == ErrorKind::AddrInUse =>
+        {
+            UNAVAILABLE
+        }
+        NodeError::Health { .. } | NodeError::StatusSocket { .. } => CONFIG,
         NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
         NodeError::Tokens(error) => of_token(error),
         NodeError::Start(StartError::Unprotected(_)) => CONFIG,

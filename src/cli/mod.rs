@@ -7,6 +7,7 @@ mod config;
 mod db;
 mod demo;
 mod dev;
+mod doctor;
 mod exit_codes;
 mod flight;
 mod init;
@@ -16,6 +17,7 @@ mod run;
 mod serve;
 mod session;
 mod signals;
+mod status;
 mod time;
 mod why;
 

@@ -1,8 +1,8 @@
 use super::{config::ConfigArgs, flight, init, serve::serve, signals::StopSignals, time::unix_now};
 use crate::{
-    config::template,
+    config::{self, template},
     node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
-    service::{FlightLog, Notifier},
+    service::{FlightLog, LogFormat, Notifier},
 };
 use anyhow::Context;
 use std::io::{self, IsTerminal, Write};
@@ -26,10 +26,21 @@ pub(super) struct Args {
     accept_restored: bool,
 }
 
+impl Args {
+    /// How the log is to be written. What is wrong with the configuration is told when it is loaded to be used.
+    pub(super) fn log_format(&self) -> LogFormat {
+        match self.config.load().map(|config| config.log_format()) {
+            Ok(config::LogFormat::Json) => LogFormat::Json,
+            Ok(config::LogFormat::Text) => LogFormat::Text,
+            Ok(config::LogFormat::Auto) | Err(_) => LogFormat::Auto,
+        }
+    }
+}
+
 pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
     let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = open_folder(&args)?;
-    flight::start(&datadir, flight_log);
+    let facts = flight::start(&datadir, flight_log);
     let config = args.config.load()?;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
@@ -40,6 +51,7 @@ pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()
         accept_clock: args.accept_clock,
         accept_restored: args.accept_restored,
         notifier: Notifier::from_env(),
+        facts,
     };
     let running = node::run(options).await?;
     print_banner(&running, &datadir).context("cannot write to standard output")?;

@@ -42,6 +42,14 @@ pub enum ConfigError {
         /// The one that was most likely meant.
         nearest: Option<&'static str>,
     },
+    /// A name of the environment that begins as settings do is none.
+    #[error("the environment has {name}, which is no setting{}", DidYouMean(nearest.as_deref()))]
+    UnknownVariable {
+        /// The name.
+        name: String,
+        /// The one that was most likely meant.
+        nearest: Option<String>,
+    },
     /// There is no such parameter of a chain.
     #[error("a chain has no parameter {name}{}", DidYouMean(*.nearest))]
     UnknownParameter {
@@ -94,9 +102,9 @@ pub enum ConfigError {
     SecretInEnvironment(String),
 }
 
-struct DidYouMean(Option<&'static str>);
+struct DidYouMean<'a>(Option<&'a str>);
 
-impl fmt::Display for DidYouMean {
+impl fmt::Display for DidYouMean<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(name) => write!(f, "; did you mean {name}?"),

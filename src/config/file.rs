@@ -8,6 +8,9 @@ use toml::{Table, Value};
 /// Most bytes of a configuration file: many times what all settings take.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// The folder with parts of the configuration, which packages and scripts may add without a change to the file.
+const PARTS_FOLDER: &str = "conf.d";
+
 /// A configuration file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFile {
@@ -43,6 +46,29 @@ impl ConfigFile {
         }
         let text = String::from_utf8(fs::read(path).map_err(fault)?).map_err(|_| refused("not UTF-8 text"))?;
         Ok(Some(Self { path: path.to_owned(), text }))
+    }
+
+    /// Reads the files `*.toml` in the folder `conf.d` beside this one, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ConfigError::Io`], [`ConfigError::NotAText`]
+    pub fn read_parts(beside: &Path) -> Result<Vec<Self>, ConfigError> {
+        let folder = beside.with_file_name(PARTS_FOLDER);
+        let fault = |source| ConfigError::Io { path: folder.clone(), source };
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fault(error)),
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(fault)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        paths.iter().filter_map(|path| Self::read(path).transpose()).collect()
     }
 
     /// Its values as text, each under `section.name`.
@@ -98,6 +124,20 @@ fn scalar(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_read_in_the_order_of_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("lucid-node.toml");
+        assert_eq!(ConfigFile::read_parts(&main).unwrap(), []);
+        let parts = folder.path().join("conf.d");
+        fs::create_dir(&parts).unwrap();
+        for name in ["20-b.toml", "10-a.toml", "30-c.toml.dpkg-old", "README"] {
+            fs::write(parts.join(name), name).unwrap();
+        }
+        let texts: Vec<_> = ConfigFile::read_parts(&main).unwrap().into_iter().map(|part| part.text).collect();
+        assert_eq!(texts, ["10-a.toml", "20-b.toml"]);
+    }
 
     #[test]
     fn what_is_no_text_file_is_said_to_be_what_it_is() {

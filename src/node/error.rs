@@ -230,6 +230,22 @@ pub enum NodeError {
     /// The server could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The health port could not be opened.
+    #[error("cannot listen on {address} for health.port: {source}")]
+    Health {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The status socket could not be made.
+    #[error("cannot listen at {}, which is status.socket: {source}", path.display())]
+    StatusSocket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A task of the node ended by a panic.
     #[error("a task of the node failed: {0}")]
     Task(String),

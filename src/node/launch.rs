@@ -11,6 +11,7 @@ use super::{
     error::NodeError,
     pool_saver::save_pool,
     state::{Node, OpenOptions},
+    status::{Observer, RunFacts, machine_bytes},
     supervise::{starting, supervise},
     tokens::create_tokens,
 };
@@ -18,12 +19,19 @@ use crate::{
     config::Config,
     consensus::ClockPolicy,
     keys::{NodeKeys, clear_unfinished},
+    mempool::PoolLimits,
     service::Notifier,
 };
-use lucid_rpc::{Access, RpcServer};
+use lucid_rpc::{Access, HealthServer, Look, RpcServer, StatusSocket};
 use lucid_storage::Options;
 use lucid_types::{ChainSpec, Rules};
-use std::{fs, io, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{error, info, warn};
 
@@ -51,6 +59,23 @@ pub struct RunOptions {
     pub accept_restored: bool,
     /// Who is told that the node is ready, and that it lives.
     pub notifier: Notifier,
+    /// What is known of this run and those before.
+    pub facts: RunFacts,
+}
+
+/// Who watches a node, and from where.
+struct Watch {
+    notifier: Notifier,
+    facts: RunFacts,
+    health_port: Option<u16>,
+    status_socket: Option<PathBuf>,
+}
+
+/// What answers those who watch, for as long as it is kept.
+#[derive(Default)]
+struct Answering {
+    _health: Option<HealthServer>,
+    _status: Option<StatusSocket>,
 }
 
 /// A node that serves.
@@ -59,6 +84,7 @@ pub struct RunningNode {
     server: RpcServer,
     stop: watch::Sender<bool>,
     tasks: JoinSet<Result<(), NodeError>>,
+    answering: Answering,
     /// Dropped last: a temporary folder goes with it.
     datadir: DataDir,
 }
@@ -71,15 +97,19 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
     }
     let folder = datadir.clone();
     let node = open_blocking(move || open_dev(&folder)).await?;
-    serve(node, datadir, http_addr, Access::default(), sealing, None).await
+    serve(node, datadir, (http_addr, Access::default()), sealing, None).await
 }
 
 /// Opens the chain in the data folder, holds the configuration against it, starts its tasks, and serves.
 pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
-    let RunOptions { datadir, config, accept_clock, accept_restored, notifier } = options;
+    let RunOptions { datadir, config, accept_clock, accept_restored, notifier, facts } = options;
     let http_addr = config.http_addr();
+    let budget = config.budget(machine_bytes());
+    info!(memory_mib = budget.total_bytes >> 20, cache_mib = budget.cache_bytes >> 20, "memory is shared out");
+    let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
     let open = OpenOptions {
-        store: Options { cache_bytes: config.cache_bytes() },
+        store: Options { cache_bytes: budget.cache_bytes },
+        pool: PoolLimits { bytes: budget.pool_bytes, ..PoolLimits::default() },
         clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
         accept_restored,
     };
@@ -96,7 +126,8 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     });
     let (node, access) = starting(&notifier, opening).await?;
     let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
-    serve(node, datadir, http_addr, access, sealing, Some(notifier)).await
+    let watch = Watch { notifier, facts, health_port, status_socket };
+    serve(node, datadir, (http_addr, access), sealing, Some(watch)).await
 }
 
 async fn open_blocking<T: Send + 'static>(
@@ -109,10 +140,9 @@ async fn open_blocking<T: Send + 'static>(
 async fn serve(
     node: Node,
     datadir: DataDir,
-    http_addr: SocketAddr,
-    access: Access,
+    (http_addr, access): (SocketAddr, Access),
     sealing: Sealing,
-    notifier: Option<Notifier>,
+    watch: Option<Watch>,
 ) -> Result<RunningNode, NodeError> {
     let node = Arc::new(node);
     let server = RpcServer::start(http_addr, access, Arc::new(Backend::new(Arc::clone(&node)))).await?;
@@ -122,12 +152,38 @@ async fn serve(
     tasks.spawn(save_pool(Arc::clone(&node), stopped.clone()));
     tasks.spawn(watch_conditions(Arc::clone(&node), stopped.clone()));
     tasks.spawn(anchorings::run(Arc::clone(&node), stopped.clone()));
-    if let Some(notifier) = notifier {
-        notifier.ready();
-        tasks.spawn(supervise(Arc::clone(&node), notifier, stopped));
+    let mut answering = Answering::default();
+    if let Some(watch) = watch {
+        answering = answer_watchers(&node, &datadir, &server, &watch).await?;
+        watch.notifier.ready();
+        tasks.spawn(supervise(Arc::clone(&node), watch.notifier, stopped));
     }
     info!(chain_id = node.spec().chain_id, genesis = %node.genesis_hash(), address = %server.local_addr(), "started");
-    Ok(RunningNode { node, server, stop, tasks, datadir })
+    Ok(RunningNode { node, server, stop, tasks, answering, datadir })
+}
+
+/// Opens the health port and the status socket, where they are wanted.
+async fn answer_watchers(
+    node: &Arc<Node>,
+    datadir: &DataDir,
+    server: &RpcServer,
+    watch: &Watch,
+) -> Result<Answering, NodeError> {
+    let observer = Observer::new(Arc::clone(node), datadir.clone(), server.local_addr(), watch.facts.clone());
+    let look: Look = Arc::new(move || observer.look(BTreeMap::new()));
+    let mut answering = Answering::default();
+    if let Some(port) = watch.health_port {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let health = HealthServer::start(address, Arc::clone(&look)).await;
+        let health = health.map_err(|source| NodeError::Health { address, source })?;
+        info!(address = %health.local_addr(), "health is told");
+        answering._health = Some(health);
+    }
+    if let Some(path) = &watch.status_socket {
+        let fault = |source| NodeError::StatusSocket { path: path.clone(), source };
+        answering._status = Some(StatusSocket::start(path, look).map_err(fault)?);
+    }
+    Ok(answering)
 }
 
 /// Opens what `init` has made, and holds it against the chain spec that lies beside it.
@@ -204,6 +260,7 @@ impl RunningNode {
     /// Stops serving, lets the tasks finish what they are at, and closes the store.
     pub async fn stop(mut self) {
         self.server.stop().await;
+        drop(self.answering);
         self.node.db_jobs.stop();
         // Without a receiver every task has ended already.
         let _ = self.stop.send(true);

@@ -81,6 +81,7 @@ pub struct Node {
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenOptions {
     pub(super) store: Options,
+    pub(super) pool: PoolLimits,
     /// `None` where the chain is a development chain, whose clock is not looked at.
     pub(super) clock: Option<ClockPolicy>,
     /// To sign on from the store's head, whatever was signed.
@@ -112,7 +113,7 @@ impl Node {
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
-        let (pool, saved_pool) = load_pool(&snapshot, &spec, &header)?;
+        let (pool, saved_pool) = load_pool(&snapshot, &spec, &header, options.pool)?;
         let signing = if datadir.is_temporary() {
             Signing::Unrecorded
         } else {
@@ -244,9 +245,14 @@ impl Node {
 }
 
 /// The pool as it was saved, without what the state has overtaken.
-fn load_pool(snapshot: &Snapshot, spec: &ChainSpec, head: &Sealed<Header>) -> Result<(Mempool, SavedPool), NodeError> {
+fn load_pool(
+    snapshot: &Snapshot,
+    spec: &ChainSpec,
+    head: &Sealed<Header>,
+    limits: PoolLimits,
+) -> Result<(Mempool, SavedPool), NodeError> {
     let (saved, raws) = SavedPool::load(snapshot)?;
-    let mut pool = Mempool::new(PoolLimits::default());
+    let mut pool = Mempool::new(limits);
     for raw in raws {
         let taken = Mempool::decode(&raw, spec)
             .map_err(SubmitError::from)

@@ -146,9 +146,19 @@ fn count(snapshot: &Snapshot, file_bytes: u64) -> Result<Use, StoreError> {
 
 /// Memory of this process, from the kernel; 0 where it does not say.
 fn resident_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kib| kib << 10)
+    bytes_in("/proc/self/status", "VmRSS:").unwrap_or_default()
+}
+
+/// Memory of the machine; `None` where the kernel does not say.
+pub(super) fn machine_bytes() -> Option<u64> {
+    bytes_in("/proc/meminfo", "MemTotal:")
+}
+
+/// A number of KiB that a file of the kernel has after a name, as bytes.
+fn bytes_in(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
 }
 
 #[cfg(test)]
@@ -162,7 +172,10 @@ mod tests {
         let observer = Observer::new(node, datadir, ([127, 0, 0, 1], 1).into(), RunFacts::default());
         let first = observer.look(BTreeMap::new());
         assert_eq!((first.head.number, first.store.allocated_bytes), (0, None));
-        assert!(first.resident_bytes > 1 << 20 && first.store.file_bytes > 0 && first.store.commits > 0, "{first:?}");
+        assert!(
+            first.resident_bytes > 1 << 20 && first.store.file_bytes > 0 && first.store.bytes_written > 0,
+            "{first:?}"
+        );
         let began = Instant::now();
         while observer.counted.at_work.load(Relaxed) && began.elapsed() < Duration::from_secs(20) {
             thread::sleep(Duration::from_millis(5));

@@ -3,16 +3,12 @@
 
 mod checks;
 mod http;
+mod look;
 mod metrics;
 mod socket;
 
 pub use http::HealthServer;
+pub use look::Look;
 pub use socket::StatusSocket;
 #[cfg(feature = "client")]
 pub use socket::{StatusError, read_status};
-
-use crate::wire::StatusDocument;
-use std::sync::Arc;
-
-/// Looks how the node is. It may read the disk, so it is called where blocking does no harm.
-pub type Look = Arc<dyn Fn() -> StatusDocument + Send + Sync>;
