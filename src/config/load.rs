@@ -375,6 +375,7 @@ mod tests {
         assert!(refused("port = 1\n").contains("unknown key port"));
         assert!(refused("[chain]\nepoch-slot = 1\n").contains("did you mean chain.epoch-slots?"));
         assert!(refused("[mongodb]\n").ends_with("unknown key mongodb"));
+        assert!(refused("http = []\n").contains("written as [http]"));
         assert!(refused("[htp]\n").contains("unknown key htp; did you mean http?"));
         assert!(refused("[http\n").contains("not valid TOML"));
         assert!(refused("[http]\nport = [[1]]\n").contains("http.port is no value"));
