@@ -9,6 +9,7 @@ pub mod evm;
 pub mod keys;
 pub mod mempool;
 pub mod node;
+pub mod service;
 pub mod state;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod db;
 mod demo;
 mod dev;
 mod exit_codes;
+mod flight;
 mod init;
 mod input;
 mod key;
@@ -16,5 +17,6 @@ mod serve;
 mod session;
 mod signals;
 mod time;
+mod why;
 
 pub use app::main;

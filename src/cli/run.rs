@@ -1,7 +1,8 @@
-use super::{config::ConfigArgs, init, serve::serve, signals::StopSignals, time::unix_now};
+use super::{config::ConfigArgs, flight, init, serve::serve, signals::StopSignals, time::unix_now};
 use crate::{
     config::template,
     node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
+    service::{FlightLog, Notifier},
 };
 use anyhow::Context;
 use std::io::{self, IsTerminal, Write};
@@ -25,9 +26,10 @@ pub(super) struct Args {
     accept_restored: bool,
 }
 
-pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
     let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = open_folder(&args)?;
+    flight::start(&datadir, flight_log);
     let config = args.config.load()?;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
@@ -37,6 +39,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         config,
         accept_clock: args.accept_clock,
         accept_restored: args.accept_restored,
+        notifier: Notifier::from_env(),
     };
     let running = node::run(options).await?;
     print_banner(&running, &datadir).context("cannot write to standard output")?;

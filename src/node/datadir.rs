@@ -12,8 +12,18 @@ use std::{
 };
 
 /// Everything that a data folder may hold, and what a file system puts there itself.
-const NAMES: [&str; 8] =
-    ["lucid.redb", "keys", "tokens", "backups", "chain.json", "lucid.toml", "recorded-time", "lost+found"];
+const NAMES: [&str; 10] = [
+    "lucid.redb",
+    "keys",
+    "tokens",
+    "backups",
+    "chain.json",
+    "lucid.toml",
+    "recorded-time",
+    "flight-recorder",
+    "flight-recorder.1",
+    "lost+found",
+];
 
 /// The folder that holds all of a node: one store, and the keys beside it.
 #[derive(Debug, Clone)]
@@ -24,6 +34,9 @@ pub struct DataDir {
 }
 
 impl DataDir {
+    /// The folder of a node that came with a package.
+    pub const INSTALLED: &str = "/var/lib/lucid-node";
+
     /// A folder that stays; it is made where it is missing, readable by its owner only.
     pub fn at(path: &Path) -> Result<Self, NodeError> {
         use std::os::unix::fs::DirBuilderExt;

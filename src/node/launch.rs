@@ -11,12 +11,14 @@ use super::{
     error::NodeError,
     pool_saver::save_pool,
     state::{Node, OpenOptions},
+    supervise::{starting, supervise},
     tokens::create_tokens,
 };
 use crate::{
     config::Config,
     consensus::ClockPolicy,
     keys::{NodeKeys, clear_unfinished},
+    service::Notifier,
 };
 use lucid_rpc::{Access, RpcServer};
 use lucid_storage::Options;
@@ -47,6 +49,8 @@ pub struct RunOptions {
     pub accept_clock: bool,
     /// To sign on from the store's head, whatever the keys have signed.
     pub accept_restored: bool,
+    /// Who is told that the node is ready, and that it lives.
+    pub notifier: Notifier,
 }
 
 /// A node that serves.
@@ -67,12 +71,12 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
     }
     let folder = datadir.clone();
     let node = open_blocking(move || open_dev(&folder)).await?;
-    serve(node, datadir, http_addr, Access::default(), sealing).await
+    serve(node, datadir, http_addr, Access::default(), sealing, None).await
 }
 
 /// Opens the chain in the data folder, holds the configuration against it, starts its tasks, and serves.
 pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
-    let RunOptions { datadir, config, accept_clock, accept_restored } = options;
+    let RunOptions { datadir, config, accept_clock, accept_restored, notifier } = options;
     let http_addr = config.http_addr();
     let open = OpenOptions {
         store: Options { cache_bytes: config.cache_bytes() },
@@ -80,7 +84,7 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
         accept_restored,
     };
     let folder = datadir.clone();
-    let (node, access) = open_blocking(move || {
+    let opening = open_blocking(move || {
         let node = open_chain(&folder, &open)?;
         // Before the tokens that are missing are made, so that what is refused leaves nothing behind.
         check_config(&folder, &config, Some(node.spec()))?;
@@ -89,10 +93,10 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
         }
         let access = check_config(&folder, &config, Some(node.spec()))?;
         Ok((node, access))
-    })
-    .await?;
+    });
+    let (node, access) = starting(&notifier, opening).await?;
     let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
-    serve(node, datadir, http_addr, access, sealing).await
+    serve(node, datadir, http_addr, access, sealing, Some(notifier)).await
 }
 
 async fn open_blocking<T: Send + 'static>(
@@ -108,6 +112,7 @@ async fn serve(
     http_addr: SocketAddr,
     access: Access,
     sealing: Sealing,
+    notifier: Option<Notifier>,
 ) -> Result<RunningNode, NodeError> {
     let node = Arc::new(node);
     let server = RpcServer::start(http_addr, access, Arc::new(Backend::new(Arc::clone(&node)))).await?;
@@ -116,7 +121,11 @@ async fn serve(
     tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));
     tasks.spawn(save_pool(Arc::clone(&node), stopped.clone()));
     tasks.spawn(watch_conditions(Arc::clone(&node), stopped.clone()));
-    tasks.spawn(anchorings::run(Arc::clone(&node), stopped));
+    tasks.spawn(anchorings::run(Arc::clone(&node), stopped.clone()));
+    if let Some(notifier) = notifier {
+        notifier.ready();
+        tasks.spawn(supervise(Arc::clone(&node), notifier, stopped));
+    }
     info!(chain_id = node.spec().chain_id, genesis = %node.genesis_hash(), address = %server.local_addr(), "started");
     Ok(RunningNode { node, server, stop, tasks, datadir })
 }

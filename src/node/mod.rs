@@ -20,6 +20,8 @@ mod pool_saver;
 mod proofs;
 mod solo;
 mod state;
+mod status;
+mod supervise;
 mod tokens;
 
 pub use access::check_config;
@@ -32,4 +34,5 @@ pub use init::{Initialised, NewChain, init};
 pub use launch::{LaunchOptions, RunOptions, RunningNode, launch, run};
 pub use solo::{SoloSpecError, solo_chain_spec};
 pub use state::Node;
+pub use status::RunFacts;
 pub use tokens::{TokenFileError, read_token_file};

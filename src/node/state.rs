@@ -5,6 +5,7 @@ use super::{
     datadir::DataDir,
     error::NodeError,
     guards::{Guards, Signing},
+    supervise::Progress,
 };
 use crate::{
     chain::{self, next_base_fee},
@@ -73,6 +74,7 @@ pub struct Node {
     anchorings: Mutex<Anchorings>,
     /// Held from the beginning of a batch to its commit: there is one writer.
     writer: Mutex<()>,
+    pub(super) progress: Progress,
 }
 
 /// How an existing chain is opened.
@@ -135,6 +137,7 @@ impl Node {
             saved_pool: Mutex::new(saved_pool),
             anchorings: Mutex::new(anchorings),
             writer: Mutex::new(()),
+            progress: Progress::new(),
         })
     }
 
@@ -228,6 +231,7 @@ impl Node {
         committed: impl FnOnce(&T) -> Result<(), E>,
     ) -> Result<T, E> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.progress.begin_write();
         self.guards.check_disk()?;
         let mut batch = self.store.begin()?;
         let value = change(&mut batch)?;
