@@ -211,6 +211,7 @@ fn of_io(kind: ErrorKind) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lucid_rpc::RpcFault;
     use std::path::PathBuf;
 
     #[test]
@@ -221,6 +222,27 @@ mod tests {
         let missing = std::io::Error::from(ErrorKind::NotFound);
         assert_eq!(exit_code(&anyhow::Error::new(missing).context("cannot read x")), NO_INPUT);
         assert_eq!(exit_code(&anyhow::anyhow!("else")), FAILED);
+    }
+
+    #[test]
+    fn a_node_that_refuses_who_calls_is_told_from_one_that_fails() {
+        let url = || "http://node.example".to_owned();
+        let fault = |code: &str| ClientError::Fault {
+            method: "lucid_anchorSession".to_owned(),
+            fault: RpcFault { code: -32000, message: String::new(), data: Some(serde_json::json!({"code": code})) },
+        };
+        for (error, code) in [
+            (ClientError::Unauthorized { url: url(), shown: false }, NO_PERMISSION),
+            (ClientError::Forbidden { url: url() }, NO_PERMISSION),
+            (fault("LUCID_ERR_2001"), NO_PERMISSION),
+            (fault("LUCID_ERR_2004"), NO_PERMISSION),
+            (fault("LUCID_ERR_6006"), FAILED),
+            (ClientError::Url { url: url(), reason: String::new() }, USAGE),
+            (ClientError::Unreachable { url: url(), reason: String::new() }, FAILED),
+        ] {
+            let text = error.to_string();
+            assert_eq!(exit_code(&anyhow::Error::new(error).context("said")), code, "{text}");
+        }
     }
 
     #[test]

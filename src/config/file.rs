@@ -89,6 +89,9 @@ impl ConfigFile {
                         values.push((key, text));
                     }
                 }
+                _ if is_section(&section) => {
+                    return Err(syntax(format!("{section} is a section, written as [{section}]")));
+                }
                 other => values.push((section, scalar(&other).unwrap_or_default())),
             }
         }

@@ -123,10 +123,11 @@ impl DataDir {
 pub fn no_store(path: &Path) -> NodeError {
     let keys = path.join("keys");
     let keyed = [ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HIGHEST_SIGNED_FILE].iter().any(|name| keys.join(name).exists());
-    if !keyed || !path.join("chain.json").exists() {
+    let signed = HighestSignedFile::in_folder(&keys).read();
+    let has_signed = matches!(signed, Ok(Some(signed)) if signed > HighestSigned::NOTHING);
+    if !keyed || !(has_signed || path.join("chain.json").exists()) {
         return NodeError::NoChain(path.to_owned());
     }
-    let signed = HighestSignedFile::in_folder(&keys).read();
     let begun = !matches!(signed, Ok(Some(HighestSigned::NOTHING)));
     NodeError::StoreGone { path: path.to_owned(), backup: newest_backup(&path.join("backups")), begun }
 }
@@ -180,5 +181,10 @@ mod tests {
         }
         let text = no_store(folder.path()).to_string();
         assert!(text.contains("lucid-00000010-1.redb") && !text.contains("init"), "{text}");
+        fs::remove_file(folder.chain_spec()).unwrap();
+        assert!(
+            matches!(no_store(folder.path()), NodeError::StoreGone { begun: true, .. }),
+            "keys that have signed tell"
+        );
     }
 }

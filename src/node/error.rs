@@ -258,7 +258,7 @@ fn store_gone(path: &Path, backup: Option<&Path>, begun: bool) -> String {
     let backup = backup.map_or(none, |file| format!("{}`", file.display()));
     let cut_short = if begun { "" } else { ". Where `init` was cut short, run it again: no block was signed here" };
     format!(
-        "{dir} has the keys and the spec of a chain, and its store lucid.redb is gone; is the disk mounted? The last backup \
+        "{dir} has the keys of a chain, and its store lucid.redb is gone; is the disk mounted? The last backup \
          is put in its place by `lucid-node db restore --datadir {dir} {backup}{cut_short}"
     )
 }
