@@ -19,4 +19,4 @@ mod signals;
 mod time;
 mod why;
 
-pub use app::main;
+pub use app::{command, main};
