@@ -75,7 +75,7 @@ build_program() {
 make_assets() {
   local folder=$target/$triple/release/assets
   cargo run --quiet --locked --profile assets --package lucid-assets -- "$folder" "$triple"
-  gzip --best --no-name --force "$folder/third-party-licences"
+  gzip --best --no-name --force "$folder/third-party-licences" "$folder"/man/*.1
 }
 
 # What the program asks of the C library, and nothing of this machine in it.
@@ -98,7 +98,7 @@ make_package() {
   if [[ "$(head -1 packaging/changelog)" != "lucid-node ($version) "* ]]; then
     die "packaging/changelog begins with another version than $version, which Cargo.toml has"
   fi
-  cargo deb --quiet --no-build --no-strip --locked --package lucid-node --target "$triple" --output "$file"
+  cargo deb --quiet --no-build --no-strip --locked --package lucid-node --target "$triple" --output "$file" >/dev/null
   echo "$file: $(stat --format %s "$file") bytes, SHA-256 $(sha256sum "$file" | cut -d' ' -f1)"
 }
 

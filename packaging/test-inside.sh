@@ -62,14 +62,14 @@ until_true() {
 
 answers() { [[ -n "$(chain_id)" ]]; }
 
-as_node() { setpriv --reuid lucid-node --regid lucid-node --init-groups "$@"; }
+as_node=(setpriv --reuid lucid-node --regid lucid-node --init-groups)
 
 start_node() {
   if [[ $mode == booted ]]; then
     systemctl start "$unit"
   else
     # Clocks of test machines are often not synchronised; under systemd another way is tried.
-    as_node lucid-node run --no-init --datadir "$data" --config "$config" --accept-clock >>node.log 2>&1 &
+    "${as_node[@]}" lucid-node run --no-init --datadir "$data" --config "$config" --accept-clock >>node.log 2>&1 &
     node_pid=$!
   fi
   until_true 120 answers || fail "the node does not answer"
@@ -185,7 +185,7 @@ try_backup() {
     expect "the number of backups after five" "$(find "$data/backups" -name '*.redb' | wc -l)" 3
     ok "five backups by lucid-node-backup.service: three are kept"
   else
-    as_node env BACKUPS_KEPT=1 /usr/libexec/lucid-node/backup >backup.log 2>&1 || { cat backup.log >&2; fail "no backup"; }
+    "${as_node[@]}" env BACKUPS_KEPT=1 /usr/libexec/lucid-node/backup >backup.log 2>&1 || { cat backup.log >&2; fail "no backup"; }
     ok "a backup of the running node"
   fi
 }
@@ -227,7 +227,7 @@ try_empty_disk() {
     until_true 20 failed_with 78 || fail "the unit did not end with code 78: $(result_of_unit)"
     systemctl reset-failed "$unit"
   else
-    if as_node lucid-node run --no-init --datadir "$data" --config "$config" >empty.log 2>&1; then fail "it ran without a chain"; fi
+    if "${as_node[@]}" lucid-node run --no-init --datadir "$data" --config "$config" >empty.log 2>&1; then fail "it ran without a chain"; fi
   fi
   rm -rf "$data"
   mv "$data.away" "$data"

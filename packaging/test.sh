@@ -37,6 +37,13 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# A container outside of a unit leaves empty groups behind.
+for folder in /sys/fs/cgroup/payload /sys/fs/cgroup/supervisor /sys/fs/cgroup/*/payload /sys/fs/cgroup/*/supervisor; do
+  if [[ "$folder" != *'*'* && ! -e $folder ]]; then
+    cleanup+=("if [[ -d $folder ]]; then find $folder -depth -type d -exec rmdir {} +; fi")
+  fi
+done
+
 check_package() {
   dpkg-deb --info "$package" | sed -n '/^ Package/,$p'
   dpkg-deb --contents "$package" | awk '{ print $1, $3, $6 }'
