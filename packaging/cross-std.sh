@@ -41,7 +41,7 @@ apt_state() {
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $1 main" >"$folder/one.list"
   apt_options=(-o "Dir::Etc::SourceList=$folder/one.list" -o Dir::Etc::SourceParts=/dev/null
     -o "Dir::State::Lists=$folder/lists" -o "Dir::State::status=$folder/status" -o "Dir::Cache=$folder/cache"
-    -o APT::Sandbox::User=root -o Acquire::Languages=none)
+    -o APT::Sandbox::User=root -o Acquire::Languages=none -o APT::Architectures::=amd64 -o APT::Architectures::=arm64)
   apt-get "${apt_options[@]}" -q -q update
 }
 
@@ -77,4 +77,38 @@ build_std() {
   cp "$std_work/target/$triple/release/deps/"*.rlib "$lib/"
   rm -f "$lib"/libempty-*.rlib
   rm -rf "$std_work/target"
+}
+
+# debian_toolchain: Debian sid's compiler and both standard libraries, unpacked and run with their own C library. Cargo is the
+# machine's. The C library that the program is linked against is the cross compiler's, as in the other ways.
+debian_toolchain() {
+  local prefix=$std_work/sid wrapper=$std_work/sid-rustc package
+  if [[ ! -x $wrapper ]]; then
+    echo "fetching Debian sid's compiler"
+    apt_state sid
+    # An apt that knows of no installed package names all that the compiler needs.
+    apt-get "${apt_options[@]}" -q -q --no-install-recommends --download-only -y install \
+      rustc libstd-rust-dev libstd-rust-dev:arm64
+    rm -rf "$prefix"
+    mkdir -p "$prefix"
+    for package in "$std_work"/apt-sid/cache/archives/*.deb; do
+      # Not the C compiler that it depends on: the machine has one.
+      case ${package##*/} in
+      rustc_* | libstd-rust-*_amd64.deb | libstd-rust-dev_*_arm64.deb) dpkg -x "$package" "$prefix" ;;
+      libc6_*_amd64.deb | libgcc-s1_*_amd64.deb | libstdc++6_*_amd64.deb) dpkg -x "$package" "$prefix" ;;
+      libllvm*_amd64.deb | libz3-*_amd64.deb | libzstd1_*_amd64.deb | zlib1g_*_amd64.deb) dpkg -x "$package" "$prefix" ;;
+      libedit2_*_amd64.deb | libffi*_amd64.deb | libxml2*_amd64.deb) dpkg -x "$package" "$prefix" ;;
+      libbsd0_*_amd64.deb | libmd0_*_amd64.deb | libtinfo6_*_amd64.deb) dpkg -x "$package" "$prefix" ;;
+      esac
+    done
+    rm -rf "$std_work/apt-sid/cache"
+    cat >"$wrapper" <<WRAPPER
+#!/bin/sh
+exec $prefix/usr/lib64/ld-linux-x86-64.so.2 --library-path $prefix/usr/lib/x86_64-linux-gnu:$prefix/usr/lib \\
+  --argv0 $prefix/usr/bin/rustc $prefix/usr/bin/rustc --sysroot $prefix/usr "\$@"
+WRAPPER
+    chmod +x "$wrapper"
+  fi
+  export RUSTC=$wrapper
+  echo "way 3: Debian sid's $("$RUSTC" --version)"
 }

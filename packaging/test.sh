@@ -146,7 +146,7 @@ enter() {
 [[ -f $package ]] || die "there is no $package: run packaging/build.sh $arch"
 mkdir -p "$work"
 tools=(mmdebstrap systemd-container lintian)
-if $emulated; then tools+=(qemu-user-static); fi
+if $emulated; then tools+=(qemu-user-static arch-test); fi
 step "tools" need_packages "${tools[@]}"
 mirror=$(debian_mirror)
 step "package" check_package

@@ -112,4 +112,21 @@ mod tests {
             assert_eq!(read(&one), read(&other), "{name}");
         }
     }
+
+    /// Words of a text that are names of metrics.
+    fn metrics_in(text: &str) -> BTreeSet<&str> {
+        let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+        words.filter(|word| word.starts_with("lucid_")).collect()
+    }
+
+    #[test]
+    fn alerts_and_dashboard_name_metrics_that_the_node_has() {
+        let known = metrics_in(include_str!("../../../rpc/src/health/metrics.rs"));
+        let alerts = metrics_in(include_str!("../../examples/prometheus-alerts.yml"));
+        let dashboard = metrics_in(include_str!("../../examples/grafana-dashboard.json"));
+        assert!(alerts.len() > 10 && dashboard.len() > 15, "names are found at all");
+        for name in alerts.union(&dashboard) {
+            assert!(known.contains(name), "{name} is no metric of the node");
+        }
+    }
 }
