@@ -4,7 +4,7 @@ use super::{
     flight, init, key, run, session, status, why,
 };
 use crate::service::{FlightLog, LogFormat, LogOptions, init_log};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::{panic, process::ExitCode, time::Duration};
 
 /// Threads that answer and wait; what blocks or computes has threads of its own.
@@ -49,6 +49,11 @@ enum Command {
     Status(status::Args),
     Doctor(doctor::Args),
     Why(why::Args),
+}
+
+/// The definition of the command line, from which manual pages and completions are made.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line, runs the subcommand, and gives the exit code.

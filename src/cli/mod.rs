@@ -21,4 +21,4 @@ mod status;
 mod time;
 mod why;
 
-pub use app::main;
+pub use app::{command, main};
