@@ -3,6 +3,7 @@
 
 use crate::{
     access::Caller,
+    counts::CallCounts,
     error::RpcError,
     ids::HexIds,
     interface::{Need, SUBSCRIPTION_METHODS, need_of},
@@ -19,7 +20,7 @@ use jsonrpsee::{
     },
 };
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 const MAX_ANSWER_BYTES: usize = MAX_RESPONSE_BODY_BYTES as usize;
 
@@ -48,11 +49,14 @@ impl News {
 
 /// Answers messages.
 #[derive(Debug, Clone)]
-pub(crate) struct Dispatch(Methods);
+pub(crate) struct Dispatch {
+    methods: Methods,
+    counts: Arc<CallCounts>,
+}
 
 impl Dispatch {
-    pub(crate) fn new(methods: Methods) -> Self {
-        Self(methods)
+    pub(crate) fn new(methods: Methods, counts: Arc<CallCounts>) -> Self {
+        Self { methods, counts }
     }
 
     /// The answer to a message; `None` where it needs none.
@@ -87,10 +91,15 @@ impl Dispatch {
 
     async fn entry(&self, entry: Entry<'_>, asker: &Asker, in_batch: bool) -> Option<MethodResponse> {
         match entry {
-            Entry::Call(call) => Some(match refusal(&call.method, asker, in_batch) {
-                Some(refusal) => MethodResponse::error(call.id, ErrorObjectOwned::from(refusal)),
-                None => self.call(call, asker).await,
-            }),
+            Entry::Call(call) => {
+                let (method, begun) = (call.method.clone(), Instant::now());
+                let answer = match refusal(&method, asker, in_batch) {
+                    Some(refusal) => MethodResponse::error(call.id, ErrorObjectOwned::from(refusal)),
+                    None => self.call(call, asker).await,
+                };
+                self.counts.note(&method, answer.is_success(), begun.elapsed());
+                Some(answer)
+            }
             Entry::Notification => None,
             Entry::Invalid(id) => Some(MethodResponse::error(id, ErrorCode::InvalidRequest)),
         }
@@ -103,7 +112,7 @@ impl Dispatch {
         let mut extensions = Extensions::new();
         extensions.insert(asker.caller.clone());
         extensions.insert(Arc::clone(&asker.link));
-        match (self.0.method(&method), &asker.news) {
+        match (self.methods.method(&method), &asker.news) {
             (Some(MethodCallback::Sync(method)), _) => method(id, params, MAX_ANSWER_BYTES, extensions),
             (Some(MethodCallback::Async(method)), _) => {
                 method(id.into_owned(), params.into_owned(), connection, MAX_ANSWER_BYTES, extensions).await

@@ -10,6 +10,7 @@ mod api;
 mod backend;
 #[cfg(feature = "client")]
 mod client;
+mod counts;
 mod dispatch;
 #[cfg(test)]
 mod documented;
@@ -43,6 +44,7 @@ pub use client::{Client, ClientError, RpcFault};
 pub use health::{HealthServer, Look, StatusSocket};
 #[cfg(feature = "client")]
 pub use health::{StatusError, read_status};
+pub use links::MemoryShare;
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,

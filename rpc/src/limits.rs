@@ -82,7 +82,7 @@ pub const MAX_FILTER_HASHES: usize = 10_000;
 pub const REQUEST_TIMEOUT_MS: u64 = 60_000;
 
 /// How long [`stop`](crate::RpcServer::stop) waits for requests that are being answered.
-pub const STOP_TIMEOUT_MS: u64 = 5_000;
+pub const STOP_TIMEOUT_MS: u64 = 1_000;
 
 /// Most reads of the store that run at once. More would only wait for the same disk.
 pub const MAX_CONCURRENT_READS: usize = 16;

@@ -14,20 +14,37 @@ use tokio::{
     time::timeout,
 };
 
+/// What of the node's memory is for requests and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryShare {
+    /// Bytes of answers that clients have not read, over all connections; at most [`MAX_UNREAD_ANSWER_BYTES`].
+    pub unread_answer_bytes: usize,
+    /// Large requests that are taken in at once, over all connections; at most [`MAX_LARGE_REQUESTS`].
+    pub large_requests: usize,
+}
+
+impl Default for MemoryShare {
+    fn default() -> Self {
+        Self { unread_answer_bytes: MAX_UNREAD_ANSWER_BYTES, large_requests: MAX_LARGE_REQUESTS }
+    }
+}
+
 /// The connections that are open, at most [`MAX_CONNECTIONS`].
 #[derive(Debug)]
 pub(crate) struct Links {
     open: Mutex<BTreeMap<u64, Arc<Link>>>,
     places: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    unread_answer_bytes: usize,
 }
 
 impl Links {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(memory: MemoryShare) -> Self {
         Self {
             open: Mutex::default(),
             places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            large: Arc::new(Semaphore::new(MAX_LARGE_REQUESTS)),
+            large: Arc::new(Semaphore::new(memory.large_requests.clamp(1, MAX_LARGE_REQUESTS))),
+            unread_answer_bytes: memory.unread_answer_bytes.min(MAX_UNREAD_ANSWER_BYTES),
         }
     }
 
@@ -81,7 +98,7 @@ impl Links {
     pub(crate) fn note_answer(&self, link: &Link, bytes: usize) {
         link.state().unread += bytes;
         let unread = || self.open().values().map(|link| link.state().unread).sum::<usize>();
-        while unread() > MAX_UNREAD_ANSWER_BYTES {
+        while unread() > self.unread_answer_bytes {
             if !self.close_first(|state| (state.unread > 0 && state.stalled).then_some(state.since)) {
                 return;
             }

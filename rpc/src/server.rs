@@ -4,16 +4,18 @@ use crate::{
     access::Access,
     answers::methods,
     api::NodeApi,
+    counts::CallCounts,
     dispatch::Dispatch,
     gate::Gate,
     http::Desk,
     limits::{HEADER_READ_TIMEOUT_MS, MAX_CONNECTIONS, MAX_REQUEST_HEAD_BYTES, STOP_TIMEOUT_MS},
-    links::Links,
+    links::{Links, MemoryShare},
     socket::Socket,
+    wire::CallsDocument,
 };
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, watch},
@@ -56,12 +58,18 @@ pub struct RpcServer {
     /// Nothing is ever sent: who waits sees it go.
     stop: watch::Sender<()>,
     links: Arc<Links>,
+    counts: Arc<CallCounts>,
 }
 
 impl RpcServer {
     /// Listens on `address` (port 0: any free one) and answers from `api` whoever `access` lets ask, over HTTP and
-    /// WebSocket. Beyond loopback it does not start without tokens.
-    pub async fn start<A: NodeApi>(address: SocketAddr, access: Access, api: Arc<A>) -> Result<Self, StartError> {
+    /// WebSocket, within its share of the memory. Beyond loopback it does not start without tokens.
+    pub async fn start<A: NodeApi>(
+        address: SocketAddr,
+        access: Access,
+        memory: MemoryShare,
+        api: Arc<A>,
+    ) -> Result<Self, StartError> {
         if !address.ip().is_loopback() && access.tokens.is_none() {
             return Err(StartError::Unprotected(address));
         }
@@ -73,20 +81,27 @@ impl RpcServer {
         let local_addr = listener.local_addr().map_err(fault)?;
         let methods = methods(api).map_err(|e| StartError::Methods(e.to_string()))?;
         let (stop, stopped) = watch::channel(());
-        let links = Arc::new(Links::new());
+        let links = Arc::new(Links::new(memory));
+        let counts = Arc::new(CallCounts::new());
         let front = Front {
             gate: Arc::new(Gate::new(local_addr, access)),
             links: Arc::clone(&links),
-            dispatch: Dispatch::new(methods),
+            dispatch: Dispatch::new(methods, Arc::clone(&counts)),
             stop: Stop(stopped),
         };
         tokio::spawn(front.accept(listener));
-        Ok(Self { local_addr, stop, links })
+        Ok(Self { local_addr, stop, links, counts })
     }
 
     /// The address that it listens on, with the port that the system chose.
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Counts the calls since the start, by method, whenever it is asked.
+    pub fn calls(&self) -> impl Fn() -> BTreeMap<String, CallsDocument> + Send + Sync + 'static {
+        let counts = Arc::clone(&self.counts);
+        move || counts.documents()
     }
 
     /// Takes no more requests, lets those that are being answered finish within [`STOP_TIMEOUT_MS`], and closes.

@@ -1,7 +1,7 @@
 //! Who may ask what: tokens, pages and what is off where others reach the node.
 
 use crate::support::{Served, StandIn, TestChain, WebSocket, post_as, post_with, raw, request, serve_with};
-use lucid_rpc::{Access, Client, Namespace, RpcServer, Scope, StartError, Token};
+use lucid_rpc::{Access, Client, MemoryShare, Namespace, RpcServer, Scope, StartError, Token};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
@@ -21,7 +21,7 @@ fn bearer(scope: Scope) -> String {
 /// A server that other machines reach, and where to find it from here.
 async fn exposed(access: Access) -> (RpcServer, SocketAddr) {
     let node = Arc::new(StandIn::new(TestChain::short()));
-    let server = RpcServer::start(([0, 0, 0, 0], 0).into(), access, node).await.unwrap();
+    let server = RpcServer::start(([0, 0, 0, 0], 0).into(), access, MemoryShare::default(), node).await.unwrap();
     let address = ([127, 0, 0, 1], server.local_addr().port()).into();
     (server, address)
 }
@@ -276,7 +276,8 @@ async fn a_client_shows_its_token_and_keeps_it_to_itself() {
 #[tokio::test]
 async fn a_server_that_others_reach_does_not_start_without_tokens() {
     let node = Arc::new(StandIn::new(TestChain::short()));
-    let error = RpcServer::start(([0, 0, 0, 0], 0).into(), Access::default(), node).await.unwrap_err();
+    let error =
+        RpcServer::start(([0, 0, 0, 0], 0).into(), Access::default(), MemoryShare::default(), node).await.unwrap_err();
     assert!(matches!(error, StartError::Unprotected(_)), "{error}");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::{TestChain, WebSocket, post, post_as, raw, request, serve};
 use lucid_rpc::{
-    Access, RpcServer, StartError,
+    Access, MemoryShare, RpcServer, StartError,
     limits::{
         LARGE_REQUEST_BYTES, LARGE_REQUEST_TURN_MS, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_LARGE_REQUESTS,
         MAX_REQUEST_BODY_BYTES,
@@ -240,7 +240,8 @@ async fn clients_that_keep_their_connections_do_not_lock_others_out() {
 async fn a_port_in_use_is_named() {
     let served = serve(TestChain::short()).await;
     let address = served.server.local_addr();
-    let error = RpcServer::start(address, Access::default(), served.node.clone()).await.unwrap_err();
+    let error =
+        RpcServer::start(address, Access::default(), MemoryShare::default(), served.node.clone()).await.unwrap_err();
     assert!(matches!(error, StartError::AddressInUse(at) if at == address));
     assert!(error.to_string().contains(&address.to_string()));
 }
@@ -257,7 +258,8 @@ async fn a_stop_closes_idle_connections_and_frees_the_port() {
     served.server.stop().await;
     assert!(started.elapsed() < Duration::from_secs(2));
     assert_eq!(socket.receive().await, None);
-    let again = RpcServer::start(address, Access::default(), Arc::clone(&served.node)).await.unwrap();
+    let again =
+        RpcServer::start(address, Access::default(), MemoryShare::default(), Arc::clone(&served.node)).await.unwrap();
     assert_eq!(served.client.chain_id().await.unwrap(), 31_337);
     again.stop().await;
     assert!(served.client.chain_id().await.is_err());
