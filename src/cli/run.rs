@@ -1,4 +1,4 @@
-use super::{config::ConfigArgs, init, serve::serve, signals::StopSignals, time::unix_now};
+use super::{config::ConfigArgs, db::with_damage_advice, init, serve::serve, signals::StopSignals, time::unix_now};
 use crate::{
     config::template,
     node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
@@ -26,6 +26,11 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let folder = args.config.datadir.clone();
+    run_node(args).await.map_err(|error| with_damage_advice(error, &folder))
+}
+
+async fn run_node(args: Args) -> anyhow::Result<()> {
     let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = open_folder(&args)?;
     let config = args.config.load()?;

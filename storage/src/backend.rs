@@ -1,6 +1,7 @@
 //! The file below the database: with a count of what is written, for SD cards wear by bytes and by syncs; or as one that
 //! is only looked at.
 
+use crate::error::leads_nowhere;
 use redb::{BackendError, StorageBackend, backends::FileBackend};
 use std::{
     collections::BTreeMap,
@@ -32,8 +33,18 @@ impl StorageBackend for CountingBackend {
         self.file.len()
     }
 
+    /// What reaches beyond the end of the file begins with zeros. Only a damaged page number leads there, and a page that
+    /// begins so is refused as damage; after an error from here the engine would refuse all that follows as if the disk had
+    /// failed. The rest is left alone: such a page may claim gigabytes, which nothing has touched so far.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
+        match self.file.read(offset, out) {
+            Err(error) if leads_nowhere(&error) => {
+                let first = out.len().min(BLOCK_BYTES as usize);
+                out[..first].fill(0);
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

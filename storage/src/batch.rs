@@ -196,7 +196,7 @@ impl Reader for Batch {
             Some(pending) if !is_empty_range(lower, upper) => Some(pending.range::<[u8], _>((lower, upper))),
             _ => None,
         };
-        Ok(RawRange::new(direction, stored, pending))
+        Ok(RawRange::new(table, direction, stored, pending))
     }
 }
 

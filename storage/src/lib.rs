@@ -10,6 +10,7 @@ mod backend;
 mod backup;
 mod batch;
 mod changed;
+mod checksum;
 mod codec;
 mod collection;
 mod declare;

@@ -1,6 +1,6 @@
 //! A walk over one table: what is stored, with what a batch has pending laid over it. Nothing is loaded ahead.
 
-use crate::{error::StoreError, tables::TableId};
+use crate::{checksum, error::StoreError, tables::TableId};
 use redb::AccessGuard;
 use std::{
     cmp::Ordering,
@@ -26,13 +26,21 @@ pub(crate) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 pub struct View<'a>(ViewBytes<'a>);
 
 enum ViewBytes<'a> {
-    Stored(Guard),
+    Key(Guard),
+    /// With its length before the checksum.
+    Value(Guard, usize),
     Pending(&'a [u8]),
 }
 
 impl View<'_> {
-    pub(crate) fn stored(guard: Guard) -> Self {
-        Self(ViewBytes::Stored(guard))
+    fn key(guard: Guard) -> Self {
+        Self(ViewBytes::Key(guard))
+    }
+
+    /// The value that the file has under `key`, if it is what was written there.
+    pub(crate) fn value(table: TableId, key: &[u8], guard: Guard) -> Result<Self, StoreError> {
+        let bytes = checksum::value_bytes(table, key, guard.value())?;
+        Ok(Self(ViewBytes::Value(guard, bytes)))
     }
 }
 
@@ -47,7 +55,8 @@ impl Deref for View<'_> {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            ViewBytes::Stored(guard) => guard.value(),
+            ViewBytes::Key(guard) => guard.value(),
+            ViewBytes::Value(guard, bytes) => &guard.value()[..*bytes],
             ViewBytes::Pending(bytes) => bytes,
         }
     }
@@ -64,6 +73,7 @@ pub(crate) fn is_empty_range(lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
 
 /// Entries of one table within bounds, in key order or against it. The iterator copies each entry.
 pub struct RawRange<'a> {
+    table: TableId,
     direction: Direction,
     stored: Option<StoredRange>,
     stored_head: Option<(Guard, Guard)>,
@@ -73,11 +83,12 @@ pub struct RawRange<'a> {
 
 impl<'a> RawRange<'a> {
     pub(crate) fn new(
+        table: TableId,
         direction: Direction,
         stored: Option<StoredRange>,
         pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     ) -> Self {
-        Self { direction, stored, stored_head: None, pending, pending_head: None }
+        Self { table, direction, stored, stored_head: None, pending, pending_head: None }
     }
 
     /// The next entry, where it lies.
@@ -87,8 +98,9 @@ impl<'a> RawRange<'a> {
             match self.first_head() {
                 None => return Ok(None),
                 Some(Ordering::Less) => {
-                    let entry = self.stored_head.take();
-                    return Ok(entry.map(|(key, value)| (View::stored(key), View::stored(value))));
+                    let Some((key, value)) = self.stored_head.take() else { return Ok(None) };
+                    let value = View::value(self.table, key.value(), value)?;
+                    return Ok(Some((View::key(key), value)));
                 }
                 Some(pending_first) => {
                     // The pending entry replaces the stored one of the same key.

@@ -1,14 +1,16 @@
 //! One moment of the store.
 
 use crate::{
+    checksum,
     error::StoreError,
     meta,
-    range::{Direction, RawRange, View, is_empty_range},
+    range::{Direction, Guard, RawRange, View, is_empty_range},
     reader::Reader,
     tables::TableId,
 };
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata, TableDefinition, TableError,
+    Database, MultimapTableHandle, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
+    StorageError, TableDefinition, TableError, TableHandle,
 };
 use std::{
     ops::Bound,
@@ -91,10 +93,46 @@ impl Snapshot {
         }
         let open = match self.inner.transaction.open_table(definition(table)) {
             Ok(open) => Some(open),
-            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(TableError::TableDoesNotExist(_)) => {
+                self.check_names()?;
+                None
+            }
             Err(error) => return Err(StoreError::engine(error)),
         };
         Ok(slot.get_or_init(|| open).as_ref())
+    }
+
+    /// Holds the names of the file's tables against ours: where one was changed, a table that is not there need not be one
+    /// that was never written to.
+    pub(crate) fn check_names(&self) -> Result<(), StoreError> {
+        match self.table_names()?.into_iter().find(|name| !is_own_name(name)) {
+            Some(name) => Err(StoreError::DamagedPages(format!("no table has the name {name:?}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// How many of the file's tables have names of ours.
+    pub(crate) fn own_tables(&self) -> Result<usize, StoreError> {
+        Ok(self.table_names()?.iter().filter(|name| is_own_name(name)).count())
+    }
+
+    /// Names of the tables that the file has.
+    fn table_names(&self) -> Result<Vec<String>, StoreError> {
+        let transaction = &self.inner.transaction;
+        let tables = transaction.list_tables().map_err(StoreError::engine)?.map(|table| table.name().to_owned());
+        let multimaps = transaction.list_multimap_tables().map_err(StoreError::engine)?;
+        Ok(tables.chain(multimaps.map(|table| table.name().to_owned())).collect())
+    }
+
+    /// Whether a table has a row under one of these keys, whatever it holds.
+    pub(crate) fn has_any(&self, table: TableId, keys: &[&str]) -> Result<bool, StoreError> {
+        let Some(rows) = self.table(table)? else { return Ok(false) };
+        for key in keys {
+            if rows.get(key.as_bytes()).map_err(StoreError::engine)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) fn stored_range(
@@ -106,14 +144,57 @@ impl Snapshot {
         if is_empty_range(lower, upper) {
             return Ok(None);
         }
-        self.table(table)?.map(|table| table.range::<&[u8]>((lower, upper)).map_err(StoreError::engine)).transpose()
+        let Some(rows) = self.table(table)? else { return Ok(None) };
+        for bound in [lower, upper] {
+            if let Bound::Included(key) | Bound::Excluded(key) = bound {
+                check_place(table, rows, key)?;
+            }
+        }
+        rows.range::<&[u8]>((lower, upper)).map(Some).map_err(StoreError::engine)
     }
+}
+
+fn is_own_name(name: &str) -> bool {
+    TableId::ALL.iter().any(|table| table.name() == name)
+}
+
+/// Whether a table's absent rows are found out elsewhere, and there are too many of them to look for each: a node of a trie
+/// is held against the hash that its parent has of it, and a leaf has no row there.
+const fn is_held_by_hashes(table: TableId) -> bool {
+    matches!(table, TableId::AccountTrie | TableId::AccountsByHash | TableId::StorageTrie)
+}
+
+/// Holds the two rows around the place of `key` against their checksums and against it. A search that damage led astray
+/// ends beside a key that is not what was written, or between rows that do not lie around what was looked for. So a row
+/// is not believed to be absent, nor a range to begin or end, because a key above it was changed.
+fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<(), StoreError> {
+    if is_held_by_hashes(table) {
+        return Ok(());
+    }
+    let beside = |found: Option<Result<(Guard, Guard), StorageError>>, is_beside: fn(&[u8], &[u8]) -> bool| {
+        let Some(found) = found else { return Ok(()) };
+        let (found, value) = found.map_err(StoreError::engine)?;
+        checksum::value_bytes(table, found.value(), value.value())?;
+        if is_beside(found.value(), key) {
+            Ok(())
+        } else {
+            Err(StoreError::damaged_row(table, key, "the rows around its place are not in order"))
+        }
+    };
+    beside(rows.range::<&[u8]>(..key).map_err(StoreError::engine)?.next_back(), |found, key| found < key)?;
+    beside(rows.range::<&[u8]>(key..).map_err(StoreError::engine)?.next(), |found, key| found >= key)
 }
 
 impl Reader for Snapshot {
     fn view(&self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError> {
-        let Some(table) = self.table(table)? else { return Ok(None) };
-        Ok(table.get(key).map_err(StoreError::engine)?.map(View::stored))
+        let Some(rows) = self.table(table)? else { return Ok(None) };
+        match rows.get(key).map_err(StoreError::engine)? {
+            Some(value) => View::value(table, key, value).map(Some),
+            None => {
+                check_place(table, rows, key)?;
+                Ok(None)
+            }
+        }
     }
 
     fn raw_range(
@@ -123,6 +204,6 @@ impl Reader for Snapshot {
         upper: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<RawRange<'_>, StoreError> {
-        Ok(RawRange::new(direction, self.stored_range(table, lower, upper)?, None))
+        Ok(RawRange::new(table, direction, self.stored_range(table, lower, upper)?, None))
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    place::{Found, Place, look, wait},
+    place::{Found, Place, look, wait, with_damage_advice},
     progress::Bar,
 };
 use crate::{
@@ -57,13 +57,14 @@ fn copy(datadir: &DataDir, output: Option<&Path>) -> anyhow::Result<DbBackupDocu
         bar.show(at.step, at.done, at.total);
         Ok(())
     };
-    Ok(match output {
-        Some(path) => care::backup(&look.snapshot, &look.meta, look.file_bytes, path, progress)?,
+    let copied = match output {
+        Some(path) => care::backup(&look.snapshot, &look.meta, look.file_bytes, path, progress),
         None => {
             let folder = datadir.backups();
-            care::backup_into(&folder, &look.snapshot, &look.meta, look.file_bytes, unix_now(), progress)?
+            care::backup_into(&folder, &look.snapshot, &look.meta, look.file_bytes, unix_now(), progress)
         }
-    })
+    };
+    copied.map_err(|error| with_damage_advice(error.into(), datadir.path()))
 }
 
 fn print(backup: &DbBackupDocument, datadir: &Path) {

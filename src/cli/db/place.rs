@@ -1,6 +1,6 @@
 use super::progress::Bar;
 use crate::{
-    cli::session::connect,
+    cli::{app::with_causes, exit_codes::is_damage, session::connect},
     node::{DataDir, NodeError},
 };
 use lucid_rpc::{Client, DbJobDocument};
@@ -70,12 +70,30 @@ fn with_advice(error: StoreError, datadir: &Path) -> anyhow::Error {
         StoreError::Locked(_) => {
             "A node runs on this folder: ask it with --rpc URL instead of --datadir, or stop it first".to_owned()
         }
-        StoreError::Damaged { .. } | StoreError::NotAStore(_) => restore_advice(datadir),
-        _ => return error.into(),
+        _ => return with_damage_advice(error.into(), datadir),
     };
     // The context holds the error's own text, which is then not said again.
     let text = format!("{error}\n{advice}");
     anyhow::Error::new(error).context(text)
+}
+
+/// The error; where it is that the store in `datadir` is damaged, with what to do about that.
+pub(in crate::cli) fn with_damage_advice(error: anyhow::Error, datadir: &Path) -> anyhow::Error {
+    if !is_damage(&error) {
+        return error;
+    }
+    let text = format!("{}\n{}", with_causes(&error), damage_advice(Some(datadir)));
+    error.context(text)
+}
+
+/// How to make sure that the store of a folder is damaged, and what to do then. `None` where it is not known whose.
+pub(in crate::cli) fn damage_advice(datadir: Option<&Path>) -> String {
+    let datadir = datadir.unwrap_or(Path::new("DIR"));
+    let dir = datadir.display();
+    format!(
+        "To check all of it, while no node runs:\n  lucid-node db verify --datadir {dir}\n{}",
+        restore_advice(datadir)
+    )
 }
 
 /// What to do about a damaged store.

@@ -1,4 +1,4 @@
-use super::place::{Found, Place, look};
+use super::place::{Found, Place, look, with_damage_advice};
 use crate::node::care;
 use lucid_rpc::DbStatsDocument;
 
@@ -19,7 +19,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let stats = match args.place.find()? {
         Found::Folder(datadir) => {
             let look = look(&datadir, args.sizes)?;
-            care::stats(&look.snapshot, &look.meta, look.file_bytes, None, args.sizes)?
+            care::stats(&look.snapshot, &look.meta, look.file_bytes, None, args.sizes)
+                .map_err(|error| with_damage_advice(error.into(), datadir.path()))?
         }
         Found::Node(client) => client.db_stats(args.sizes).await?,
     };

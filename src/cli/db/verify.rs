@@ -1,5 +1,5 @@
 use super::{
-    place::{Found, Place, look, restore_advice, wait},
+    place::{Found, Place, look, restore_advice, wait, with_damage_advice},
     progress::Bar,
 };
 use crate::node::care;
@@ -27,7 +27,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let report = care::verify(&look.snapshot, &look.meta, &mut |at| {
                 bar.show(at.step, at.done, at.total);
                 Ok(())
-            })?;
+            });
+            let report = report.map_err(|error| with_damage_advice(error.into(), datadir.path()))?;
             (report, datadir.path().to_owned())
         }
         Found::Node(client) => {
