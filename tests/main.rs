@@ -5,6 +5,7 @@ mod clients;
 mod clock;
 mod config;
 mod contracts;
+mod damage;
 mod dev;
 mod import_rules;
 mod keys;
