@@ -57,7 +57,7 @@ impl Snapshot {
         let mut walk = Walk { progress, done: 0, total: 2 * self.entries()? };
         let (unfinished, database) = store::begin_file(path, options)?;
         let result = self.fill(&database, &mut walk).and_then(|digest| {
-            let copy = Snapshot::new(&database.into())?;
+            let copy = Snapshot::new(&database)?;
             let entries = copy.entries()?;
             if copy.digest(&mut walk)? != digest || copy.sequence()? != self.sequence()? {
                 return Err(StoreError::BadCopy(path.to_owned()));

@@ -14,6 +14,7 @@ mod checksum;
 mod codec;
 mod collection;
 mod declare;
+mod engine;
 mod error;
 mod key;
 mod meta;
