@@ -252,7 +252,7 @@ impl Truth {
 
 /// Tables whose absent rows are known from the hashes of others, and not looked for.
 fn is_held_by_hashes(table: TableId) -> bool {
-    matches!(table, TableId::AccountTrie | TableId::AccountsByHash | TableId::StorageTrie)
+    matches!(table, TableId::AccountTrie | TableId::AccountsByHash)
 }
 
 #[test]
