@@ -206,6 +206,11 @@ impl NodeError {
 
     /// Whether something was not written because the disk is nearly full: nothing is lost, and it can be tried again.
     pub(super) fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull)
+        matches!(self, Self::Store(error) if is_disk_full(error))
     }
+}
+
+/// Whether something was not written for want of room.
+pub(super) fn is_disk_full(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
 }
