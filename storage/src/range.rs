@@ -77,6 +77,8 @@ pub struct RawRange<'a> {
     direction: Direction,
     stored: Option<StoredRange>,
     stored_head: Option<(Guard, Guard)>,
+    /// Key of the last entry that the file gave.
+    last: Vec<u8>,
     pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     pending_head: Option<(&'a [u8], Option<&'a [u8]>)>,
 }
@@ -88,7 +90,7 @@ impl<'a> RawRange<'a> {
         stored: Option<StoredRange>,
         pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     ) -> Self {
-        Self { table, direction, stored, stored_head: None, pending, pending_head: None }
+        Self { table, direction, stored, stored_head: None, last: Vec::new(), pending, pending_head: None }
     }
 
     /// The next entry, where it lies.
@@ -128,6 +130,24 @@ impl<'a> RawRange<'a> {
         }
     }
 
+    /// Each entry of the file comes after the one before it, or a page number leads to a page that is not the next one.
+    fn check_order(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        let last = &mut self.last;
+        let in_order = match self.direction {
+            // At the beginning; no key of a table is empty.
+            _ if last.is_empty() => true,
+            Direction::Forward => last.as_slice() < key,
+            Direction::Reverse => last.as_slice() > key,
+        };
+        if !in_order {
+            (self.stored, self.pending) = (None, None);
+            return Err(StoreError::damaged_row(self.table, key, "it is not in the order of its table"));
+        }
+        last.clear();
+        last.extend_from_slice(key);
+        Ok(())
+    }
+
     fn fill_heads(&mut self) -> Result<(), StoreError> {
         if self.stored_head.is_none()
             && let Some(range) = &mut self.stored
@@ -138,7 +158,10 @@ impl<'a> RawRange<'a> {
             };
             // At the end, and after an error, the range is let go so that it is not asked again.
             match next {
-                Some(Ok(entry)) => self.stored_head = Some(entry),
+                Some(Ok(entry)) => {
+                    self.check_order(entry.0.value())?;
+                    self.stored_head = Some(entry);
+                }
                 Some(Err(error)) => {
                     (self.stored, self.pending) = (None, None);
                     return Err(StoreError::engine(error));

@@ -172,25 +172,54 @@ fn is_held_by_hashes(table: TableId, key: &[u8]) -> bool {
 /// Key of the root in the account trie: no nibbles, and that there are none.
 const ROOT_KEY: [u8; 1] = [0];
 
-/// Holds the two rows around the place of `key` against their checksums and against it. A search that damage led astray
-/// ends beside a key that is not what was written, or between rows that do not lie around what was looked for. So a row
-/// is not believed to be absent, nor a range to begin or end, because a key above it was changed.
+/// Holds the two rows around the place of `key` against their checksums, against it, and against each other. A search that
+/// damage led astray ends beside a key that is not what was written, or between rows that do not lie around what was looked
+/// for, or, where a page number leads to another page of the table, between rows of which one has another neighbour when it
+/// is looked for itself. So a row is not believed to be absent, nor a range to begin or end, because of what lies above it.
 fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<(), StoreError> {
+    use Bound::{Excluded, Included};
     if is_held_by_hashes(table, key) {
         return Ok(());
     }
-    let beside = |found: Option<Result<(Guard, Guard), StorageError>>, is_beside: fn(&[u8], &[u8]) -> bool| {
-        let Some(found) = found else { return Ok(()) };
-        let (found, value) = found.map_err(StoreError::engine)?;
-        checksum::value_bytes(table, found.value(), value.value())?;
-        if is_beside(found.value(), key) {
-            Ok(())
-        } else {
-            Err(StoreError::damaged_row(table, key, "the rows around its place are not in order"))
+    let below = |bound| row_below(table, rows, bound);
+    let above = |bound| row_above(table, rows, bound);
+    let (before, after) = (below(Excluded(key))?, above(Included(key))?);
+    let in_order = before.as_ref().is_none_or(|found| found.value() < key)
+        && after.as_ref().is_none_or(|found| found.value() >= key);
+    let same = |a: &Option<Guard>, b: &Option<Guard>| a.as_ref().map(Guard::value) == b.as_ref().map(Guard::value);
+    let beside_each_other = match (&before, &after) {
+        (Some(lower), Some(upper)) => {
+            same(&above(Excluded(lower.value()))?, &after) && same(&below(Excluded(upper.value()))?, &before)
         }
+        (Some(lower), None) => above(Excluded(lower.value()))?.is_none(),
+        (None, Some(upper)) => below(Excluded(upper.value()))?.is_none(),
+        (None, None) => rows.is_empty().map_err(StoreError::engine)?,
     };
-    beside(rows.range::<&[u8]>(..key).map_err(StoreError::engine)?.next_back(), |found, key| found < key)?;
-    beside(rows.range::<&[u8]>(key..).map_err(StoreError::engine)?.next(), |found, key| found >= key)
+    if in_order && beside_each_other {
+        return Ok(());
+    }
+    Err(StoreError::damaged_row(table, key, "the rows around its place are not in order"))
+}
+
+/// Key of the last row below a bound, if the row is what was written.
+fn row_below(table: TableId, rows: &Table, bound: Bound<&[u8]>) -> Result<Option<Guard>, StoreError> {
+    let found = rows.range::<&[u8]>((Bound::Unbounded, bound)).map_err(StoreError::engine)?.next_back();
+    checked_key(table, found)
+}
+
+/// Key of the first row above a bound, if the row is what was written.
+fn row_above(table: TableId, rows: &Table, bound: Bound<&[u8]>) -> Result<Option<Guard>, StoreError> {
+    let found = rows.range::<&[u8]>((bound, Bound::Unbounded)).map_err(StoreError::engine)?.next();
+    checked_key(table, found)
+}
+
+fn checked_key(
+    table: TableId,
+    found: Option<Result<(Guard, Guard), StorageError>>,
+) -> Result<Option<Guard>, StoreError> {
+    let Some((key, value)) = found.transpose().map_err(StoreError::engine)? else { return Ok(None) };
+    checksum::value_bytes(table, key.value(), value.value())?;
+    Ok(Some(key))
 }
 
 impl Reader for Snapshot {
