@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 fn copy(datadir: &DataDir, output: Option<&Path>) -> anyhow::Result<DbBackupDocument> {
     // A copy of damage is no backup, so every page is looked at.
-    let look = look(datadir, true)?;
+    let look = look(datadir)?;
     let mut bar = Bar::new();
     let progress = &mut |at: care::StepProgress| {
         bar.show(at.step, at.done, at.total);

@@ -53,11 +53,11 @@ pub(super) struct Look {
     pub(super) file_bytes: u64,
 }
 
-/// Looks at the store of a folder; where `check_pages` says so, at every page before any is believed.
-pub(super) fn look(datadir: &DataDir, check_pages: bool) -> anyhow::Result<Look> {
+/// Looks at the store of a folder: at every page before any is believed.
+pub(super) fn look(datadir: &DataDir) -> anyhow::Result<Look> {
     let path = datadir.store();
-    let bar = check_pages.then(|| Bar::spinner("reading every page"));
-    let opened = Store::inspect(&path, &Options::default(), check_pages);
+    let bar = Bar::spinner("reading every page");
+    let opened = Store::inspect(&path, &Options::default(), true);
     drop(bar);
     let (meta, snapshot) = opened.map_err(|error| with_advice(error, datadir.path()))?;
     let file_bytes = fs::metadata(&path).map_err(|source| NodeError::Io { path, source })?.len();

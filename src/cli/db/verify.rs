@@ -22,7 +22,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (report, datadir) = match args.place.find()? {
         Found::Folder(datadir) => {
-            let look = look(&datadir, true)?;
+            let look = look(&datadir)?;
             let mut bar = Bar::new();
             let report = care::verify(&look.snapshot, &look.meta, &mut |at| {
                 bar.show(at.step, at.done, at.total);
