@@ -5,10 +5,12 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod consensus;
+pub mod doctor;
 pub mod evm;
 pub mod keys;
 pub mod mempool;
 pub mod node;
+pub mod service;
 pub mod state;
 
 #[cfg(test)]

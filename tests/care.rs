@@ -6,7 +6,7 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, eventually, fast_chain, run, send, text, transfer};
+use crate::support::{DevNode, block_on, eventually, fast_chain, lucid_node, run, send, text, transfer};
 use alloy_primitives::Address;
 use lucid_node::{chain, keys::DEV_ACCOUNTS};
 use lucid_rpc::Client;
@@ -79,6 +79,37 @@ async fn load(client: &Client, stop: &AtomicBool) -> u64 {
         nonce += 1;
     }
     nonce
+}
+
+#[test]
+fn a_backup_is_checked_by_itself_and_what_is_not_named_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = stopped_chain(folder.path());
+    let file = folder.path().join("backup.redb");
+    refused(&["backup", "--datadir", path(&datadir), "-o", "/nosuch/b.redb"], 66, "there is no folder /nosuch");
+    db(&["backup", "--datadir", path(&datadir), "-o", path(&file)]);
+    let before = fs::read(&file).unwrap();
+    assert_eq!(db(&["verify", path(&file)])["clean"], true);
+    assert_eq!(fs::read(&file).unwrap(), before);
+    refused(&["verify", path(&datadir)], 2, "--datadir");
+    refused(&["verify", path(&folder.path().join("none"))], 66, "no store");
+    let mut damaged = before.clone();
+    let half = damaged.len() / 2;
+    damaged[half..].fill(0x5a);
+    fs::write(&file, damaged).unwrap();
+    assert!(!run(&["db", "verify", path(&file)]).status.success());
+
+    refused(&["backup"], 2, "--datadir DIR");
+    refused(&["backup", "-o", path(&file)], 2, "-o FILE goes with --datadir");
+    let node = DevNode::start();
+    let with_variable = |args: &[&str]| {
+        let output = lucid_node().arg("db").args(args).env("ON_SYSTEM_CHAIN_RPC", node.url()).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let of_node = with_variable(&["stats"]);
+    let of_folder = with_variable(&["stats", "--datadir", path(&datadir)]);
+    assert!(of_node.contains("Head      block 0") && of_folder.contains("Head      block 3"), "{of_node} {of_folder}");
 }
 
 #[test]
@@ -270,8 +301,8 @@ fn a_running_chain_asks_for_the_admin_token() {
     let tokens = datadir.join("tokens");
     let (admin, anchor) = (tokens.join("admin"), tokens.join("anchor"));
     for command in ["stats", "verify", "backup"] {
-        refused(&[command, "--rpc", node.url()], 1, "Name its file with --token-file");
-        refused(&[command, "--rpc", node.url(), "--token-file", path(&anchor)], 1, "LUCID_ERR_2004");
+        refused(&[command, "--rpc", node.url()], 77, "Name its file with --token-file");
+        refused(&[command, "--rpc", node.url(), "--token-file", path(&anchor)], 77, "LUCID_ERR_2004");
     }
     assert!(!datadir.join("backups").exists());
     let recording = folder.path().join("recording");

@@ -24,7 +24,7 @@ fn config_show_says_where_each_value_came_from() {
     let output = lucid_node()
         .args(["config", "show", "--json", "--http-port", "99", "--datadir"])
         .arg(&datadir)
-        .env("LUCID_CLOCK_TRUST_LOCAL", "true")
+        .env("LUCID__CLOCK__TRUST_LOCAL", "true")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -53,11 +53,69 @@ fn what_is_not_so_is_refused_by_run_and_by_check_with_code_78() {
     for subcommand in [&["run", "--http-port", "0"][..], &["config", "check"]] {
         refused(subcommand, ("SLOT_DURATION_SEC", "60"), "SLOT_DURATION_SEC is 60");
         refused(subcommand, ("D_MIN", "0.5"), "this chain has 0.2");
-        refused(subcommand, ("LUCID_STORE_CACHE_MIB", "many"), "store.cache-mib is many");
+        refused(subcommand, ("LUCID__STORE__CACHE_MIB", "many"), "store.cache-mib is many");
         refused(subcommand, ("LUCID_ACCOUNT_KEY", "5ec7e7"), "LUCID_ACCOUNT_KEY is set");
     }
     fs::write(datadir.join("lucid.toml"), "[http]\nprot = 1\n").unwrap();
     refused(&["config", "check"], ("HOME", "/"), "did you mean http.port?");
+}
+
+/// What `check` calls good must start, and what it refuses must not: both are told the same.
+#[test]
+fn check_refuses_what_run_refuses_with_the_same_sentence() {
+    let (folder, datadir) = chain();
+    let (file, token) = (datadir.join("lucid.toml"), folder.path().join("token"));
+    let own = |scope: &str| datadir.join("tokens").join(scope).to_str().unwrap().to_owned();
+    assert!(run(&["key", "rotate-token", "admin", "--datadir", datadir.to_str().unwrap()]).status.success());
+    let named = |name: &str| vec!["--http-token-file".to_owned(), name.to_owned()];
+    let token = token.to_str().unwrap();
+    let cases: [(&str, Vec<String>, i32, &str); 11] = [
+        ("[http]\naddr = \"0.0.0.0\"\n", vec![], 78, "--http-allow-remote and --http-token-file"),
+        ("", named(token), 66, "there is no token file"),
+        ("", named(&own("admin")), 78, "hold the same token"),
+        ("", named(file.to_str().unwrap()), 77, "chmod 600"),
+        ("[http]\nnamespaces = [\"debug\"]\n", vec![], 78, "http.namespaces"),
+        ("[http]\nallowed-origins = [\"*\"]\n", vec![], 78, "http.allowed-origins names *"),
+        ("[http]\nallowed-hosts = [\"http://node.example\"]\n", vec![], 78, "http.allowed-hosts names http://"),
+        ("[mongodb]\n", vec![], 78, "unknown key mongodb"),
+        ("[http]\nport = \"many\"\n", vec!["--http-port".to_owned(), "0".to_owned()], 78, "http.port is many"),
+        ("[http]\nport = \"\u{0}\"\n", vec![], 78, "not valid TOML"),
+        ("", vec!["--config".to_owned(), "nosuch".to_owned()], 66, "no configuration file nosuch"),
+    ];
+    for (text, more, code, sentence) in cases {
+        fs::write(&file, text).unwrap();
+        let said = [&["run"][..], &["config", "check"]].map(|subcommand| {
+            let mut command = lucid_node();
+            command.args(subcommand).arg("--datadir").arg(&datadir).args(&more);
+            let (found, said) = support::refused(command);
+            assert_eq!(found, code, "{text:?} {more:?}: {said}");
+            assert!(said.contains(sentence), "{text:?} {more:?}: {said}");
+            // Before it a node logs that it starts.
+            said[said.find("error: ").unwrap()..].to_owned()
+        });
+        assert_eq!(said[0], said[1]);
+    }
+    fs::write(&file, b"\xff").unwrap();
+    let check = ["config", "check", "--datadir", datadir.to_str().unwrap()];
+    let refused = |sentence: &str| {
+        let output = run(&check);
+        assert_eq!(output.status.code(), Some(78));
+        assert!(text(&output.stderr).contains(sentence), "{}", text(&output.stderr));
+    };
+    refused("is not UTF-8 text");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    refused("is a folder");
+    fs::remove_dir(&file).unwrap();
+    assert!(run(&check).status.success());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_remarked_upon_when_it_is_shown() {
+    let output = run(&["config", "show", "--datadir", "/nosuch/node"]);
+    assert!(output.status.success() && text(&output.stderr).contains("no folder /nosuch/node"));
+    let output = run(&["config", "check", "--datadir", "/nosuch/node"]);
+    assert_eq!(output.status.code(), Some(66), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -80,6 +80,15 @@ fn no_message_repeats_a_secret() {
 }
 
 #[test]
+fn an_export_to_nowhere_says_both_ways_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["key", "export", "--datadir", str_of(folder.path())]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("--output FILE") && said.contains("--stdout"), "{said}");
+}
+
+#[test]
 fn a_single_key_file_is_made_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("me.key");

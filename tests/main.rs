@@ -14,6 +14,7 @@ mod kills;
 mod limits;
 mod nonces;
 mod run;
+mod service;
 mod session;
 mod support;
 mod survival;

@@ -103,6 +103,61 @@ fn a_service_on_an_empty_folder_makes_no_chain_and_asks_for_the_disk() {
     }
 }
 
+/// A new chain on the mount point of a disk that is late, or beside the keys of the old one, would be the last thing wanted.
+#[test]
+fn a_chain_whose_store_is_gone_is_restored_and_not_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("node");
+    let dir = str_of(&datadir);
+    assert!(run(&["init", "--datadir", dir]).status.success());
+    assert!(run(&["db", "backup", "--datadir", dir]).status.success());
+    fs::remove_file(datadir.join("lucid.redb")).unwrap();
+    fs::write(datadir.join("keys/highest-signed"), "height 1 round 0 step precommit\n").unwrap();
+    let (code, said) = refused(&["run", "--datadir", dir]);
+    assert_eq!(code, 78, "{said}");
+    let command = said.split('`').nth(1).unwrap();
+    assert!(command.starts_with("lucid-node db restore") && !said.contains("init"), "{said}");
+    // What it says can be pasted.
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let restored = run(&words);
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+}
+
+#[test]
+fn keys_that_were_put_there_are_told_about_before_the_first_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    assert!(run(&["init", "--datadir", str_of(&first)]).status.success());
+    let spec = first.join("chain.json");
+    let (code, said) = refused(&["init", "--datadir", str_of(&second), "--chain", str_of(&spec)]);
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("holds no account.key") && said.contains("key import"), "{said}");
+    for more in [&[][..], &["--consensus"]] {
+        let key = folder.path().join("k.key");
+        let args = ["key", "export", "--datadir", str_of(&first), "-o", str_of(&key)];
+        assert!(run(&[&args[..], more].concat()).status.success());
+        assert!(run(&[&["key", "import", "--datadir", str_of(&second), str_of(&key)], more].concat()).status.success());
+        fs::remove_file(&key).unwrap();
+    }
+    let made = run(&["init", "--datadir", str_of(&second), "--chain", str_of(&spec)]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(text(&made.stdout).contains("--accept-restored"), "{}", text(&made.stdout));
+}
+
+/// Where a file may not grow, a library's error names the path a second time, under another name.
+#[test]
+fn a_disk_that_takes_nothing_is_named_once_and_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("node");
+    let mut command = std::process::Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" init --datadir \"$1\"";
+    command.args(["-c", script]).arg(lucid_node().get_program()).arg(&datadir);
+    let (code, said) = support::refused(command);
+    assert_eq!(code, 74, "{said}");
+    assert!(said.contains("account.key") && said.matches(str_of(&datadir)).count() == 1, "{said}");
+    assert_eq!(fs::read_dir(datadir.join("keys")).unwrap().count(), 0, "nothing half is left");
+}
+
 #[test]
 fn a_solo_chain_anchors_a_session_in_a_slot_and_a_stranger_verifies_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,7 +170,8 @@ fn a_solo_chain_anchors_a_session_in_a_slot_and_a_stranger_verifies_it() {
     }
     let node = DevNode::run_in(&datadir, ANY_CLOCK);
     let without = run(&["session", "anchor", "--rpc", node.url(), str_of(&recording)]);
-    assert!(!without.status.success(), "signing with the node's key takes a token");
+    assert_eq!(without.status.code(), Some(77), "signing with the node's key takes a token");
+    assert!(text(&without.stderr).contains("--token-file"), "{}", text(&without.stderr));
     let token = datadir.join("tokens/anchor");
     let args = ["session", "anchor", "--rpc", node.url(), "--token-file", str_of(&token), "--json", str_of(&recording)];
     let anchored = run(&args);
@@ -214,7 +270,10 @@ fn a_node_that_listens_off_the_machine_answers_nobody_without_a_token() {
     );
     let url = node.url().replace("0.0.0.0", "127.0.0.1");
     let list = |more: &[&str]| run(&[&["session", "list", "--rpc", &url][..], more].concat());
-    assert!(!list(&[]).status.success());
+    let without = list(&[]);
+    assert_eq!(without.status.code(), Some(77));
+    let said = text(&without.stderr);
+    assert!(said.contains("asks for a token") && said.contains("--token-file") && !said.contains("reached"), "{said}");
     let with = list(&["--token-file", str_of(&token)]);
     assert!(with.status.success(), "{}", text(&with.stderr));
     assert!(node.terminate().success());

@@ -6,12 +6,14 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, eventually, run, text};
+use crate::support::{DevNode, block_on, eventually, fast_chain, lucid_node, run, text};
 use lucid_node::keys::{DEV_ACCOUNTS, create_key_file};
 use serde_json::Value;
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 const CHUNKS: usize = 200;
@@ -185,11 +187,11 @@ fn an_own_key_and_owner_are_what_the_chain_records() {
     assert!(said.contains("LUCID_ERR_6006") && said.contains(id) && said.contains(&by), "{said}");
     // By the node's own account it is another registration, and nobody is kept from it. Then the id alone names two.
     let by_node = anchor(&node, &recording, &["--session-id", id]);
-    let said = refused(&["session", "proof", "--rpc", node.url(), id, "-o", path(&file)]);
+    let said = refused(&["session", "proof", "--rpc", node.url(), id, "--force", "-o", path(&file)]);
     for word in [&by, by_node["account"].as_str().unwrap(), "--account"] {
         assert!(said.to_lowercase().contains(&word.to_lowercase()), "{word}: {said}");
     }
-    let args = ["session", "proof", "--rpc", node.url(), id, "--account", &by, "-o", path(&file)];
+    let args = ["session", "proof", "--rpc", node.url(), id, "--account", &by, "--force", "-o", path(&file)];
     assert!(run(&args).status.success());
     let status = output(&["session", "status", "--rpc", node.url(), id, "--account", &by]);
     assert!(status.contains("confirmed") && status.contains("in block 1"), "{status}");
@@ -269,7 +271,9 @@ fn what_a_user_gets_wrong_is_said_in_his_own_words() {
     let said = refused(&["session", "anchor", "--rpc", node.url(), "--meta", path(&meta), path(&recording)]);
     assert!(said.contains(path(&meta)) && said.contains("line 2"), "{said}");
     let nowhere = "/nosuch/proof.json";
-    let said = refused(&["session", "proof", "--rpc", node.url(), &id, "-o", nowhere]);
+    let output = run(&["session", "proof", "--rpc", node.url(), &id, "-o", nowhere]);
+    assert_eq!(output.status.code(), Some(66));
+    let said = text(&output.stderr);
     assert!(said.contains(nowhere) && said.contains("no folder /nosuch") && !said.contains(".tmp"), "{said}");
     let url = node.url().to_owned();
     node.kill();
@@ -313,6 +317,77 @@ fn the_demo_tells_its_story_and_keeps_serving() {
     let page = block_on(async { node.client().sessions(&Default::default()).await.unwrap() });
     assert_eq!(page.sessions.len(), 1);
     assert!(node.interrupt().success());
+}
+
+/// The node serves and seals nothing: without a word its user would wait for ever.
+#[test]
+fn who_waits_for_a_node_that_makes_no_blocks_is_told_why_and_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (datadir, recording) = (folder.path().join("node"), record(folder.path(), 2, 100));
+    fast_chain(&datadir);
+    fs::remove_file(datadir.join("keys/highest-signed")).unwrap();
+    let node = DevNode::run_in(&datadir, &["--accept-clock"]);
+    let token = datadir.join("tokens/anchor");
+    let mut command = lucid_node();
+    command.args(["session", "anchor", "--rpc", node.url(), "--token-file", path(&token), path(&recording)]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let first = lines.next().unwrap();
+    let id = first.split([' ', ':']).nth(1).unwrap().to_owned();
+    let reason = lines.next().unwrap();
+    assert!(reason.contains("makes no blocks") && reason.contains("--accept-restored"), "{reason}");
+
+    let status = run(&["session", "status", "--rpc", node.url(), &id, "--json"]);
+    assert!(text(&status.stderr).contains("makes no blocks"), "{}", text(&status.stderr));
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert!(status["sealing_stop"].as_str().unwrap().contains("--accept-restored"), "{status}");
+
+    let interrupt = format!("kill -INT {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.last().unwrap().contains(&format!("session status {id}")), "{rest:?}");
+    assert_eq!(rest.iter().filter(|line| line.contains("makes no blocks")).count(), 0, "it is told once: {rest:?}");
+    assert!(node.terminate().success());
+
+    // It went on: the next run seals, and there is nothing more to say.
+    let node = DevNode::run_in(&datadir, &["--accept-clock", "--accept-restored"]);
+    block_on(eventually("the anchor", async || {
+        let session = node.client().session(id.parse().unwrap(), None).await.unwrap().unwrap();
+        (session.status == lucid_storage::AnchoringStatus::Confirmed).then_some(())
+    }));
+    let status = run(&["session", "status", "--rpc", node.url(), &id]);
+    assert_eq!(text(&status.stderr), "");
+}
+
+#[test]
+fn a_file_in_place_of_a_folder_and_a_proof_in_the_place_of_another_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = record(folder.path(), 1, 100);
+    let node = DevNode::start_in(&folder.path().join("chain"));
+    let id = anchor(&node, &recording, &[])["session_id"].as_str().unwrap().to_owned();
+    let chunk = recording.join("chunk0.enc");
+    let output = run(&["session", "anchor", "--rpc", node.url(), path(&chunk)]);
+    assert_eq!(output.status.code(), Some(66));
+    assert!(text(&output.stderr).contains("is a file; name the folder"), "{}", text(&output.stderr));
+    let prove =
+        |more: &[&str]| run(&[&["session", "proof", "--rpc", node.url(), &id, "-o", path(&chunk)], more].concat());
+    let before = fs::read(&chunk).unwrap();
+    let refused = prove(&[]);
+    assert_eq!(refused.status.code(), Some(73));
+    assert!(text(&refused.stderr).contains("--force"), "{}", text(&refused.stderr));
+    assert_eq!(fs::read(&chunk).unwrap(), before);
+    assert!(prove(&["--force"]).status.success());
+    assert_ne!(fs::read(&chunk).unwrap(), before);
+    for (args, words) in [
+        (vec!["session", "list", "--limit", "0"], "from 1 on"),
+        (vec!["session", "verify", path(&chunk), "--genesis", "0x12"], "64 hexadecimal digits"),
+        (vec!["session", "list", "--rpc", "127.0.0.1:8545"], "http://127.0.0.1:8545"),
+    ] {
+        let output = run(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(words), "{args:?}: {}", text(&output.stderr));
+    }
 }
 
 /// A pipe would keep its reader waiting for a writer that never comes.

@@ -1,12 +1,25 @@
 //! Whether the kernel holds its clock for synchronised.
 
-use std::{io, mem};
+use std::{io, mem, path::Path};
 
-/// Whether the kernel says that its clock is synchronised (adjtimex(2), read only). Time services tell it so.
+/// What systemd-timesyncd makes when it has set the clock, in a folder that is empty after a boot
+/// (systemd-timesyncd.service(8)).
+const TIMESYNCD_MARK: &str = "/run/systemd/timesync/synchronized";
+
+/// Whether the clock is synchronised: as the kernel says (adjtimex(2), read only), whom time services tell it. A service
+/// manager that keeps a program from setting the clock (`ProtectClock=`) keeps it from asking too; then systemd-timesyncd's
+/// own mark counts.
 ///
 /// # Errors
-/// What the system says where it gives no answer, as in a container that may not ask.
+/// What the system says where it gives no answer.
 pub fn clock_synchronised() -> io::Result<bool> {
+    match ask_kernel() {
+        Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => Path::new(TIMESYNCD_MARK).try_exists(),
+        answer => answer,
+    }
+}
+
+fn ask_kernel() -> io::Result<bool> {
     #[expect(unsafe_code, reason = "adjtimex is a foreign function")]
     let state = {
         // SAFETY: a C struct of integers, for which zeros are valid; with `modes` zero nothing is set.

@@ -15,7 +15,7 @@ use jsonrpsee::core::{
     client::{ClientT, Error as TransportError},
     traits::ToRpcParams,
 };
-use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
+use jsonrpsee_http_client::{HttpClient, HttpClientBuilder, transport::Error as HttpError};
 use lucid_types::{AnchorProof, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
@@ -59,6 +59,20 @@ pub enum ClientError {
         url: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The node wants a token, or does not know the one that it was shown (HTTP 401).
+    #[error("the node at {url} {}", if *.shown { "refused the token that it was shown" } else { "asks for a token, and none was shown" })]
+    Unauthorized {
+        /// Its address.
+        url: String,
+        /// Whether a token was shown, in a header or in the path.
+        shown: bool,
+    },
+    /// The node answers nobody under this name for it, or not for what the token allows (HTTP 403).
+    #[error("the node at {url} does not allow this host; it is told which by http.allowed-hosts of its configuration")]
+    Forbidden {
+        /// Its address.
+        url: String,
     },
     /// The node could not be reached, or hung up, or refused the request before it looked at it.
     #[error("the node at {url} cannot be reached: {reason}")]
@@ -118,6 +132,7 @@ impl ToRpcParams for Positional {
 pub struct Client {
     http: HttpClient,
     url: String,
+    shows_token: bool,
 }
 
 impl Client {
@@ -139,6 +154,11 @@ impl Client {
 
     fn build(url: &str, headers: HeaderMap) -> Result<Self, ClientError> {
         let named = without_path(url);
+        let shows_token = headers.contains_key(AUTHORIZATION) || !url[named.len()..].trim_matches('/').is_empty();
+        let fault = |reason: String| ClientError::Url { url: named.to_owned(), reason };
+        if !url.contains("://") && !url.is_empty() {
+            return Err(fault(format!("it has no scheme; write http://{named}")));
+        }
         let http = HttpClientBuilder::default()
             .set_headers(headers)
             .max_request_size(CLIENT_MAX_REQUEST_BYTES)
@@ -146,8 +166,8 @@ impl Client {
             .request_timeout(Duration::from_millis(CLIENT_REQUEST_TIMEOUT_MS))
             .connect_timeout(Duration::from_millis(CLIENT_CONNECT_TIMEOUT_MS))
             .build(url)
-            .map_err(|error| ClientError::Url { url: named.to_owned(), reason: error.to_string() })?;
-        Ok(Self { http, url: named.to_owned() })
+            .map_err(|error| fault(error.to_string()))?;
+        Ok(Self { http, url: named.to_owned(), shows_token })
     }
 
     /// Calls `method` with `params`, a tuple or list; `()` for none.
@@ -169,7 +189,11 @@ impl Client {
             }
             TransportError::RequestTimeout => ClientError::TimedOut { url, method },
             TransportError::ParseError(source) => ClientError::Json { method, source },
-            error => ClientError::Unreachable { url, reason: error_chain(&error) },
+            error => match status(&error) {
+                Some(401) => ClientError::Unauthorized { url, shown: self.shows_token },
+                Some(403) => ClientError::Forbidden { url },
+                _ => ClientError::Unreachable { url, reason: error_chain(&error) },
+            },
         }
     }
 
@@ -305,6 +329,15 @@ impl Client {
 fn without_path(url: &str) -> &str {
     let host = url.find("://").map_or(0, |at| at + 3);
     url[host..].find('/').map_or(url, |path| &url[..host + path])
+}
+
+/// The HTTP status that a request was refused with.
+fn status(error: &TransportError) -> Option<u16> {
+    let TransportError::Transport(error) = error else { return None };
+    match error.downcast_ref()? {
+        HttpError::Rejected { status_code } => Some(*status_code),
+        _ => None,
+    }
 }
 
 /// The error and what lies behind it: the transport's own text says only that something went wrong.

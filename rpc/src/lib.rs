@@ -16,6 +16,7 @@ mod error;
 mod filters;
 mod gate;
 mod guard;
+mod health;
 mod ids;
 mod interface;
 pub mod limits;
@@ -34,10 +35,14 @@ pub use api::{
 };
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, RpcFault};
+pub use health::{HealthServer, Look, StatusSocket};
+#[cfg(feature = "client")]
+pub use health::{StatusError, read_status};
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
-    AnchoringTransactionDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind,
-    DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, HeadDocument, MerkleDocument,
-    PoolStatusDocument, SessionDocument, SessionPage, SessionQuery, VerifiedAnchorDocument,
+    AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
+    DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, HeadDocument, MerkleDocument,
+    PoolStatusDocument, PoolUseDocument, SessionDocument, SessionPage, SessionQuery, StatusDocument, StoreUseDocument,
+    VerifiedAnchorDocument,
 };

@@ -153,3 +153,15 @@ pub const MAX_NAMED_ACCOUNTS: usize = 10;
 /// Most chunks that one proof, or one `lucid_buildMerkle`, has paths for: about 1 KB of JSON each, so that a
 /// proof fits into the request that has it checked.
 pub const MAX_PROOF_CHUNKS: usize = 2_048;
+
+/// Most connections to the health port; one more waits.
+pub const MAX_HEALTH_CONNECTIONS: usize = 8;
+
+/// Most connections to the status socket; one more waits.
+pub const MAX_STATUS_CONNECTIONS: usize = 4;
+
+/// How long a node may take to say how it is, and a reader to take it.
+pub const STATUS_TIMEOUT_MS: u64 = 5_000;
+
+/// Most bytes of a status that are read: some hundreds for each method that was ever called.
+pub const MAX_STATUS_BYTES: u64 = 1024 * 1024;

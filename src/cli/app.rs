@@ -1,11 +1,11 @@
 use super::{
-    config, db, demo, dev,
+    config, db, demo, dev, doctor,
     exit_codes::{self, exit_code},
-    init, key, run, session,
+    flight, init, key, run, session, status, why,
 };
-use clap::{Parser, Subcommand};
-use std::{io::IsTerminal, panic, process::ExitCode, time::Duration};
-use tracing_subscriber::EnvFilter;
+use crate::service::{FlightLog, LogFormat, LogOptions, init_log};
+use clap::{CommandFactory, Parser, Subcommand};
+use std::{panic, process::ExitCode, time::Duration};
 
 /// Threads that answer and wait; what blocks or computes has threads of its own.
 const WORKER_THREADS: usize = 2;
@@ -46,6 +46,14 @@ enum Command {
     Db(db::Command),
     #[command(subcommand)]
     Session(session::Command),
+    Status(status::Args),
+    Doctor(doctor::Args),
+    Why(why::Args),
+}
+
+/// The definition of the command line, from which manual pages and completions are made.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line, runs the subcommand, and gives the exit code.
@@ -54,7 +62,8 @@ pub fn main() -> ExitCode {
     let _ = lucid_kernel::share_one_heap();
     let cli = Cli::parse();
     panic::set_hook(Box::new(end_at_panic));
-    init_logs(&cli.command);
+    let flight_log = FlightLog::default();
+    init_logs(&cli.command, &flight_log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -62,14 +71,19 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(cli.command)),
+        Ok(runtime) => runtime.block_on(dispatch(cli.command, &flight_log)),
         Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            flight::stop(0, "it was asked to");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            eprintln!("error: {}", with_causes(&error));
-            ExitCode::from(exit_code(&error))
+            let (text, code) = (with_causes(&error), exit_code(&error));
+            eprintln!("error: {text}");
+            flight::stop(code, &text);
+            ExitCode::from(code)
         }
     }
 }
@@ -83,10 +97,12 @@ fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
     }
     if info.location().is_some_and(|place| exit_codes::is_in_database(place.file())) {
         eprintln!("error: the database could not be read or written. Most likely its file is damaged: {info}");
+        flight::fault(&info.to_string());
         eprintln!("{}", db::damage_advice(None));
         std::process::exit(exit_codes::DATA.into());
     }
     eprintln!("error: internal fault: {info}");
+    flight::fault(&info.to_string());
     eprintln!("If it comes back, the store may be damaged: restore a backup, and report this with the lines above.");
     std::process::exit(exit_codes::SOFTWARE.into());
 }
@@ -103,31 +119,32 @@ pub(super) fn with_causes(error: &anyhow::Error) -> String {
     text
 }
 
-async fn dispatch(command: Command) -> anyhow::Result<()> {
+async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()> {
     match command {
         Command::Init(args) => init::run(&args),
-        Command::Run(args) => run::run(args).await,
+        Command::Run(args) => run::run(args, flight_log).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Key(command) => key::run(command),
         Command::Config(command) => config::run(&command),
         Command::Db(command) => db::run(command).await,
         Command::Session(command) => session::run(command).await,
+        Command::Status(args) => status::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Why(args) => why::run(&args),
     }
 }
 
 /// Logs go to standard error. `RUST_LOG` says how much; a node says what happens, other commands only what goes wrong.
-fn init_logs(command: &Command) {
+fn init_logs(command: &Command, flight_log: &FlightLog) {
     // The server library warns of what single clients do wrong, and those would fill the log.
-    let default = match command {
+    let filter = match command {
         Command::Dev(_) | Command::Run(_) => "info,jsonrpsee-server=error",
         _ => "warn,jsonrpsee-server=error",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    let (limited, format) = match command {
+        Command::Run(args) => (true, args.log_format()),
+        _ => (false, LogFormat::Auto),
+    };
+    init_log(LogOptions { format, filter, limited, flight_log: flight_log.clone() });
 }

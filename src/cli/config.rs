@@ -1,11 +1,15 @@
 use crate::{
     config::{Config, ConfigError, ConfigFile, Flags, Source},
-    node::{DataDir, NodeError},
+    node::{DataDir, NodeError, check_config},
 };
 use anyhow::Context;
 use lucid_types::ChainSpec;
 use serde_json::json;
-use std::{fs, io, net::IpAddr, path::PathBuf};
+use std::{
+    fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 /// Look at the configuration of a node: flags beat the environment, which beats the file, which beats the default.
 #[derive(Debug, clap::Subcommand)]
@@ -66,19 +70,32 @@ impl ConfigArgs {
             http_token_file: self.http_token_file.clone(),
             chain_params: self.chain_params.clone(),
         };
-        let file = match &self.config {
-            // Named, so it must be there.
-            Some(path) => Some(
-                ConfigFile::read(path)?
-                    .ok_or_else(|| ConfigError::Io { path: path.clone(), source: io::ErrorKind::NotFound.into() })?,
-            ),
-            None => ConfigFile::read(&self.datadir.join("lucid.toml"))?,
-        };
+        let files = files(&self.datadir, self.config.as_deref())?;
         // What is no Unicode is no name or value of ours.
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Config::load(&flags, environment, file.as_ref())?)
+        Ok(Config::load(&flags, environment, &files)?)
     }
+}
+
+/// The configuration file of a node that came with a package.
+const INSTALLED_FILE: &str = "/etc/lucid-node/lucid-node.toml";
+
+/// The configuration of the node on a folder, for those who look at it from outside.
+pub(super) fn load_for(datadir: &Path, named: Option<&Path>) -> anyhow::Result<Config> {
+    let installed = (datadir.as_os_str() == DataDir::INSTALLED).then(|| Path::new(INSTALLED_FILE));
+    let file = named.or_else(|| installed.filter(|path| path.exists()));
+    Ok(Config::load(&Flags::default(), [], &files(datadir, file)?)?)
+}
+
+/// The configuration file and the parts beside it. One that is named must be there.
+fn files(datadir: &Path, named: Option<&Path>) -> Result<Vec<ConfigFile>, ConfigError> {
+    let path = named.map_or_else(|| datadir.join("lucid.toml"), Path::to_owned);
+    let file = ConfigFile::read(&path)?;
+    if file.is_none() && named.is_some() {
+        return Err(ConfigError::Missing(path));
+    }
+    Ok(file.into_iter().chain(ConfigFile::read_parts(&path)?).collect())
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {
@@ -86,6 +103,9 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Show { args, json } => (args, Some(*json)),
         Command::Check { args } => (args, None),
     };
+    if show.is_some() && !args.datadir.is_dir() {
+        eprintln!("warning: there is no folder {}, so no lucid.toml in it was read", args.datadir.display());
+    }
     let config = args.load()?;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
@@ -120,19 +140,19 @@ fn print(config: &Config) {
     }
 }
 
-/// Holds the configuration against the chain in the folder, where there is one.
-fn check(config: &Config, datadir: &std::path::Path) -> anyhow::Result<()> {
-    let path = DataDir::at_existing(datadir)?.chain_spec();
-    match fs::read(&path) {
-        Ok(text) => {
-            let spec = ChainSpec::from_json(&text).with_context(|| path.display().to_string())?;
-            config.check_chain(&spec)?;
-            println!("The configuration is good, and says nothing that the chain {} is not", spec.chain_id);
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            println!("The configuration is good; {} holds no chain to hold it against", datadir.display());
-        }
+/// Judges the configuration as `run` does, for the chain in the folder where there is one.
+fn check(config: &Config, datadir: &Path) -> anyhow::Result<()> {
+    let datadir = DataDir::at_existing(datadir)?;
+    let path = datadir.chain_spec();
+    let spec = match fs::read(&path) {
+        Ok(text) => Some(ChainSpec::from_json(&text).with_context(|| path.display().to_string())?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(source) => return Err(NodeError::Io { path, source }.into()),
+    };
+    check_config(&datadir, config, spec.as_ref())?;
+    match spec {
+        Some(spec) => println!("The configuration is good, and says nothing that the chain {} is not", spec.chain_id),
+        None => println!("The configuration is good; {} holds no chain to hold it against", datadir.path().display()),
     }
     Ok(())
 }

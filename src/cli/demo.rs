@@ -1,6 +1,6 @@
 use super::{
     serve::serve,
-    session::{AnchorOptions, Anchored, anchor_folder},
+    session::{AnchorOptions, Anchored, submit_folder, wait_until_final},
     signals::StopSignals,
 };
 use crate::{
@@ -47,7 +47,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     println!("Session   {CHUNKS} encrypted chunks of 1 MiB in {}", recording.display());
 
     let client = Client::new(&url)?;
-    let anchored = anchor_folder(&client, &recording, AnchorOptions::default()).await?;
+    let accepted = submit_folder(&client, &recording, AnchorOptions::default()).await?;
+    let anchored = Anchored::of(&accepted, Some(wait_until_final(&client, &accepted).await?));
     println!("Anchored  session {}", anchored.session_id);
     println!("          Merkle root {}", anchored.merkle_root);
     println!(

@@ -6,13 +6,15 @@ use crate::{
     keys::KeyError,
     node::{NodeError, TokenFileError},
 };
-use lucid_rpc::StartError;
+use lucid_rpc::{ClientError, StartError};
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
 use std::io::ErrorKind;
 
 /// Something failed that has no code of its own.
 pub(super) const FAILED: u8 = 1;
+/// What was asked for is no command, or not all of one.
+pub(super) const USAGE: u8 = 2;
 /// What was given cannot be right: a chain spec with a bad field, a damaged or foreign store, a folder of another chain.
 pub(super) const DATA: u8 = 65;
 /// A file or folder that was named is not there or cannot be read.
@@ -30,14 +32,30 @@ pub(super) const NO_PERMISSION: u8 = 77;
 /// The configuration is wrong, or there is no chain to run.
 pub(super) const CONFIG: u8 = 78;
 
+/// Ctrl-C while waiting: what a shell gives a program that SIGINT ended.
+pub(super) const INTERRUPTED: u8 = 130;
+
 /// Whoever read the output went away: what a shell gives a program that SIGPIPE ended.
 pub(super) const BROKEN_PIPE: u8 = 141;
 
 /// What `--help` says of them.
 pub(super) const HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 65 bad data (chain spec, store, key); 66 a file is missing or unreadable;
-69 port or store in use; 70 internal fault; 73 something is there already; 74 disk error; 77 wrong permissions; 78 wrong configuration, or
-no chain in the data folder.";
+69 port or store in use; 70 internal fault; 73 something is there already; 74 disk error; 77 wrong permissions, or a node that refuses
+the token; 78 wrong configuration, or no chain in the data folder; 130 interrupted while waiting.";
+
+/// An error of the command line itself, with its code and sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(super) struct Coded {
+    code: u8,
+    text: String,
+}
+
+/// An error with a code of one's own choice.
+pub(super) fn coded(code: u8, text: impl Into<String>) -> anyhow::Error {
+    Coded { code, text: text.into() }.into()
+}
 
 /// The code of an error, by the first cause that has one.
 pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
@@ -45,6 +63,12 @@ pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(Coded { code, .. }) = cause.downcast_ref() {
+        return Some(*code);
+    }
+    if let Some(error) = cause.downcast_ref::<ClientError>() {
+        return of_client(error);
+    }
     if let Some(error) = cause.downcast_ref::<NodeError>() {
         return Some(of_node(error));
     }
@@ -59,6 +83,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(ConfigError::Io { source, .. }) = cause.downcast_ref() {
         return Some(of_io(source.kind()));
+    }
+    if let Some(ConfigError::Missing(_)) = cause.downcast_ref() {
+        return Some(NO_INPUT);
     }
     if cause.is::<ConfigError>() {
         return Some(CONFIG);
@@ -85,18 +112,36 @@ pub(super) fn is_in_database(source_file: &str) -> bool {
     source_file.split(['/', '\\']).any(|folder| folder == "redb" || folder.starts_with("redb-"))
 }
 
+/// Only what has to do with rights or with the command itself has a code: what else a node says is its own matter.
+fn of_client(error: &ClientError) -> Option<u8> {
+    match error {
+        ClientError::Url { .. } => Some(USAGE),
+        ClientError::Unauthorized { .. } | ClientError::Forbidden { .. } => Some(NO_PERMISSION),
+        // A token is missing, not known, or for something else (docs/rpc.md).
+        _ => matches!(error.fault()?.lucid_code()?, "LUCID_ERR_2001" | "LUCID_ERR_2004").then_some(NO_PERMISSION),
+    }
+}
+
 fn of_node(error: &NodeError) -> u8 {
     if let Some(error) = error.of_store() {
         return of_store(error);
     }
     match error {
         NodeError::Io { source, .. } => of_io(source.kind()),
+        NodeError::NoFolder(_) => NO_INPUT,
         NodeError::Key(error) => of_key(error),
         NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,
+        NodeError::Health { source, .. } | NodeError::StatusSocket { source, .. }
+            if source.kind() == ErrorKind::AddrInUse =>
+        {
+            UNAVAILABLE
+        }
+        NodeError::Health { .. } | NodeError::StatusSocket { .. } => CONFIG,
         NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
         NodeError::Tokens(error) => of_token(error),
         NodeError::Start(StartError::Unprotected(_)) => CONFIG,
-        NodeError::Remote(_) | NodeError::Namespace(_) => CONFIG,
+        NodeError::Remote(_) | NodeError::Namespace(_) | NodeError::ForeignValidator { .. } => CONFIG,
+        NodeError::StoreGone { .. } => CONFIG,
         NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAStore(_)
         | NodeError::HoldsAChain { .. }
@@ -113,6 +158,8 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::Chain(_)
         | NodeError::State(_)
         | NodeError::Spec(_)
+        | NodeError::GenesisAhead { .. }
+        | NodeError::PrecompileAllocation { .. }
         | NodeError::Genesis => DATA,
         _ => FAILED,
     }
@@ -136,9 +183,11 @@ fn of_key(error: &KeyError) -> u8 {
 fn of_token(error: &TokenFileError) -> u8 {
     match error {
         TokenFileError::TooOpen { .. } => NO_PERMISSION,
+        TokenFileError::Missing { .. } => NO_INPUT,
+        TokenFileError::Twice { .. } => CONFIG,
+        TokenFileError::New(error) => of_key(error),
         TokenFileError::Io { source, .. } => of_io(source.kind()),
         TokenFileError::NotRegularFile { .. } | TokenFileError::Content { .. } => DATA,
-        _ => FAILED,
     }
 }
 
@@ -167,6 +216,7 @@ fn of_io(kind: ErrorKind) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lucid_rpc::RpcFault;
     use std::path::PathBuf;
 
     #[test]
@@ -190,6 +240,27 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_refuses_who_calls_is_told_from_one_that_fails() {
+        let url = || "http://node.example".to_owned();
+        let fault = |code: &str| ClientError::Fault {
+            method: "lucid_anchorSession".to_owned(),
+            fault: RpcFault { code: -32000, message: String::new(), data: Some(serde_json::json!({"code": code})) },
+        };
+        for (error, code) in [
+            (ClientError::Unauthorized { url: url(), shown: false }, NO_PERMISSION),
+            (ClientError::Forbidden { url: url() }, NO_PERMISSION),
+            (fault("LUCID_ERR_2001"), NO_PERMISSION),
+            (fault("LUCID_ERR_2004"), NO_PERMISSION),
+            (fault("LUCID_ERR_6006"), FAILED),
+            (ClientError::Url { url: url(), reason: String::new() }, USAGE),
+            (ClientError::Unreachable { url: url(), reason: String::new() }, FAILED),
+        ] {
+            let text = error.to_string();
+            assert_eq!(exit_code(&anyhow::Error::new(error).context("said")), code, "{text}");
+        }
+    }
+
+    #[test]
     fn damage_is_known_behind_what_was_said_about_it() {
         let damaged = || StoreError::Meta("sequence");
         for error in [anyhow::Error::new(damaged()), anyhow::Error::new(NodeError::Store(damaged()))] {
@@ -202,7 +273,20 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [FAILED, DATA, NO_INPUT, UNAVAILABLE, SOFTWARE, CANNOT_CREATE, IO, NO_PERMISSION, CONFIG] {
+        let codes = [
+            FAILED,
+            USAGE,
+            DATA,
+            NO_INPUT,
+            UNAVAILABLE,
+            SOFTWARE,
+            CANNOT_CREATE,
+            IO,
+            NO_PERMISSION,
+            CONFIG,
+            INTERRUPTED,
+        ];
+        for code in codes {
             assert!(HELP.contains(&format!("{code} ")), "{code}");
             assert!(include_str!("../../docs/operate.md").contains(&format!("| {code} |")), "{code}");
         }

@@ -80,6 +80,7 @@ fn to_json(datadir: &DataDir, made: &Initialised) -> serde_json::Value {
         "chain_spec_hash": made.spec.hash(),
         "account": made.keys.account().address(),
         "validator": is_validator(made),
+        "accept_restored_needed": !made.signed_known,
         "copy_off_the_machine": to_copy(datadir),
     })
 }
@@ -104,5 +105,13 @@ pub(super) fn print(datadir: &DataDir, made: &Initialised) {
     if !is_validator(made) {
         println!("\nThis node's account is not among the chain's validators, so it makes no blocks.");
     }
-    println!("\nRun it:  lucid-node run --datadir {dir}");
+    if made.signed_known {
+        println!("\nRun it:  lucid-node run --datadir {dir}");
+        return;
+    }
+    println!(
+        "\nThe consensus key was put here, and nobody knows here what it has signed, so the node makes no blocks until"
+    );
+    println!("that is accepted once. First make sure that no other machine runs with it:");
+    println!("  lucid-node run --datadir {dir} --accept-restored");
 }

@@ -1,3 +1,4 @@
+use super::exit_codes::{USAGE, coded};
 use crate::{
     keys::{
         ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, KeyError, NodeKeys, SecretKey, create_key_file, create_key_folder,
@@ -42,9 +43,9 @@ pub(super) enum Command {
         #[arg(long)]
         consensus: bool,
         /// The file to make.
-        #[arg(short, long, value_name = "FILE", required_unless_present = "stdout")]
+        #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Print the secret on standard output.
+        /// Print the secret on standard output instead.
         #[arg(long, conflicts_with = "output")]
         stdout: bool,
     },
@@ -111,7 +112,15 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::New { place, json } => new(&place, json),
         Command::Show { place, json } => show(&place, json),
-        Command::Export { datadir, consensus, output, stdout: _ } => export(&datadir, consensus, output.as_deref()),
+        Command::Export { datadir, consensus, output, stdout } => {
+            if output.is_none() && !stdout {
+                return Err(coded(
+                    USAGE,
+                    "name the file to make with --output FILE, or print the secret with --stdout",
+                ));
+            }
+            export(&datadir, consensus, output.as_deref())
+        }
         Command::Import { datadir, consensus, file } => import(&datadir, consensus, file.as_deref()),
         Command::RotateToken { scope, datadir } => rotate_token(&datadir, scope),
     }

@@ -1,7 +1,10 @@
-use super::{config::ConfigArgs, db::with_damage_advice, init, serve::serve, signals::StopSignals, time::unix_now};
+use super::{
+    config::ConfigArgs, db::with_damage_advice, flight, init, serve::serve, signals::StopSignals, time::unix_now,
+};
 use crate::{
-    config::template,
+    config::{self, template},
     node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
+    service::{FlightLog, LogFormat, Notifier},
 };
 use anyhow::Context;
 use std::io::{self, IsTerminal, Write};
@@ -25,14 +28,26 @@ pub(super) struct Args {
     accept_restored: bool,
 }
 
-pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let folder = args.config.datadir.clone();
-    run_node(args).await.map_err(|error| with_damage_advice(error, &folder))
+impl Args {
+    /// How the log is to be written. What is wrong with the configuration is told when it is loaded to be used.
+    pub(super) fn log_format(&self) -> LogFormat {
+        match self.config.load().map(|config| config.log_format()) {
+            Ok(config::LogFormat::Json) => LogFormat::Json,
+            Ok(config::LogFormat::Text) => LogFormat::Text,
+            Ok(config::LogFormat::Auto) | Err(_) => LogFormat::Auto,
+        }
+    }
 }
 
-async fn run_node(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
+    let folder = args.config.datadir.clone();
+    run_node(args, flight_log).await.map_err(|error| with_damage_advice(error, &folder))
+}
+
+async fn run_node(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
     let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = open_folder(&args)?;
+    let facts = flight::start(&datadir, flight_log);
     let config = args.config.load()?;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
@@ -42,6 +57,8 @@ async fn run_node(args: Args) -> anyhow::Result<()> {
         config,
         accept_clock: args.accept_clock,
         accept_restored: args.accept_restored,
+        notifier: Notifier::from_env(),
+        facts,
     };
     let running = node::run(options).await?;
     print_banner(&running, &datadir).context("cannot write to standard output")?;
@@ -51,15 +68,16 @@ async fn run_node(args: Args) -> anyhow::Result<()> {
 
 /// The folder with a chain in it; where there is none and a person is there, a new one.
 fn open_folder(args: &Args) -> anyhow::Result<DataDir> {
-    let no_chain = || NodeError::NoChain(args.config.datadir.clone());
     let interactive = io::stdin().is_terminal() && !args.no_init;
     if !args.config.datadir.exists() && !interactive {
-        return Err(no_chain().into());
+        return Err(node::no_store(&args.config.datadir).into());
     }
     let datadir = DataDir::at(&args.config.datadir)?;
     if !datadir.store().exists() {
-        if !interactive {
-            return Err(no_chain().into());
+        let reason = node::no_store(datadir.path());
+        // Beside keys that have signed no chain is made anew, whoever is there.
+        if !interactive || matches!(reason, NodeError::StoreGone { begun: true, .. }) {
+            return Err(reason.into());
         }
         println!("{} holds no chain, so a new one of this node alone is made\n", args.config.datadir.display());
         let made = node::init(&datadir, NewChain::Solo, &template(), unix_now())?;
@@ -75,7 +93,7 @@ fn print_banner(running: &RunningNode, datadir: &DataDir) -> io::Result<()> {
     writeln!(out, "Lucid chain, id {}", node.spec().chain_id)?;
     writeln!(out, "Genesis   {}", node.genesis_hash())?;
     writeln!(out, "Data      {}", datadir.path().display())?;
-    if let Some(stop) = node.sealing_stop() {
+    for stop in node.sealing_stops().iter() {
         writeln!(out, "No blocks: {stop}")?;
     }
     writeln!(out, "Listening on http://{}", running.local_addr())?;

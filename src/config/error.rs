@@ -13,6 +13,17 @@ pub enum ConfigError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file was named that is not there.
+    #[error("there is no configuration file {}", .0.display())]
+    Missing(PathBuf),
+    /// What is there cannot be a configuration file.
+    #[error("{} is {what}; a configuration is a text file of at most 1 MiB", path.display())]
+    NotAText {
+        /// What was looked at.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// The file is no TOML.
     #[error("{} is not valid TOML: {message}", path.display())]
     Syntax {
@@ -31,6 +42,14 @@ pub enum ConfigError {
         /// The one that was most likely meant.
         nearest: Option<&'static str>,
     },
+    /// A name of the environment that begins as settings do is none.
+    #[error("the environment has {name}, which is no setting{}", DidYouMean(nearest.as_deref()))]
+    UnknownVariable {
+        /// The name.
+        name: String,
+        /// The one that was most likely meant.
+        nearest: Option<String>,
+    },
     /// There is no such parameter of a chain.
     #[error("a chain has no parameter {name}{}", DidYouMean(*.nearest))]
     UnknownParameter {
@@ -46,6 +65,18 @@ pub enum ConfigError {
         key: String,
         /// What it was set to.
         value: String,
+        /// Where.
+        source_of: Source,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// One entry of a list is none that the list can have.
+    #[error("{key} names {entry} ({source_of}), and each of its entries must be {expected}")]
+    ListEntry {
+        /// The setting.
+        key: String,
+        /// The entry.
+        entry: String,
         /// Where.
         source_of: Source,
         /// What it may be.
@@ -71,9 +102,9 @@ pub enum ConfigError {
     SecretInEnvironment(String),
 }
 
-struct DidYouMean(Option<&'static str>);
+struct DidYouMean<'a>(Option<&'a str>);
 
-impl fmt::Display for DidYouMean {
+impl fmt::Display for DidYouMean<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(name) => write!(f, "; did you mean {name}?"),

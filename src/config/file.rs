@@ -1,4 +1,4 @@
-use super::error::ConfigError;
+use super::{claims, error::ConfigError, settings::SETTINGS};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -7,6 +7,9 @@ use toml::{Table, Value};
 
 /// Most bytes of a configuration file: many times what all settings take.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The folder with parts of the configuration, which packages and scripts may add without a change to the file.
+const PARTS_FOLDER: &str = "conf.d";
 
 /// A configuration file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,19 +24,51 @@ impl ConfigFile {
     /// Reads the file at `path`; `None` where there is none.
     ///
     /// # Errors
-    /// [`ConfigError::Io`]
+    /// [`ConfigError::Io`], [`ConfigError::NotAText`]
     pub fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
         let fault = |source| ConfigError::Io { path: path.to_owned(), source };
+        let refused = |what| ConfigError::NotAText { path: path.to_owned(), what };
         match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             looked => {
                 let metadata = looked.map_err(fault)?;
-                if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
-                    return Err(fault(io::Error::other("not a regular file of at most 1 MiB")));
+                if metadata.is_dir() {
+                    return Err(refused("a folder"));
+                }
+                // Before it is opened: a pipe would keep its reader waiting.
+                if !metadata.is_file() {
+                    return Err(refused("not a regular file"));
+                }
+                if metadata.len() > MAX_FILE_BYTES {
+                    return Err(refused("too long"));
                 }
             }
         }
-        Ok(Some(Self { path: path.to_owned(), text: fs::read_to_string(path).map_err(fault)? }))
+        let text = String::from_utf8(fs::read(path).map_err(fault)?).map_err(|_| refused("not UTF-8 text"))?;
+        Ok(Some(Self { path: path.to_owned(), text }))
+    }
+
+    /// Reads the files `*.toml` in the folder `conf.d` beside this one, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ConfigError::Io`], [`ConfigError::NotAText`]
+    pub fn read_parts(beside: &Path) -> Result<Vec<Self>, ConfigError> {
+        let folder = beside.with_file_name(PARTS_FOLDER);
+        let fault = |source| ConfigError::Io { path: folder.clone(), source };
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fault(error)),
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(fault)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        paths.iter().filter_map(|path| Self::read(path).transpose()).collect()
     }
 
     /// Its values as text, each under `section.name`.
@@ -43,6 +78,10 @@ impl ConfigFile {
         let mut values = Vec::new();
         for (section, value) in table {
             match value {
+                // It says nothing, and yet its name must be one that says something.
+                Value::Table(entries) if entries.is_empty() && !is_section(&section) => {
+                    values.push((section, String::new()));
+                }
                 Value::Table(entries) => {
                     for (name, value) in entries {
                         let key = format!("{section}.{name}");
@@ -50,11 +89,24 @@ impl ConfigFile {
                         values.push((key, text));
                     }
                 }
+                _ if is_section(&section) => {
+                    return Err(syntax(format!("{section} is a section, written as [{section}]")));
+                }
                 other => values.push((section, scalar(&other).unwrap_or_default())),
             }
         }
         Ok(values)
     }
+}
+
+/// Whether settings or facts of the chain are under this name.
+fn is_section(name: &str) -> bool {
+    SETTINGS.iter().map(|setting| setting.key).chain(claims::keys()).any(|key| section_of(key) == name)
+}
+
+/// The section of a key.
+pub(super) fn section_of(key: &'static str) -> &'static str {
+    key.split_once('.').map_or(key, |(section, _)| section)
 }
 
 fn scalar(value: &Value) -> Option<String> {
@@ -69,5 +121,37 @@ fn scalar(value: &Value) -> Option<String> {
             items.map(|items| items.join(","))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_read_in_the_order_of_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("lucid-node.toml");
+        assert_eq!(ConfigFile::read_parts(&main).unwrap(), []);
+        let parts = folder.path().join("conf.d");
+        fs::create_dir(&parts).unwrap();
+        for name in ["20-b.toml", "10-a.toml", "30-c.toml.dpkg-old", "README"] {
+            fs::write(parts.join(name), name).unwrap();
+        }
+        let texts: Vec<_> = ConfigFile::read_parts(&main).unwrap().into_iter().map(|part| part.text).collect();
+        assert_eq!(texts, ["10-a.toml", "20-b.toml"]);
+    }
+
+    #[test]
+    fn what_is_no_text_file_is_said_to_be_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lucid.toml");
+        assert_eq!(ConfigFile::read(&path).unwrap(), None);
+        let said = |path: &Path| ConfigFile::read(path).unwrap_err().to_string();
+        assert!(said(folder.path()).contains("is a folder"));
+        fs::write(&path, b"[http]\nport = \xff").unwrap();
+        assert!(said(&path).contains("is not UTF-8 text"));
+        fs::write(&path, vec![b'#'; MAX_FILE_BYTES as usize + 1]).unwrap();
+        assert!(said(&path).contains("is too long"));
     }
 }

@@ -1,12 +1,15 @@
 //! Putting the layers together.
 
 use super::{
+    budget::{Budget, MIN_BUDGET_MIB},
     claims::{self, Claim},
     error::ConfigError,
-    file::ConfigFile,
+    file::{ConfigFile, section_of},
+    names::{self, is_host, is_origin},
     settings::{
-        CLOCK_TRUST_LOCAL, ENV_PREFIX, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS, HTTP_ALLOWED_ORIGINS,
-        HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, SETTINGS, STORE_CACHE_MIB, Setting, env_name,
+        CLOCK_TRUST_LOCAL, ENV_PREFIX, HEALTH_PORT, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS,
+        HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT, MEMORY_BUDGET_MIB, SETTINGS,
+        STATUS_SOCKET, STORE_CACHE_MIB, Setting, env_name,
     },
     suggest::nearest,
 };
@@ -14,6 +17,7 @@ use lucid_types::ChainSpec;
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -71,18 +75,55 @@ pub struct Entry {
 /// What a node is told, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    values: Values,
+    claims: Vec<Claim>,
+    entries: Vec<Entry>,
+    warnings: Vec<String>,
+}
+
+/// The settings as values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Values {
     http_addr: SocketAddr,
     allow_remote: bool,
     token_file: Option<PathBuf>,
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
     namespaces: Vec<String>,
-    cache_bytes: usize,
+    health_port: Option<u16>,
+    status_socket: Option<PathBuf>,
+    budget_mib: Option<u64>,
+    cache_mib: Option<usize>,
     trust_local_clock: bool,
-    claims: Vec<Claim>,
-    entries: Vec<Entry>,
-    warnings: Vec<String>,
+    log_format: LogFormat,
 }
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// As whoever reads standard error reads it best.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What names of the environment that have to do with this program begin with, those of its tests among them.
+const OUR_PREFIX: &str = "LUCID_";
 
 /// Endings of names that hold secrets. Their files may be named in the environment, and they themselves never.
 const SECRET_ENDINGS: [&str; 5] = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_MNEMONIC"];
@@ -90,80 +131,81 @@ const SECRET_ENDINGS: [&str; 5] = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_M
 impl Config {
     /// Puts flags before environment before file before defaults, and checks every value.
     ///
-    /// Unknown keys of the file are refused. The environment belongs to other programs too, so an unknown name there
-    /// only gives a warning.
-    pub fn load(
+    /// Of several files a later one beats those before it. Unknown keys are refused, and unknown names that begin as ours
+    /// do; what is only like them in the environment, which belongs to other programs too, gives a warning.
+    pub fn load<'a>(
         flags: &Flags,
         environment: impl IntoIterator<Item = (String, String)>,
-        file: Option<&ConfigFile>,
+        files: impl IntoIterator<Item = &'a ConfigFile>,
     ) -> Result<Self, ConfigError> {
-        let (mut layers, mut claims) = file_layer(file)?;
+        let (mut layers, mut claims) = (Layers::default(), Vec::new());
+        // After each layer: a value that another one hides is wrong all the same, and would come to light with it.
+        for file in files {
+            file_layer(file, &mut layers, &mut claims)?;
+            Values::of(&layers.entries())?;
+        }
         let mut warnings = Vec::new();
         environment_layer(environment, &mut layers, &mut claims, &mut warnings)?;
+        Values::of(&layers.entries())?;
         flag_layer(flags, &mut layers, &mut claims)?;
-        let entries = SETTINGS.map(|setting| layers.entry(setting));
-        let value = |setting: Setting| Value(entries.iter().find(|entry| entry.key == setting.key));
-        let addr: IpAddr = value(HTTP_ADDR).parse("an IP address")?;
-        let port = value(HTTP_PORT).parse("a port from 0 to 65535")?;
-        let cache_mib: usize = value(STORE_CACHE_MIB).parse(CACHE_RANGE)?;
-        if !(4..=4096).contains(&cache_mib) {
-            return Err(value(STORE_CACHE_MIB).refused(CACHE_RANGE));
-        }
-        let token_file = value(HTTP_TOKEN_FILE);
-        let token_file = token_file.text();
-        Ok(Self {
-            http_addr: SocketAddr::new(addr, port),
-            allow_remote: value(HTTP_ALLOW_REMOTE).parse("true or false")?,
-            token_file: (!token_file.is_empty()).then(|| PathBuf::from(token_file)),
-            allowed_hosts: value(HTTP_ALLOWED_HOSTS).list(),
-            allowed_origins: value(HTTP_ALLOWED_ORIGINS).list(),
-            namespaces: value(HTTP_NAMESPACES).list(),
-            cache_bytes: cache_mib << 20,
-            trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
-            claims,
-            entries: entries.to_vec(),
-            warnings,
-        })
+        let entries = layers.entries();
+        Ok(Self { values: Values::of(&entries)?, claims, entries, warnings })
     }
 
     /// Where the JSON-RPC server listens.
     pub const fn http_addr(&self) -> SocketAddr {
-        self.http_addr
+        self.values.http_addr
     }
 
     /// Whether it may listen off this machine.
     pub const fn allow_remote(&self) -> bool {
-        self.allow_remote
+        self.values.allow_remote
     }
 
     /// The file with the token that callers must send.
     pub fn token_file(&self) -> Option<&Path> {
-        self.token_file.as_deref()
+        self.values.token_file.as_deref()
     }
 
     /// Names that clients may call this machine by, beside its own.
     pub fn allowed_hosts(&self) -> &[String] {
-        &self.allowed_hosts
+        &self.values.allowed_hosts
     }
 
     /// Web pages that may call the node.
     pub fn allowed_origins(&self) -> &[String] {
-        &self.allowed_origins
+        &self.values.allowed_origins
     }
 
     /// Groups of methods that are offered off this machine though they are not by themselves.
     pub fn namespaces(&self) -> &[String] {
-        &self.namespaces
+        &self.values.namespaces
     }
 
-    /// Memory for pages of the store, in bytes.
-    pub const fn cache_bytes(&self) -> usize {
-        self.cache_bytes
+    /// What of the memory goes to whom, on a machine that has `machine_bytes` of it.
+    pub fn budget(&self, machine_bytes: Option<u64>) -> Budget {
+        let shares = Budget::new(self.values.budget_mib, machine_bytes);
+        Budget { cache_bytes: self.values.cache_mib.map_or(shares.cache_bytes, |mib| mib << 20), ..shares }
+    }
+
+    /// The port on this machine where the node says how it is.
+    pub const fn health_port(&self) -> Option<u16> {
+        self.values.health_port
+    }
+
+    /// The socket where the node says how it is.
+    pub fn status_socket(&self) -> Option<&Path> {
+        self.values.status_socket.as_deref()
+    }
+
+    /// How log lines are written.
+    pub const fn log_format(&self) -> LogFormat {
+        self.values.log_format
     }
 
     /// Whether an unsynchronised clock is trusted for a while.
     pub const fn trust_local_clock(&self) -> bool {
-        self.trust_local_clock
+        self.values.trust_local_clock
     }
 
     /// What is odd and no error.
@@ -190,7 +232,34 @@ impl Config {
     }
 }
 
-const CACHE_RANGE: &str = "a number of MiB from 4 to 4096";
+impl Values {
+    /// Reads every entry, and refuses the first that is none of its setting.
+    fn of(entries: &[Entry]) -> Result<Self, ConfigError> {
+        let value = |setting: Setting| Value(entries.iter().find(|entry| entry.key == setting.key));
+        let addr: IpAddr = value(HTTP_ADDR).parse("an IP address")?;
+        let port = value(HTTP_PORT).parse(PORT_RANGE)?;
+        let path = |setting| Some(value(setting).text()).filter(|text| !text.is_empty()).map(PathBuf::from);
+        Ok(Self {
+            http_addr: SocketAddr::new(addr, port),
+            allow_remote: value(HTTP_ALLOW_REMOTE).parse("true or false")?,
+            token_file: path(HTTP_TOKEN_FILE),
+            allowed_hosts: value(HTTP_ALLOWED_HOSTS).list_of(is_host, names::HOST)?,
+            allowed_origins: value(HTTP_ALLOWED_ORIGINS).list_of(is_origin, names::ORIGIN)?,
+            namespaces: value(HTTP_NAMESPACES).list(),
+            health_port: value(HEALTH_PORT).unless("", PORT_RANGE, |_| true)?,
+            status_socket: path(STATUS_SOCKET),
+            budget_mib: value(MEMORY_BUDGET_MIB).unless("auto", BUDGET_RANGE, |mib| BUDGETS_MIB.contains(mib))?,
+            cache_mib: value(STORE_CACHE_MIB).unless("auto", CACHE_RANGE, |mib| (4..=4096).contains(mib))?,
+            trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
+            log_format: value(LOG_FORMAT).parse("auto, text or json")?,
+        })
+    }
+}
+
+const PORT_RANGE: &str = "a port from 0 to 65535";
+const CACHE_RANGE: &str = "auto, or a number of MiB from 4 to 4096";
+const BUDGET_RANGE: &str = "auto, or a number of MiB from 64 to 65536";
+const BUDGETS_MIB: RangeInclusive<u64> = MIN_BUDGET_MIB..=65_536;
 
 /// One entry, on its way to a type.
 struct Value<'a>(Option<&'a Entry>);
@@ -204,14 +273,42 @@ impl Value<'_> {
         self.text().split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
+    fn list_of(&self, good: fn(&str) -> bool, expected: &'static str) -> Result<Vec<String>, ConfigError> {
+        let list = self.list();
+        match list.iter().find(|part| !good(part)) {
+            None => Ok(list),
+            Some(entry) => {
+                let (key, source_of) = self.origin();
+                Err(ConfigError::ListEntry { key, entry: entry.clone(), source_of, expected })
+            }
+        }
+    }
+
     fn parse<T: FromStr>(&self, expected: &'static str) -> Result<T, ConfigError> {
         self.text().parse().map_err(|_| self.refused(expected))
     }
 
+    /// The value where it is not `word`, which stands for none.
+    fn unless<T: FromStr>(
+        &self,
+        word: &str,
+        expected: &'static str,
+        good: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, ConfigError> {
+        if self.text() == word {
+            return Ok(None);
+        }
+        Some(self.parse(expected)?).filter(good).ok_or_else(|| self.refused(expected)).map(Some)
+    }
+
     fn refused(&self, expected: &'static str) -> ConfigError {
-        let (key, source_of) =
-            self.0.map_or((String::new(), Source::Default), |entry| (entry.key.clone(), entry.source.clone()));
+        let (key, source_of) = self.origin();
         ConfigError::Value { key, value: self.text().to_owned(), source_of, expected }
+    }
+
+    /// The setting, and where its value came from.
+    fn origin(&self) -> (String, Source) {
+        self.0.map_or((String::new(), Source::Default), |entry| (entry.key.clone(), entry.source.clone()))
     }
 }
 
@@ -224,6 +321,10 @@ impl Layers {
         self.0.push((setting.key, value, source));
     }
 
+    fn entries(&self) -> Vec<Entry> {
+        SETTINGS.map(|setting| self.entry(setting)).to_vec()
+    }
+
     fn entry(&self, setting: Setting) -> Entry {
         let said = self.0.iter().rev().find(|(key, ..)| *key == setting.key);
         let (value, source) = said.map_or((setting.default.to_owned(), Source::Default), |(_, value, source)| {
@@ -233,9 +334,7 @@ impl Layers {
     }
 }
 
-fn file_layer(file: Option<&ConfigFile>) -> Result<(Layers, Vec<Claim>), ConfigError> {
-    let (mut layers, mut said) = (Layers::default(), Vec::new());
-    let Some(file) = file else { return Ok((layers, said)) };
+fn file_layer(file: &ConfigFile, layers: &mut Layers, said: &mut Vec<Claim>) -> Result<(), ConfigError> {
     for (key, value) in file.values()? {
         let source = Source::File(file.path.clone());
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) {
@@ -243,11 +342,13 @@ fn file_layer(file: Option<&ConfigFile>) -> Result<(Layers, Vec<Claim>), ConfigE
         } else if claims::keys().any(|known| known == key) {
             said.push(Claim::of_parameter(&key, value, source)?);
         } else {
-            let known = SETTINGS.iter().map(|setting| setting.key).chain(claims::keys());
+            // What stands by itself is compared with sections, and what stands in one with keys.
+            let keys = SETTINGS.iter().map(|setting| setting.key).chain(claims::keys());
+            let known = keys.map(|known| if key.contains('.') { known } else { section_of(known) });
             return Err(ConfigError::UnknownKey { path: file.path.clone(), nearest: nearest(&key, known), key });
         }
     }
-    Ok((layers, said))
+    Ok(())
 }
 
 fn environment_layer(
@@ -264,21 +365,24 @@ fn environment_layer(
             layers.say(*setting, value, source);
         } else if let Some(key) = claims::keys().find(|key| env_name(key) == name) {
             said.push(Claim::of_parameter(key, value, source)?);
-        } else if name.starts_with(ENV_PREFIX) {
+        } else if name.starts_with(OUR_PREFIX) {
             if SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
                 return Err(ConfigError::SecretInEnvironment(name));
             }
-            warnings.push(unknown_variable(&name));
+            let is_ours = name.starts_with(ENV_PREFIX);
+            let unknown = ConfigError::UnknownVariable { nearest: nearest_variable(&name), name };
+            if is_ours {
+                return Err(unknown);
+            }
+            warnings.push(unknown.to_string());
         }
     }
     Ok(())
 }
 
-fn unknown_variable(name: &str) -> String {
+fn nearest_variable(name: &str) -> Option<String> {
     let known: Vec<String> = SETTINGS.iter().map(|s| s.key).chain(claims::keys()).map(env_name).collect();
-    let meant = nearest(name, known.iter().map(String::as_str));
-    let meant = meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-    format!("the environment has {name}, which is no setting{meant}")
+    nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn flag_layer(flags: &Flags, layers: &mut Layers, said: &mut Vec<Claim>) -> Result<(), ConfigError> {
@@ -301,86 +405,4 @@ fn flag_layer(flags: &Flags, layers: &mut Layers, said: &mut Vec<Claim>) -> Resu
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(text: &str) -> ConfigFile {
-        ConfigFile { path: PathBuf::from("lucid.toml"), text: text.to_owned() }
-    }
-
-    fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    fn source_of<'a>(config: &'a Config, key: &str) -> &'a Source {
-        &config.entries.iter().find(|entry| entry.key == key).unwrap().source
-    }
-
-    #[test]
-    fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
-        let text = "[http]\nport = 1\naddr = \"127.0.0.2\"\nallow-remote = true\n";
-        let flags = Flags { http_port: Some(3), ..Flags::default() };
-        let variables = env(&[("LUCID_HTTP_PORT", "2"), ("LUCID_HTTP_ADDR", "127.0.0.3"), ("PATH", "/bin")]);
-        let config = Config::load(&flags, variables, Some(&file(text))).unwrap();
-        assert_eq!(config.http_addr(), "127.0.0.3:3".parse().unwrap());
-        assert!(config.allow_remote() && !config.trust_local_clock());
-        assert_eq!(source_of(&config, "http.port"), &Source::Flag("--http-port".to_owned()));
-        assert_eq!(source_of(&config, "http.addr"), &Source::Environment("LUCID_HTTP_ADDR".to_owned()));
-        assert_eq!(source_of(&config, "http.allow-remote"), &Source::File(PathBuf::from("lucid.toml")));
-        assert_eq!(source_of(&config, "store.cache-mib"), &Source::Default);
-        assert_eq!(config.warnings(), [] as [String; 0]);
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_what_was_meant() {
-        let refused = |text: &str| Config::load(&Flags::default(), [], Some(&file(text))).unwrap_err().to_string();
-        let said = refused("[http]\nprot = 1\n");
-        assert!(said.contains("lucid.toml has the unknown key http.prot; did you mean http.port?"), "{said}");
-        assert!(refused("[mongodb]\nurl = \"x\"\n").ends_with("unknown key mongodb.url"));
-        assert!(refused("port = 1\n").contains("unknown key port"));
-        assert!(refused("[chain]\nepoch-slot = 1\n").contains("did you mean chain.epoch-slots?"));
-        assert!(refused("[http\n").contains("not valid TOML"));
-        assert!(refused("[http]\nport = [[1]]\n").contains("http.port is no value"));
-    }
-
-    #[test]
-    fn a_bad_value_is_named_with_its_place_and_what_it_may_be() {
-        let refused = |name: &str, value: &str| {
-            Config::load(&Flags::default(), env(&[(name, value)]), None).unwrap_err().to_string()
-        };
-        let said = refused("LUCID_HTTP_PORT", "70000");
-        assert_eq!(said, "http.port is 70000 (environment LUCID_HTTP_PORT), and must be a port from 0 to 65535");
-        assert!(refused("LUCID_HTTP_ADDR", "localhost").contains("an IP address"));
-        assert!(refused("LUCID_STORE_CACHE_MIB", "3").contains("from 4 to 4096"));
-        assert!(refused("LUCID_CLOCK_TRUST_LOCAL", "yes").contains("true or false"));
-    }
-
-    #[test]
-    fn lists_are_written_with_commas_or_as_lists() {
-        let text = "[http]\nallowed-hosts = [\"a.example\", \"b.example\"]\nnamespaces = \"txpool\"\n";
-        let variables = env(&[("LUCID_HTTP_ALLOWED_ORIGINS", "https://a.example , https://b.example,")]);
-        let config = Config::load(&Flags::default(), variables, Some(&file(text))).unwrap();
-        assert_eq!(config.allowed_hosts(), ["a.example", "b.example"]);
-        assert_eq!(config.allowed_origins(), ["https://a.example", "https://b.example"]);
-        assert_eq!(config.namespaces(), ["txpool"]);
-    }
-
-    #[test]
-    fn an_unknown_variable_is_remarked_upon_and_a_secret_one_refused_without_its_value() {
-        let load = |name: &str| Config::load(&Flags::default(), env(&[(name, "5ec7e7")]), None);
-        assert!(load("LUCID_HTTP_PROT").unwrap().warnings()[0].contains("did you mean LUCID_HTTP_PORT?"));
-        assert!(load("LUCIDITY").unwrap().warnings().is_empty());
-        for name in ["LUCID_ACCOUNT_KEY", "LUCID_HTTP_TOKEN"] {
-            let said = load(name).unwrap_err().to_string();
-            assert!(said.contains(name) && !said.contains("5ec7e7"), "{said}");
-        }
-    }
-
-    #[test]
-    fn what_is_said_of_the_chain_is_shown_with_the_rest() {
-        let flags = Flags { chain_params: vec![("id".to_owned(), "7".to_owned())], ..Flags::default() };
-        let config = Config::load(&flags, env(&[("COOLDOWN_SLOTS", "16")]), None).unwrap();
-        let said: Vec<_> = config.entries().into_iter().skip(SETTINGS.len()).map(|entry| entry.key).collect();
-        assert_eq!(said, ["COOLDOWN_SLOTS", "chain.id"]);
-    }
-}
+mod tests;

@@ -4,17 +4,20 @@
 //! from which the file to begin from, the names of the environment and `config show` follow. Secrets have no row: they
 //! lie in files. What belongs to the chain can be said, and is then held against the chain.
 
+mod budget;
 mod claims;
 mod decimal;
 mod error;
 mod file;
 mod load;
+mod names;
 mod settings;
 mod suggest;
 mod template;
 
+pub use budget::Budget;
 pub use error::ConfigError;
 pub use file::ConfigFile;
-pub use load::{Config, Entry, Flags, Source};
+pub use load::{Config, Entry, Flags, LogFormat, Source};
 pub use settings::CLIENT_RPC_VARIABLE;
 pub use template::template;

@@ -4,7 +4,7 @@
 pub const CLIENT_RPC_VARIABLE: &str = "ON_SYSTEM_CHAIN_RPC";
 
 /// What names of the environment begin with.
-pub(super) const ENV_PREFIX: &str = "LUCID_";
+pub(super) const ENV_PREFIX: &str = "LUCID__";
 
 /// One thing that can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,31 @@ pub(super) const HTTP_NAMESPACES: Setting = Setting {
     default: "",
     about: "Groups of methods that are offered off this machine though they are not by themselves (txpool).",
 };
-pub(super) const STORE_CACHE_MIB: Setting =
-    Setting { key: "store.cache-mib", default: "28", about: "Memory for pages of the store, in MiB (4 to 4096)." };
+pub(super) const HEALTH_PORT: Setting = Setting {
+    key: "health.port",
+    default: "",
+    about: "Port on 127.0.0.1 for /livez, /readyz and /metrics; with none they are not served.",
+};
+pub(super) const STATUS_SOCKET: Setting = Setting {
+    key: "status.socket",
+    default: "",
+    about: "Unix socket that `lucid-node status` asks; its mode is 0660. With none it is not there.",
+};
+pub(super) const MEMORY_BUDGET_MIB: Setting = Setting {
+    key: "memory.budget-mib",
+    default: "auto",
+    about: "Memory that the node keeps to, in MiB (64 to 65536); auto: a quarter of the machine's, at most 256.",
+};
+pub(super) const STORE_CACHE_MIB: Setting = Setting {
+    key: "store.cache-mib",
+    default: "auto",
+    about: "Memory for pages of the store, in MiB (4 to 4096); auto: its share of the budget, at most 28.",
+};
+pub(super) const LOG_FORMAT: Setting = Setting {
+    key: "log.format",
+    default: "auto",
+    about: "How log lines are written: text, json, or auto (for the journal where standard error goes there).",
+};
 pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
     key: "clock.trust-local",
     default: "false",
@@ -55,7 +78,7 @@ pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
 };
 
 /// All of them, in the order of the file.
-pub(super) const SETTINGS: [Setting; 9] = [
+pub(super) const SETTINGS: [Setting; 13] = [
     HTTP_ADDR,
     HTTP_PORT,
     HTTP_ALLOW_REMOTE,
@@ -63,13 +86,17 @@ pub(super) const SETTINGS: [Setting; 9] = [
     HTTP_ALLOWED_HOSTS,
     HTTP_ALLOWED_ORIGINS,
     HTTP_NAMESPACES,
+    HEALTH_PORT,
+    STATUS_SOCKET,
+    MEMORY_BUDGET_MIB,
     STORE_CACHE_MIB,
     CLOCK_TRUST_LOCAL,
+    LOG_FORMAT,
 ];
 
-/// The name that a key has in the environment: `http.allow-remote` is `LUCID_HTTP_ALLOW_REMOTE`.
+/// The name that a key has in the environment: `http.allow-remote` is `LUCID__HTTP__ALLOW_REMOTE`.
 pub(super) fn env_name(key: &str) -> String {
-    let name: String = key.chars().map(|c| if c == '.' || c == '-' { '_' } else { c.to_ascii_uppercase() }).collect();
+    let name = key.to_ascii_uppercase().replace('-', "_").replace('.', "__");
     format!("{ENV_PREFIX}{name}")
 }
 
@@ -91,6 +118,6 @@ mod tests {
     fn every_name_of_the_environment_belongs_to_one_key() {
         let names: std::collections::BTreeSet<String> = SETTINGS.iter().map(|setting| env_name(setting.key)).collect();
         assert_eq!(names.len(), SETTINGS.len());
-        assert!(names.contains("LUCID_HTTP_ALLOW_REMOTE"));
+        assert!(names.contains("LUCID__HTTP__ALLOW_REMOTE"));
     }
 }

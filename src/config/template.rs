@@ -35,7 +35,7 @@ mod tests {
     use crate::config::{Config, ConfigFile, Flags, Source};
 
     fn load(text: String) -> Config {
-        Config::load(&Flags::default(), [], Some(&ConfigFile { path: "lucid.toml".into(), text })).unwrap()
+        Config::load(&Flags::default(), [], [&ConfigFile { path: "lucid.toml".into(), text }]).unwrap()
     }
 
     #[test]

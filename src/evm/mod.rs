@@ -14,6 +14,7 @@ mod deadline;
 mod error;
 mod fork;
 mod gas;
+mod precompiles;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use call::{CallLimits, Simulation};
 pub use database::{BlockHashes, World};
 pub use error::{CallError, ExecutionError};
 pub use gas::{MAX_INITCODE_BYTES, intrinsic_gas};
+pub use precompiles::precompile_name;

@@ -13,7 +13,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{InvalidSecret, KeyError, SecretKey};
+use super::{InvalidSecret, KeyError, SecretKey, unfinished::NEW_KEY_PREFIX};
 
 /// Mode of a key file: its owner reads and writes it.
 pub(super) const KEY_FILE_MODE: u32 = 0o600;
@@ -71,11 +71,13 @@ fn looks_like_a_secret(text: &str) -> bool {
 pub fn create_key_file(path: &Path, key: &SecretKey) -> Result<(), KeyError> {
     let folder = folder_of(path);
     let mut file = tempfile::Builder::new()
-        .prefix(".new-key-")
+        .prefix(NEW_KEY_PREFIX)
         .permissions(Permissions::from_mode(KEY_FILE_MODE))
         .tempfile_in(folder)
-        .map_err(io_error("create a file in", folder))?;
-    file.write_all(&*key.to_line()).and_then(|()| file.as_file().sync_all()).map_err(io_error("write", file.path()))?;
+        .map_err(|error| io_error("create a file in", folder)(without_path(error)))?;
+    let written = file.as_file_mut().write_all(&*key.to_line()).and_then(|()| file.as_file().sync_all());
+    // It is the file of that name that cannot be written; the name that it has meanwhile is nobody's business.
+    written.map_err(io_error("write", path))?;
     file.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
         io::ErrorKind::AlreadyExists => KeyError::AlreadyExists { path: path.to_owned() },
         _ => io_error("create", path)(refused.error),
@@ -97,6 +99,11 @@ pub(super) fn check_private(path: &Path, metadata: &fs::Metadata, allowed: u32) 
 /// Names an I/O error's action and path.
 pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyError {
     move |source| KeyError::Io { action, path: path.to_owned(), source }
+}
+
+/// The error of making a temporary file, without the path that its text would name a second time.
+pub(super) fn without_path(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 /// Tells a file or folder that is not there from one that cannot be looked at.

@@ -12,6 +12,7 @@ mod highest_signed;
 mod node_keys;
 mod secret;
 mod token;
+mod unfinished;
 
 pub use dev::{DEV_ACCOUNTS, DEV_MNEMONIC, DevAccount};
 pub use error::{InvalidSecret, KeyError};
@@ -20,3 +21,4 @@ pub use highest_signed::{HIGHEST_SIGNED_FILE, HighestSigned, HighestSignedFile, 
 pub use node_keys::{ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, NodeKeys, create_key_folder};
 pub use secret::SecretKey;
 pub use token::write_token_file;
+pub use unfinished::clear_unfinished;

@@ -2,7 +2,8 @@
 
 use super::{
     KeyError,
-    file::{KEY_FILE_MODE, io_error, sync_folder},
+    file::{KEY_FILE_MODE, io_error, sync_folder, without_path},
+    unfinished::NEW_TOKEN_PREFIX,
 };
 use alloy_primitives::hex;
 use std::{fs::Permissions, io::Write, os::unix::fs::PermissionsExt, path::Path};
@@ -24,11 +25,12 @@ pub fn write_token_file(path: &Path) -> Result<(), KeyError> {
         .map_err(|error| io_error("write", path)(std::io::Error::other(error.to_string())))?;
     let folder = super::file::folder_of(path);
     let mut file = tempfile::Builder::new()
-        .prefix(".new-token-")
+        .prefix(NEW_TOKEN_PREFIX)
         .permissions(Permissions::from_mode(KEY_FILE_MODE))
         .tempfile_in(folder)
-        .map_err(io_error("create a file in", folder))?;
-    file.write_all(&*line).and_then(|()| file.as_file().sync_all()).map_err(io_error("write", file.path()))?;
+        .map_err(|error| io_error("create a file in", folder)(without_path(error)))?;
+    let written = file.as_file_mut().write_all(&*line).and_then(|()| file.as_file().sync_all());
+    written.map_err(io_error("write", path))?;
     file.persist(path).map_err(|refused| io_error("write", path)(refused.error))?;
     sync_folder(folder)
 }

@@ -266,6 +266,11 @@ impl Mempool {
         self.by_hash.len()
     }
 
+    /// Bytes of all that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.by_hash.is_empty()

@@ -95,7 +95,8 @@ impl NodeApi for Backend {
     }
 
     fn sealing_stop(&self) -> Option<String> {
-        self.node.sealing_stop().map(|stop| stop.to_string())
+        let stops = self.node.sealing_stops();
+        (!stops.is_empty()).then(|| stops.to_string())
     }
 
     fn sync_progress(&self) -> Option<SyncProgress> {

@@ -188,7 +188,8 @@ pub(super) async fn make_blocks(
 ) -> Result<(), NodeError> {
     let mut ticks = match sealing {
         Sealing::Every(period) => {
-            let mut ticks = tokio::time::interval(period);
+            // The first block comes after a period too: what waited over a restart goes on waiting.
+            let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             Some(ticks)
         }

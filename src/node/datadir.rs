@@ -1,6 +1,7 @@
 //! What lies where in a node's folder.
 
 use super::error::NodeError;
+use crate::keys::{ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HIGHEST_SIGNED_FILE, HighestSigned, HighestSignedFile};
 use std::{
     ffi::OsStr,
     fs,
@@ -11,8 +12,18 @@ use std::{
 };
 
 /// Everything that a data folder may hold, and what a file system puts there itself.
-const NAMES: [&str; 8] =
-    ["lucid.redb", "keys", "tokens", "backups", "chain.json", "lucid.toml", "recorded-time", "lost+found"];
+const NAMES: [&str; 10] = [
+    "lucid.redb",
+    "keys",
+    "tokens",
+    "backups",
+    "chain.json",
+    "lucid.toml",
+    "recorded-time",
+    "flight-recorder",
+    "flight-recorder.1",
+    "lost+found",
+];
 
 /// The folder that holds all of a node: one store, and the keys beside it.
 #[derive(Debug, Clone)]
@@ -23,6 +34,9 @@ pub struct DataDir {
 }
 
 impl DataDir {
+    /// The folder of a node that came with a package.
+    pub const INSTALLED: &str = "/var/lib/lucid-node";
+
     /// A folder that stays; it is made where it is missing, readable by its owner only.
     pub fn at(path: &Path) -> Result<Self, NodeError> {
         use std::os::unix::fs::DirBuilderExt;
@@ -38,7 +52,10 @@ impl DataDir {
 
     /// A folder that is there.
     pub fn at_existing(path: &Path) -> Result<Self, NodeError> {
-        let metadata = fs::metadata(path).map_err(|source| NodeError::Io { path: path.to_owned(), source })?;
+        let metadata = fs::metadata(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => NodeError::NoFolder(path.to_owned()),
+            _ => NodeError::Io { path: path.to_owned(), source },
+        })?;
         if metadata.is_dir() { Self::at(path) } else { Err(NodeError::NotAFolder(path.to_owned())) }
     }
 
@@ -102,6 +119,25 @@ impl DataDir {
     }
 }
 
+/// Why there is nothing to run in a folder without a store: no chain was made in it, or its store went away.
+pub fn no_store(path: &Path) -> NodeError {
+    let keys = path.join("keys");
+    let keyed = [ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HIGHEST_SIGNED_FILE].iter().any(|name| keys.join(name).exists());
+    let signed = HighestSignedFile::in_folder(&keys).read();
+    let has_signed = matches!(signed, Ok(Some(signed)) if signed > HighestSigned::NOTHING);
+    if !keyed || !(has_signed || path.join("chain.json").exists()) {
+        return NodeError::NoChain(path.to_owned());
+    }
+    let begun = !matches!(signed, Ok(Some(HighestSigned::NOTHING)));
+    NodeError::StoreGone { path: path.to_owned(), backup: newest_backup(&path.join("backups")), begun }
+}
+
+/// The backup of the greatest height in a folder of backups: their names begin with it, in eight digits.
+fn newest_backup(folder: &Path) -> Option<PathBuf> {
+    let files = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    files.filter(|path| path.extension() == Some(OsStr::new("redb"))).max()
+}
+
 /// Bytes that are free on the disk with `folder`, for who is not root; `None` where it does not say.
 pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
@@ -121,4 +157,34 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), NodeError> 
         path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
     };
     write().map_err(|source| NodeError::Io { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::NodeKeys;
+
+    #[test]
+    fn a_store_that_is_gone_is_told_from_one_that_never_was() {
+        let folder = DataDir::temporary().unwrap();
+        assert!(matches!(no_store(folder.path()), NodeError::NoChain(_)));
+        NodeKeys::load_or_create(&folder.keys()).unwrap();
+        assert!(matches!(no_store(folder.path()), NodeError::NoChain(_)), "keys alone are no chain");
+        fs::write(folder.chain_spec(), "{}").unwrap();
+        let text = no_store(folder.path()).to_string();
+        assert!(text.contains("db restore") && text.contains("cut short"), "{text}");
+
+        HighestSignedFile::in_folder(&folder.keys()).write(HighestSigned::precommit(3, 0)).unwrap();
+        fs::create_dir(folder.backups()).unwrap();
+        for name in ["lucid-00000009-1.redb", "lucid-00000010-1.redb", "lucid-00000011-2.redb.new", "notes"] {
+            fs::write(folder.backups().join(name), "").unwrap();
+        }
+        let text = no_store(folder.path()).to_string();
+        assert!(text.contains("lucid-00000010-1.redb") && !text.contains("init"), "{text}");
+        fs::remove_file(folder.chain_spec()).unwrap();
+        assert!(
+            matches!(no_store(folder.path()), NodeError::StoreGone { begun: true, .. }),
+            "keys that have signed tell"
+        );
+    }
 }

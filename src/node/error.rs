@@ -1,4 +1,4 @@
-use super::{solo::SoloSpecError, tokens::TokenFileError};
+use super::{init::MAX_GENESIS_AHEAD_SECS, solo::SoloSpecError, tokens::TokenFileError};
 use crate::{
     chain::ChainError,
     config::ConfigError,
@@ -10,7 +10,11 @@ use alloy_primitives::{Address, B256};
 use lucid_rpc::{StartError, UnknownNamespace};
 use lucid_storage::StoreError;
 use lucid_types::SpecError;
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// Why a node does not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,9 @@ pub enum NodeError {
         /// What the system said.
         source: io::Error,
     },
+    /// A folder was named that is not there.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
     /// The data folder is a file.
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
@@ -38,6 +45,16 @@ pub enum NodeError {
     /// There is nothing to run.
     #[error("{} holds no chain; is the disk mounted? `lucid-node init --datadir {}` makes a new chain", .0.display(), .0.display())]
     NoChain(PathBuf),
+    /// A chain was made here, and its store is not here any longer.
+    #[error("{}", store_gone(path, backup.as_deref(), *begun))]
+    StoreGone {
+        /// The folder.
+        path: PathBuf,
+        /// The last backup in its folder of backups.
+        backup: Option<PathBuf>,
+        /// Whether a block may have been signed.
+        begun: bool,
+    },
     /// The folder holds a chain already.
     #[error("{} holds the chain {chain_id} already (genesis {genesis_hash})", path.display())]
     HoldsAChain {
@@ -59,7 +76,8 @@ pub enum NodeError {
     /// Keys of a chain whose store is not here.
     #[error(
         "the keys in {} have signed block {height} of a chain whose store is not here; is the disk mounted? \
-         Restore the store, or move the keys away to begin anew", path.display()
+         Put the store back (`lucid-node db restore` does it from a backup), or move the keys away to begin anew",
+        path.display()
     )]
     KeysHaveSigned {
         /// The folder of the keys.
@@ -144,6 +162,41 @@ pub enum NodeError {
          as well"
     )]
     Remote(SocketAddr),
+    /// The chain of a spec begins in the future.
+    #[error(
+        "the chain spec's genesisTime is {genesis_time}, {} h after what the clock of this machine shows ({now}, in Unix \
+         seconds), and may be {} h after it: one of the two is wrong", (genesis_time - now) / 3_600, MAX_GENESIS_AHEAD_SECS / 3_600
+    )]
+    GenesisAhead {
+        /// What the spec says, in Unix seconds.
+        genesis_time: u64,
+        /// The wall clock, in Unix seconds.
+        now: u64,
+    },
+    /// A spec allots money to an address that is a function of the EVM.
+    #[error(
+        "the chain spec's allocations.{address} is the address of the precompile {name}, whose money nobody could spend"
+    )]
+    PrecompileAllocation {
+        /// The address.
+        address: Address,
+        /// What is there.
+        name: String,
+    },
+    /// The chain of a spec has one validator, and its keys are not here.
+    #[error(
+        "the chain's only validator is {validator}, and {} holds {found}. Put its keys there: `lucid-node key import \
+         --datadir DIR FILE` takes its account key, and with --consensus its consensus key. For a chain of this node's own, \
+         put what `lucid-node key show` says into the spec", keys.display()
+    )]
+    ForeignValidator {
+        /// The chain's.
+        validator: Address,
+        /// The folder of the keys.
+        keys: PathBuf,
+        /// What is there instead.
+        found: String,
+    },
     /// The access tokens cannot be used.
     #[error(transparent)]
     Tokens(#[from] TokenFileError),
@@ -177,9 +230,37 @@ pub enum NodeError {
     /// The server could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The health port could not be opened.
+    #[error("cannot listen on {address} for health.port: {source}")]
+    Health {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The status socket could not be made.
+    #[error("cannot listen at {}, which is status.socket: {source}", path.display())]
+    StatusSocket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A task of the node ended by a panic.
     #[error("a task of the node failed: {0}")]
     Task(String),
+}
+
+/// What to do about a store that went away.
+fn store_gone(path: &Path, backup: Option<&Path>, begun: bool) -> String {
+    let dir = path.display();
+    let none = format!("BACKUP` (there is none in {dir}/backups)");
+    let backup = backup.map_or(none, |file| format!("{}`", file.display()));
+    let cut_short = if begun { "" } else { ". Where `init` was cut short, run it again: no block was signed here" };
+    format!(
+        "{dir} has the keys of a chain, and its store lucid.redb is gone; is the disk mounted? The last backup \
+         is put in its place by `lucid-node db restore --datadir {dir} {backup}{cut_short}"
+    )
 }
 
 impl NodeError {

@@ -15,7 +15,7 @@ use crate::{
 };
 use lucid_types::Rules;
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -75,6 +75,36 @@ pub enum SealingStop {
     NoRoom,
 }
 
+/// All that keeps a node from sealing at a moment, so that nobody puts one thing right to be told of the next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SealingStops(Vec<SealingStop>);
+
+impl SealingStops {
+    /// Whether the node seals.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &SealingStop> {
+        self.0.iter()
+    }
+
+    /// Whether these are of the same kinds as others. Numbers in them may differ.
+    fn are_like(&self, others: &Self) -> bool {
+        self.iter().map(std::mem::discriminant).eq(others.iter().map(std::mem::discriminant))
+    }
+}
+
+impl fmt::Display for SealingStops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, stop) in self.iter().enumerate() {
+            write!(f, "{}{stop}", if place == 0 { "" } else { "; also: " })?;
+        }
+        Ok(())
+    }
+}
+
 /// What the key may sign, and where it is written down.
 #[derive(Debug)]
 pub(super) enum Signing {
@@ -89,20 +119,33 @@ pub(super) enum Signing {
 impl Signing {
     /// Holds the file beside the keys against the store's head.
     ///
-    /// `accept_restored` goes on from the head whatever the file says, and makes the file say so.
-    pub(super) fn open(keys: &Path, head: u64, accept_restored: bool) -> Result<Self, NodeError> {
+    /// `accept_restored` goes on from the head (a height and its slot) whatever the file says, and makes the file say so.
+    pub(super) fn open(keys: &Path, (head, slot): (u64, u64), accept_restored: bool) -> Result<Self, NodeError> {
         let file = HighestSignedFile::in_folder(keys);
-        let stop = match file.read() {
-            Ok(Some(signed)) if signed.height > head => SealingStop::Ahead { signed: signed.height, head },
-            Ok(Some(_)) => return Ok(Self::Recorded(file)),
-            Ok(None) => SealingStop::NothingKnown,
-            Err(KeyError::HighestSigned { .. }) => SealingStop::Unreadable,
+        let (stop, known) = match file.read() {
+            Ok(Some(signed)) if signed.height > head => {
+                (SealingStop::Ahead { signed: signed.height, head }, signed.to_string())
+            }
+            Ok(Some(signed)) => {
+                if accept_restored {
+                    info!(%signed, store_height = head, "--accept-restored: the keys have signed nothing that the store lacks");
+                }
+                return Ok(Self::Recorded(file));
+            }
+            Ok(None) => (SealingStop::NothingKnown, "nothing known".to_owned()),
+            Err(KeyError::HighestSigned { .. }) => (SealingStop::Unreadable, "a damaged file".to_owned()),
             Err(error) => return Err(error.into()),
         };
         if !accept_restored {
             return Ok(Self::Stopped(stop));
         }
-        warn!(head, %stop, "--accept-restored: going on from the store's head");
+        // What is overwritten stands nowhere else.
+        warn!(
+            overridden = known,
+            store_height = head,
+            store_slot = slot,
+            "--accept-restored: going on from the store's head; blocks after it that went out may exist twice"
+        );
         file.write(HighestSigned::precommit(head, 0))?;
         Ok(Self::Recorded(file))
     }
@@ -125,7 +168,7 @@ pub(super) struct Guards {
 
 #[derive(Debug, Default)]
 struct Condition {
-    stop: Option<SealingStop>,
+    stops: SealingStops,
     logged: Option<Instant>,
     gap_logged: bool,
 }
@@ -181,13 +224,14 @@ impl Guards {
 }
 
 impl Node {
-    /// Why this node would not seal a block now; `None` where it would.
-    pub fn sealing_stop(&self) -> Option<SealingStop> {
-        let guards = &self.guards;
-        if let Signing::Stopped(stop) = &guards.signing {
-            return Some(stop.clone());
-        }
-        guards.disk_full().or_else(|| self.judge_clock().err().map(SealingStop::Clock))
+    /// Why this node would not seal a block now; empty where it would.
+    pub fn sealing_stops(&self) -> SealingStops {
+        let signing = match &self.guards.signing {
+            Signing::Stopped(stop) => Some(stop.clone()),
+            Signing::Unrecorded | Signing::Recorded(_) => None,
+        };
+        let clock = self.judge_clock().err().map(SealingStop::Clock);
+        SealingStops([signing, self.guards.disk_full(), clock].into_iter().flatten().collect())
     }
 
     /// Judges the clock as it is now; gives a remarkable time since the last record, in seconds.
@@ -211,31 +255,26 @@ impl Node {
 
     /// Looks at the guards, and logs what changed or has lasted for an hour. Says whether the node seals.
     pub(super) fn note_condition(&self) -> bool {
-        let stop = self.sealing_stop();
+        let stops = self.sealing_stops();
         let mut condition = self.guards.condition();
-        if stop.is_none()
+        if stops.is_empty()
             && !condition.gap_logged
             && let Ok(Some(gap)) = self.judge_clock()
         {
             condition.gap_logged = true;
             warn!(days = gap / 86_400, "this node has recorded nothing for long; is the clock right?");
         }
-        let kind = |stop: &Option<SealingStop>| stop.as_ref().map(std::mem::discriminant);
-        let changed = kind(&stop) != kind(&condition.stop);
+        let changed = !stops.are_like(&condition.stops);
         let again = condition.logged.is_some_and(|logged| logged.elapsed() >= LOG_AGAIN);
-        match &stop {
-            Some(stop) if changed || again => {
-                warn!(reason = %stop, "not sealing blocks");
-                condition.logged = Some(Instant::now());
-            }
-            None if changed => {
-                info!("sealing blocks");
-                condition.logged = None;
-            }
-            _ => {}
+        let seals = stops.is_empty();
+        if !seals && (changed || again) {
+            warn!(reason = %stops, "not sealing blocks");
+            condition.logged = Some(Instant::now());
+        } else if seals && changed {
+            info!("sealing blocks");
+            condition.logged = None;
         }
-        let seals = stop.is_none();
-        condition.stop = stop;
+        condition.stops = stops;
         seals
     }
 
@@ -271,7 +310,7 @@ mod tests {
     #[test]
     fn a_store_that_lost_blocks_is_not_signed_on_until_somebody_accepts_it() {
         let folder = keys(Some(HighestSigned::precommit(9, 0)));
-        let open = |head, accept| Signing::open(folder.path(), head, accept).unwrap();
+        let open = |head, accept| Signing::open(folder.path(), (head, 7), accept).unwrap();
         let stopped = open(8, false);
         assert!(matches!(stopped, Signing::Stopped(SealingStop::Ahead { signed: 9, head: 8 })), "{stopped:?}");
         // A crash after the batch and before the file: the store knows more, and that is no harm.
@@ -284,14 +323,17 @@ mod tests {
     #[test]
     fn a_missing_or_damaged_file_stops_signing_too() {
         let missing = keys(None);
-        let stopped = Signing::open(missing.path(), 0, false).unwrap();
+        let stopped = Signing::open(missing.path(), (0, 0), false).unwrap();
         assert!(matches!(stopped, Signing::Stopped(SealingStop::NothingKnown)), "{stopped:?}");
         assert!(HighestSignedFile::in_folder(missing.path()).read().unwrap().is_none(), "nothing is made up");
         let damaged = keys(Some(HighestSigned::NOTHING));
         fs::write(HighestSignedFile::in_folder(damaged.path()).path(), "x").unwrap();
-        assert!(matches!(Signing::open(damaged.path(), 0, false).unwrap(), Signing::Stopped(SealingStop::Unreadable)));
+        assert!(matches!(
+            Signing::open(damaged.path(), (0, 0), false).unwrap(),
+            Signing::Stopped(SealingStop::Unreadable)
+        ));
         for folder in [missing, damaged] {
-            assert!(matches!(Signing::open(folder.path(), 4, true).unwrap(), Signing::Recorded(_)));
+            assert!(matches!(Signing::open(folder.path(), (4, 9), true).unwrap(), Signing::Recorded(_)));
             let file = HighestSignedFile::in_folder(folder.path());
             assert_eq!(file.read().unwrap(), Some(HighestSigned::precommit(4, 0)));
         }
@@ -308,7 +350,7 @@ mod tests {
         node.guards = Guards::new(&folder, None, Signing::Unrecorded, 0).with_min_free_bytes(u64::MAX);
         let hash = node.submit(&transaction).unwrap();
         assert!(!node.note_condition());
-        assert!(matches!(node.sealing_stop(), Some(SealingStop::DiskFull { .. })));
+        assert!(matches!(node.sealing_stops().0[..], [SealingStop::DiskFull { .. }]));
         assert!(node.make_block().unwrap_err().is_disk_full());
         node.save_pool().unwrap();
         assert_eq!(chain::read_head(&node.snapshot()).unwrap().number, 0);
@@ -317,6 +359,27 @@ mod tests {
         node.guards = Guards::new(&folder, None, Signing::Unrecorded, 0);
         assert!(node.note_condition());
         assert!(node.make_block().unwrap().is_some(), "with room again it goes on");
+    }
+
+    /// Told one by one, each is put right in the hope that it was the last.
+    #[test]
+    fn all_that_keeps_a_node_from_sealing_is_told_at_once() {
+        let folder = keys(None);
+        let keys = NodeKeys::new(key(1), key(101)).unwrap();
+        // In the year 2100, which no clock shows, so that it does not matter what this machine's kernel says of its own.
+        let spec = crate::node::solo_chain_spec(&keys, 4_102_444_800).unwrap();
+        let mut node = Node::open(&folder, keys, &Options::default(), |_| Ok(spec)).unwrap();
+        let signing = Signing::open(folder.path(), (0, 0), false).unwrap();
+        let clock = Some(ClockPolicy::default());
+        node.guards = Guards::new(&folder, clock, signing, 0).with_min_free_bytes(u64::MAX);
+        let stops = node.sealing_stops();
+        assert!(
+            matches!(stops.0[..], [SealingStop::NothingKnown, SealingStop::DiskFull { .. }, SealingStop::Clock(_)]),
+            "{stops:?}"
+        );
+        let text = stops.to_string();
+        assert!(text.contains("is missing") && text.contains("; also: the disk") && text.contains("; also: the clock"));
+        assert!(!node.note_condition());
     }
 
     #[test]

@@ -12,12 +12,20 @@ use super::{
 };
 use crate::{
     chain,
-    keys::{HighestSigned, HighestSignedFile, NodeKeys},
+    evm::precompile_name,
+    keys::{
+        ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HighestSigned, HighestSignedFile, KeyError, NodeKeys, SecretKey,
+        clear_unfinished, read_key_file,
+    },
 };
 use alloy_primitives::B256;
 use lucid_storage::{BlockchainState, Current, Options, Reader, Store};
 use lucid_types::{ChainSpec, Rules};
 use std::{fs, path::Path};
+
+/// How far after the clock of this machine a chain may begin, in seconds: time enough to hand out a spec, and less than a
+/// slip of one digit.
+pub(super) const MAX_GENESIS_AHEAD_SECS: u64 = 86_400;
 
 /// Which chain a data folder is made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +47,8 @@ pub struct Initialised {
     pub genesis_hash: B256,
     /// The node's keys, new or found.
     pub keys: NodeKeys,
+    /// Whether it is known what the consensus key has signed. Of one that was put there it is not.
+    pub signed_known: bool,
 }
 
 /// Makes the chain in `datadir`, which holds none yet, and whatever of its keys is missing.
@@ -46,6 +56,12 @@ pub struct Initialised {
 /// `config_text` becomes the configuration file where there is none; `now` is in Unix seconds.
 pub fn init(datadir: &DataDir, chain: NewChain, config_text: &str, now: u64) -> Result<Initialised, NodeError> {
     refuse_used(datadir)?;
+    if let NewChain::Spec(spec) = &chain {
+        refuse_spec(spec, now)?;
+        // Before keys are made: beside new ones the right ones could not be imported any longer.
+        refuse_foreign(datadir, spec)?;
+    }
+    clear_unfinished(&datadir.keys())?;
     let keys = NodeKeys::load_or_create(&datadir.keys())?;
     refuse_signed(datadir)?;
     let spec = spec_of(datadir, chain, &keys, now)?;
@@ -59,7 +75,50 @@ pub fn init(datadir: &DataDir, chain: NewChain, config_text: &str, now: u64) -> 
         chain::genesis_header(&spec)?.hash()
     };
     create_store(datadir, &spec, &Options::default())?;
-    Ok(Initialised { spec, genesis_hash, keys })
+    let signed_known = HighestSignedFile::in_folder(&datadir.keys()).read()?.is_some();
+    Ok(Initialised { spec, genesis_hash, keys, signed_known })
+}
+
+/// Refuses a spec that is in order and that nobody can mean.
+fn refuse_spec(spec: &ChainSpec, now: u64) -> Result<(), NodeError> {
+    let genesis_time = spec.genesis_time;
+    if genesis_time > now.saturating_add(MAX_GENESIS_AHEAD_SECS) {
+        return Err(NodeError::GenesisAhead { genesis_time, now });
+    }
+    let named = |address| precompile_name(address).map(|name| (*address, name));
+    match spec.allocations.keys().find_map(named) {
+        Some((address, name)) => Err(NodeError::PrecompileAllocation { address, name }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a spec whose only validator is another node than the one that the keys in the folder make: nobody could ever
+/// make a block here.
+fn refuse_foreign(datadir: &DataDir, spec: &ChainSpec) -> Result<(), NodeError> {
+    let [validator] = &spec.validators[..] else { return Ok(()) };
+    let keys = datadir.keys();
+    let refused = |found: String| NodeError::ForeignValidator { validator: validator.node, keys: keys.clone(), found };
+    match found_key(&keys.join(ACCOUNT_KEY_FILE))? {
+        None => return Err(refused(format!("no {ACCOUNT_KEY_FILE}"))),
+        Some(key) if key.address() != validator.node => {
+            return Err(refused(format!("the account key of {}", key.address())));
+        }
+        Some(_) => {}
+    }
+    match found_key(&keys.join(CONSENSUS_KEY_FILE))? {
+        None => Err(refused(format!("no {CONSENSUS_KEY_FILE}"))),
+        Some(key) if key.public_key_compressed() != *validator.consensus_key.as_bytes() => {
+            Err(refused("another consensus key than the spec has for it".to_owned()))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn found_key(path: &Path) -> Result<Option<SecretKey>, NodeError> {
+    match read_key_file(path) {
+        Err(KeyError::NotFound { .. }) => Ok(None),
+        read => Ok(Some(read?)),
+    }
 }
 
 /// Refuses a folder with a chain in it, or with things that are none of a node's.
@@ -210,6 +269,58 @@ mod tests {
         assert!(matches!(refused, NodeError::OtherSpec { .. }), "{refused}");
         assert!(matches!(init(&folder, NewChain::Dev, "", NOW), Err(NodeError::OtherSpec { .. })));
         assert_eq!(init(&folder, NewChain::Spec(Box::new(left.clone())), "", NOW).unwrap().spec, left);
+    }
+
+    /// The folder could be run by nobody, and new keys in it would stand in the way of the right ones.
+    #[test]
+    fn the_spec_of_another_nodes_chain_makes_nothing_and_says_whose_keys_it_wants() {
+        let (own, other) = (folder(), folder());
+        let spec = init(&other, NewChain::Solo, "", NOW).unwrap().spec;
+        let refused = |folder: &DataDir| init(folder, NewChain::Spec(Box::new(spec.clone())), "", NOW).unwrap_err();
+        let text = refused(&own).to_string();
+        assert!(text.contains(&spec.server.to_string()) && text.contains("no account.key"), "{text}");
+        assert!(text.contains("key import"), "{text}");
+        assert!(!own.keys().exists() && !own.chain_spec().exists());
+
+        crate::keys::create_key_folder(&own.keys()).unwrap();
+        fs::copy(other.keys().join(ACCOUNT_KEY_FILE), own.keys().join(ACCOUNT_KEY_FILE)).unwrap();
+        assert!(refused(&own).to_string().contains("no consensus.key"));
+        let made = init(&folder(), NewChain::Solo, "", NOW).unwrap();
+        crate::keys::create_key_file(&own.keys().join(CONSENSUS_KEY_FILE), made.keys.consensus()).unwrap();
+        assert!(refused(&own).to_string().contains("another consensus key"));
+        fs::remove_file(own.keys().join(CONSENSUS_KEY_FILE)).unwrap();
+        fs::copy(other.keys().join(CONSENSUS_KEY_FILE), own.keys().join(CONSENSUS_KEY_FILE)).unwrap();
+        let made = init(&own, NewChain::Spec(Box::new(spec.clone())), "", NOW).unwrap();
+        assert_eq!(made.spec, spec);
+        assert!(!made.signed_known, "the keys may have signed elsewhere");
+    }
+
+    #[test]
+    fn a_spec_that_nobody_can_mean_is_refused_with_the_field() {
+        let folder = folder();
+        let keys = NodeKeys::load_or_create(&folder.keys()).unwrap();
+        let spec = solo_chain_spec(&keys, NOW + 2 * 86_400).unwrap();
+        let init = |spec: &ChainSpec| super::init(&folder, NewChain::Spec(Box::new(spec.clone())), "", NOW);
+        let ahead = init(&spec).unwrap_err().to_string();
+        assert!(ahead.contains(&format!("genesisTime is {}", spec.genesis_time)) && ahead.contains("47 h"), "{ahead}");
+        let mut spec = solo_chain_spec(&keys, NOW + 86_400).unwrap();
+        let sha256 = alloy_primitives::Address::with_last_byte(2);
+        spec.allocations.insert(sha256, alloy_primitives::U256::from(1));
+        let precompile = init(&spec).unwrap_err().to_string();
+        assert!(precompile.contains(&sha256.to_string()) && precompile.contains("SHA256"), "{precompile}");
+        spec.allocations.remove(&sha256);
+        assert_eq!(init(&spec).unwrap().spec, spec, "a day ahead is a chain that is being handed out");
+    }
+
+    #[test]
+    fn what_a_kill_left_of_a_key_is_gone_after_the_next_run() {
+        let folder = folder();
+        crate::keys::create_key_folder(&folder.keys()).unwrap();
+        let left = folder.keys().join(".new-key-abc123");
+        fs::write(&left, "5a").unwrap();
+        fs::set_permissions(&left, fs::Permissions::from_mode(0o600)).unwrap();
+        init(&folder, NewChain::Solo, "", NOW).unwrap();
+        assert!(!left.exists());
     }
 
     #[test]

@@ -1,22 +1,37 @@
 //! Starting a node and stopping it in order.
 
 use super::{
-    access::access,
+    access::check_config,
     anchorings,
     backend::Backend,
     blocks::{Sealing, make_blocks, watch_conditions},
     clock::{self, unix_now},
-    datadir::DataDir,
+    datadir::{DataDir, no_store},
     dev::dev_chain_spec,
     error::NodeError,
     pool_saver::save_pool,
     state::{Node, OpenOptions},
+    status::{Observer, RunFacts, machine_bytes},
+    supervise::{starting, supervise},
+    tokens::create_tokens,
 };
-use crate::{config::Config, consensus::ClockPolicy, keys::NodeKeys};
-use lucid_rpc::{Access, RpcServer};
+use crate::{
+    config::Config,
+    consensus::ClockPolicy,
+    keys::{NodeKeys, clear_unfinished},
+    mempool::PoolLimits,
+    service::Notifier,
+};
+use lucid_rpc::{Access, HealthServer, Look, RpcServer, StatusSocket};
 use lucid_storage::Options;
 use lucid_types::{ChainSpec, Rules};
-use std::{fs, io, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{error, info, warn};
 
@@ -42,6 +57,25 @@ pub struct RunOptions {
     pub accept_clock: bool,
     /// To sign on from the store's head, whatever the keys have signed.
     pub accept_restored: bool,
+    /// Who is told that the node is ready, and that it lives.
+    pub notifier: Notifier,
+    /// What is known of this run and those before.
+    pub facts: RunFacts,
+}
+
+/// Who watches a node, and from where.
+struct Watch {
+    notifier: Notifier,
+    facts: RunFacts,
+    health_port: Option<u16>,
+    status_socket: Option<PathBuf>,
+}
+
+/// What answers those who watch, for as long as it is kept.
+#[derive(Default)]
+struct Answering {
+    _health: Option<HealthServer>,
+    _status: Option<StatusSocket>,
 }
 
 /// A node that serves.
@@ -50,6 +84,7 @@ pub struct RunningNode {
     server: RpcServer,
     stop: watch::Sender<bool>,
     tasks: JoinSet<Result<(), NodeError>>,
+    answering: Answering,
     /// Dropped last: a temporary folder goes with it.
     datadir: DataDir,
 }
@@ -62,33 +97,37 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
     }
     let folder = datadir.clone();
     let node = open_blocking(move || open_dev(&folder)).await?;
-    serve(node, datadir, http_addr, Access::default(), sealing).await
+    serve(node, datadir, (http_addr, Access::default()), sealing, None).await
 }
 
 /// Opens the chain in the data folder, holds the configuration against it, starts its tasks, and serves.
 pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
-    let RunOptions { datadir, config, accept_clock, accept_restored } = options;
+    let RunOptions { datadir, config, accept_clock, accept_restored, notifier, facts } = options;
     let http_addr = config.http_addr();
+    let budget = config.budget(machine_bytes());
+    info!(memory_mib = budget.total_bytes >> 20, cache_mib = budget.cache_bytes >> 20, "memory is shared out");
+    let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
     let open = OpenOptions {
-        store: Options { cache_bytes: config.cache_bytes() },
+        store: Options { cache_bytes: budget.cache_bytes },
+        pool: PoolLimits { bytes: budget.pool_bytes, ..PoolLimits::default() },
         clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
         accept_restored,
     };
     let folder = datadir.clone();
-    let (node, access) = open_blocking(move || {
+    let opening = open_blocking(move || {
         let node = open_chain(&folder, &open)?;
-        config.check_chain(node.spec())?;
-        // Everybody knows the keys of a development chain, so it asks for no token and is reached from here alone.
-        let access = match node.spec().rules {
-            Rules::Dev if !http_addr.ip().is_loopback() => return Err(NodeError::NotLoopback(http_addr)),
-            Rules::Dev => Access::default(),
-            Rules::Poot => access(&folder, &config)?,
-        };
+        // Before the tokens that are missing are made, so that what is refused leaves nothing behind.
+        check_config(&folder, &config, Some(node.spec()))?;
+        if node.spec().rules == Rules::Poot {
+            create_tokens(&folder.tokens())?;
+        }
+        let access = check_config(&folder, &config, Some(node.spec()))?;
         Ok((node, access))
-    })
-    .await?;
+    });
+    let (node, access) = starting(&notifier, opening).await?;
     let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
-    serve(node, datadir, http_addr, access, sealing).await
+    let watch = Watch { notifier, facts, health_port, status_socket };
+    serve(node, datadir, (http_addr, access), sealing, Some(watch)).await
 }
 
 async fn open_blocking<T: Send + 'static>(
@@ -101,9 +140,9 @@ async fn open_blocking<T: Send + 'static>(
 async fn serve(
     node: Node,
     datadir: DataDir,
-    http_addr: SocketAddr,
-    access: Access,
+    (http_addr, access): (SocketAddr, Access),
     sealing: Sealing,
+    watch: Option<Watch>,
 ) -> Result<RunningNode, NodeError> {
     let node = Arc::new(node);
     let server = RpcServer::start(http_addr, access, Arc::new(Backend::new(Arc::clone(&node)))).await?;
@@ -112,21 +151,57 @@ async fn serve(
     tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));
     tasks.spawn(save_pool(Arc::clone(&node), stopped.clone()));
     tasks.spawn(watch_conditions(Arc::clone(&node), stopped.clone()));
-    tasks.spawn(anchorings::run(Arc::clone(&node), stopped));
+    tasks.spawn(anchorings::run(Arc::clone(&node), stopped.clone()));
+    let mut answering = Answering::default();
+    if let Some(watch) = watch {
+        answering = answer_watchers(&node, &datadir, &server, &watch).await?;
+        watch.notifier.ready();
+        tasks.spawn(supervise(Arc::clone(&node), watch.notifier, stopped));
+    }
     info!(chain_id = node.spec().chain_id, genesis = %node.genesis_hash(), address = %server.local_addr(), "started");
-    Ok(RunningNode { node, server, stop, tasks, datadir })
+    Ok(RunningNode { node, server, stop, tasks, answering, datadir })
+}
+
+/// Opens the health port and the status socket, where they are wanted.
+async fn answer_watchers(
+    node: &Arc<Node>,
+    datadir: &DataDir,
+    server: &RpcServer,
+    watch: &Watch,
+) -> Result<Answering, NodeError> {
+    let observer = Observer::new(Arc::clone(node), datadir.clone(), server.local_addr(), watch.facts.clone());
+    let look: Look = Arc::new(move || observer.look(BTreeMap::new()));
+    let mut answering = Answering::default();
+    if let Some(port) = watch.health_port {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let health = HealthServer::start(address, Arc::clone(&look)).await;
+        let health = health.map_err(|source| NodeError::Health { address, source })?;
+        info!(address = %health.local_addr(), "health is told");
+        answering._health = Some(health);
+    }
+    if let Some(path) = &watch.status_socket {
+        let fault = |source| NodeError::StatusSocket { path: path.clone(), source };
+        answering._status = Some(StatusSocket::start(path, look).map_err(fault)?);
+    }
+    Ok(answering)
 }
 
 /// Opens what `init` has made, and holds it against the chain spec that lies beside it.
 fn open_chain(datadir: &DataDir, options: &OpenOptions) -> Result<Node, NodeError> {
     if !datadir.store().exists() {
-        return Err(NodeError::NoChain(datadir.path().to_owned()));
+        return Err(no_store(datadir.path()));
     }
     let keys = match NodeKeys::load_credentials()? {
         Some(keys) => keys,
         None => NodeKeys::load(&datadir.keys())?,
     };
     let node = Node::open_existing(datadir, keys, options)?;
+    // The store is held by now, so no other process makes keys here. What cannot be cleared hinders nobody.
+    match clear_unfinished(&datadir.keys()) {
+        Ok(0) => {}
+        Ok(files) => info!(files, "removed what a kill left of keys that were being made"),
+        Err(failure) => warn!(%failure, "what a kill left of keys could not be removed"),
+    }
     let path = datadir.chain_spec();
     match fs::read(&path) {
         Ok(text) => {
@@ -185,6 +260,7 @@ impl RunningNode {
     /// Stops serving, lets the tasks finish what they are at, and closes the store.
     pub async fn stop(mut self) {
         self.server.stop().await;
+        drop(self.answering);
         self.node.db_jobs.stop();
         // Without a receiver every task has ended already.
         let _ = self.stop.send(true);

@@ -5,6 +5,7 @@ use super::{
     datadir::DataDir,
     error::{NodeError, is_disk_full},
     guards::{Guards, Signing},
+    supervise::Progress,
 };
 use crate::{
     chain::{self, next_base_fee},
@@ -73,12 +74,14 @@ pub struct Node {
     anchorings: Mutex<Anchorings>,
     /// Held from the beginning of a batch to its commit: there is one writer.
     writer: Mutex<()>,
+    pub(super) progress: Progress,
 }
 
 /// How an existing chain is opened.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenOptions {
     pub(super) store: Options,
+    pub(super) pool: PoolLimits,
     /// `None` where the chain is a development chain, whose clock is not looked at.
     pub(super) clock: Option<ClockPolicy>,
     /// To sign on from the store's head, whatever was signed.
@@ -110,11 +113,12 @@ impl Node {
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
-        let (pool, saved_pool) = load_pool(&snapshot, &spec, &header)?;
+        let (pool, saved_pool) = load_pool(&snapshot, &spec, &header, options.pool)?;
         let signing = if datadir.is_temporary() {
             Signing::Unrecorded
         } else {
-            Signing::open(&datadir.keys(), header.number, options.accept_restored)?
+            let slot = spec.slots().slot_at(header.timestamp).unwrap_or_default();
+            Signing::open(&datadir.keys(), (header.number, slot), options.accept_restored)?
         };
         Ok(Self {
             published: RwLock::new(snapshot),
@@ -134,6 +138,7 @@ impl Node {
             saved_pool: Mutex::new(saved_pool),
             anchorings: Mutex::new(anchorings),
             writer: Mutex::new(()),
+            progress: Progress::new(),
         })
     }
 
@@ -227,6 +232,7 @@ impl Node {
         committed: impl FnOnce(&T) -> Result<(), E>,
     ) -> Result<T, E> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.progress.begin_write();
         self.guards.check_disk()?;
         let mut batch = self.store.begin()?;
         let value = change(&mut batch)?;
@@ -252,9 +258,14 @@ impl Node {
 }
 
 /// The pool as it was saved, without what the state has overtaken.
-fn load_pool(snapshot: &Snapshot, spec: &ChainSpec, head: &Sealed<Header>) -> Result<(Mempool, SavedPool), NodeError> {
+fn load_pool(
+    snapshot: &Snapshot,
+    spec: &ChainSpec,
+    head: &Sealed<Header>,
+    limits: PoolLimits,
+) -> Result<(Mempool, SavedPool), NodeError> {
     let (saved, raws) = SavedPool::load(snapshot)?;
-    let mut pool = Mempool::new(PoolLimits::default());
+    let mut pool = Mempool::new(limits);
     for raw in raws {
         let taken = Mempool::decode(&raw, spec)
             .map_err(SubmitError::from)

@@ -1,6 +1,6 @@
 //! The access tokens of the data folder: one file for each scope, made when it is missing.
 
-use crate::keys::{KeyError, create_key_folder, write_token_file};
+use crate::keys::{KeyError, clear_unfinished, create_key_folder, write_token_file};
 use lucid_rpc::{InvalidToken, Scope, Token, Tokens};
 use std::{
     fs::{self, File},
@@ -22,6 +22,27 @@ const MAX_FILE_BYTES: u64 = 80;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenFileError {
+    /// There is none.
+    #[error("there is no token file {}; `lucid-node key rotate-token SCOPE --datadir DIR` writes one", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two files hold one token, and have it mean two things.
+    #[error(
+        "{} (scope {other_scope}) and {} (scope {scope}) hold the same token, and a token has one scope; write a new one \
+         with `lucid-node key rotate-token {scope} --datadir DIR`", other.display(), path.display()
+    )]
+    Twice {
+        /// The file that was read first.
+        other: PathBuf,
+        /// What its token is for.
+        other_scope: Scope,
+        /// The other file.
+        path: PathBuf,
+        /// What its token would be for.
+        scope: Scope,
+    },
     /// A link, a folder, a pipe.
     #[error("{} is not a regular file", path.display())]
     NotRegularFile {
@@ -59,23 +80,50 @@ pub enum TokenFileError {
     },
 }
 
-/// The tokens in `folder`, one for each scope; those that are missing are made.
-pub fn load_or_create_tokens(folder: &Path) -> Result<Tokens, TokenFileError> {
+/// Makes the token of each scope that has none in `folder` yet, and clears what a kill left of others.
+pub(super) fn create_tokens(folder: &Path) -> Result<(), TokenFileError> {
     create_key_folder(folder)?;
-    let token = |scope: Scope| {
+    clear_unfinished(folder)?;
+    for scope in Scope::ALL {
         let path = folder.join(scope.name());
         if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             write_token_file(&path)?;
         }
-        Ok((scope, read_token_file(&path)?))
-    };
-    Scope::ALL.into_iter().map(token).collect()
+    }
+    Ok(())
+}
+
+/// A node's tokens: those in `folder`, without the ones that are not made yet, and the one in the file `lent`, which lets
+/// others read. What signs or changes anything is not lent with an address.
+pub(super) fn read_tokens(folder: &Path, lent: Option<&Path>) -> Result<Tokens, TokenFileError> {
+    if folder.exists() {
+        // It is there, so this makes nothing and looks at its mode.
+        create_key_folder(folder)?;
+    }
+    let own = Scope::ALL.map(|scope| (scope, folder.join(scope.name())));
+    let mut tokens: Vec<(Scope, Token, PathBuf)> = Vec::new();
+    for (index, (scope, path)) in own.into_iter().chain(lent.map(|path| (Scope::Read, path.to_owned()))).enumerate() {
+        let token = match read_token_file(&path) {
+            Err(TokenFileError::Missing { .. }) if index < Scope::ALL.len() => continue,
+            read => read?,
+        };
+        // For the same scope it is one token at two places, and means one thing.
+        let held = tokens.iter().find(|(held, known, _)| *known == token && *held != scope);
+        if let Some((other_scope, _, other)) = held {
+            return Err(TokenFileError::Twice { other: other.clone(), other_scope: *other_scope, path, scope });
+        }
+        tokens.push((scope, token, path));
+    }
+    Ok(tokens.into_iter().map(|(scope, token, _)| (scope, token)).collect())
 }
 
 /// The token in a file that only its owner can read, or the group that this process runs with as well.
 pub fn read_token_file(path: &Path) -> Result<Token, TokenFileError> {
     // Looked at before it is opened: a pipe would keep its reader waiting.
-    let named = fs::symlink_metadata(path).map_err(io_error("look at", path))?;
+    let named = fs::symlink_metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => TokenFileError::Missing { path: path.to_owned() },
+        _ => io_error("look at", path)(error),
+    })?;
     let not_regular = || TokenFileError::NotRegularFile { path: path.to_owned() };
     if !named.is_file() {
         return Err(not_regular());
@@ -117,7 +165,10 @@ mod tests {
     fn tokens_are_made_once_and_kept() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("tokens");
-        let tokens = load_or_create_tokens(&folder).unwrap();
+        assert_eq!(read_tokens(&folder, None).unwrap().scope_of(&Token::from_bytes([1; 32])), None);
+        assert!(!folder.exists(), "looking makes nothing");
+        create_tokens(&folder).unwrap();
+        let tokens = read_tokens(&folder, None).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         let mut seen = Vec::new();
         for scope in Scope::ALL {
@@ -128,9 +179,34 @@ mod tests {
             assert!(!seen.contains(&token));
             seen.push(token);
         }
-        let again = load_or_create_tokens(&folder).unwrap();
-        assert_eq!(again.scope_of(&seen[0]), Some(Scope::Admin));
+        fs::copy(folder.join("read"), folder.join(".new-token-killed")).unwrap();
+        create_tokens(&folder).unwrap();
+        assert_eq!(read_tokens(&folder, None).unwrap().scope_of(&seen[0]), Some(Scope::Admin));
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+    }
+
+    /// The last file that was read decided, so an operator's token could become one that only reads.
+    #[test]
+    fn a_token_in_files_of_two_scopes_is_refused_with_both_names_and_without_the_token() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("tokens");
+        create_tokens(&folder).unwrap();
+        let refused = |lent: Option<&Path>, names: [&Path; 2]| {
+            let text = read_tokens(&folder, lent).unwrap_err().to_string();
+            assert!(names.iter().all(|name| text.contains(&name.display().to_string())), "{text}");
+            let secret = fs::read_to_string(names[0]).unwrap();
+            assert!(!text.contains(secret.trim_end()), "{text}");
+        };
+        let (admin, read) = (folder.join("admin"), folder.join("read"));
+        refused(Some(&admin), [&admin, &admin]);
+        let copied = temporary.path().join("copied");
+        fs::copy(&admin, &copied).unwrap();
+        refused(Some(&copied), [&admin, &copied]);
+        // Lent as what it is, from where it is or from elsewhere.
+        fs::copy(&read, &copied).unwrap();
+        assert!(read_tokens(&folder, Some(&read)).is_ok() && read_tokens(&folder, Some(&copied)).is_ok());
+        fs::copy(&admin, folder.join("payout")).unwrap();
+        refused(None, [&admin, &folder.join("payout")]);
     }
 
     #[test]
@@ -159,7 +235,7 @@ mod tests {
         symlink(&path, &link).unwrap();
         assert!(matches!(read_token_file(&link), Err(TokenFileError::NotRegularFile { .. })));
         assert!(matches!(read_token_file(folder.path()), Err(TokenFileError::NotRegularFile { .. })));
-        assert!(matches!(read_token_file(&folder.path().join("none")), Err(TokenFileError::Io { .. })));
+        assert!(matches!(read_token_file(&folder.path().join("none")), Err(TokenFileError::Missing { .. })));
         for content in ["", "secret", &"a".repeat(63), &"ab".repeat(40)] {
             fs::write(&path, content).unwrap();
             let error = read_token_file(&path).unwrap_err();

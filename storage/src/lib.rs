@@ -6,6 +6,7 @@
 //!
 //! No other crate names the database engine, and nothing here knows what a valid block is.
 
+mod anchorings;
 mod backend;
 mod backup;
 mod batch;
@@ -28,6 +29,7 @@ mod store;
 mod tables;
 mod verify;
 
+pub use anchorings::last_anchorings;
 pub use backup::{Copied, Progress, ReportProgress};
 pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};

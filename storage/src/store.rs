@@ -56,7 +56,7 @@ pub struct Committed {
 }
 
 /// What a store did since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Batches committed.
     pub commits: u64,

@@ -4,7 +4,7 @@ use super::scan::{NamedPath, Source, scan};
 use std::{collections::BTreeSet, fmt};
 
 /// Rooms of `src/`, bottom to top, each with the rooms that it may use. Every room may use `types` and `storage`.
-pub(super) const ROOMS: [(&str, &[&str]); 10] = [
+pub(super) const ROOMS: [(&str, &[&str]); 12] = [
     ("keys", &[]),
     ("state", &[]),
     ("evm", &["state"]),
@@ -13,8 +13,13 @@ pub(super) const ROOMS: [(&str, &[&str]); 10] = [
     ("consensus", &["chain", "keys"]),
     ("anchoring", &[]),
     ("config", &[]),
-    ("node", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config"]),
-    ("cli", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config", "node"]),
+    ("service", &[]),
+    ("doctor", &[]),
+    ("node", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config", "service"]),
+    (
+        "cli",
+        &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config", "service", "doctor", "node"],
+    ),
 ];
 
 /// What tests may use in any room.
@@ -35,10 +40,10 @@ const CRATES: [(&[&str], &[&str]); 14] = [
     (&["k256"], &["src/keys/", "src/consensus/", "types/"]),
     (&["getrandom"], &["src/keys/", "src/node/", "src/cli/"]),
     (&["lucid_kernel"], &["src/node/", "src/cli/", "benches/"]),
-    (&["rustix"], &["src/node/"]),
+    (&["rustix"], &["src/node/", "src/doctor/"]),
     (&["secp256k1"], &["src/chain/"]),
     (&["toml"], &["src/config/"]),
-    (&["tracing_subscriber"], &["src/cli/", "src/main.rs"]),
+    (&["tracing_subscriber"], &["src/service/log/"]),
 ];
 
 /// Crates that tests may name anywhere: they sign what a user would sign.

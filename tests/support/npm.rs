@@ -15,18 +15,24 @@ pub(crate) fn npm_folder(test: &str) -> Option<PathBuf> {
     // A test that failed while it installed leaves the folder without its mark, and the next begins anew.
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if Command::new("npm").arg("--version").output().is_err() {
-        let what = "npm is missing; install the packages nodejs and npm";
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: {what}");
-        say_skipped(test, what);
-        return None;
+        return skip(test, "npm is missing; install the packages nodejs and npm");
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clients");
-    install(&source.join("npm"), &folder);
+    if let Err(why) = install(&source.join("npm"), &folder) {
+        return skip(test, &why);
+    }
     for below in ["ethers", "viem", "web3js", "contract"] {
         copy(&source.join(below), &folder.join(below));
     }
     Some(folder)
+}
+
+/// Skips a test for want of something that is no part of the node. With `CI=true` that is a failure.
+pub(super) fn skip<T>(test: &str, why: &str) -> Option<T> {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: {why}");
+    say_skipped(test, why);
+    None
 }
 
 /// Says that a test is skipped, and why.
@@ -36,12 +42,13 @@ pub(crate) fn say_skipped(test: &str, why: &str) {
     writeln!(errors, "{test} is skipped: {why}").unwrap();
 }
 
-/// Installs what the lock file names, once for each lock file.
-fn install(source: &Path, folder: &Path) {
+/// Installs what the lock file names, once for each lock file. Packages that cannot be had (no network) are no fault of
+/// the node, and are said.
+fn install(source: &Path, folder: &Path) -> Result<(), String> {
     let mark = folder.join("installed-lock.json");
     let lock = fs::read(source.join("package-lock.json")).unwrap();
     if fs::read(&mark).is_ok_and(|installed| installed == lock) {
-        return;
+        return Ok(());
     }
     // What an earlier run left must not stand in for a file that is gone.
     if folder.exists() {
@@ -50,8 +57,9 @@ fn install(source: &Path, folder: &Path) {
     copy(source, folder);
     // No install scripts: what they would do at most is to move the program of this platform.
     let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
-    said(Command::new("npm").args(arguments).current_dir(folder));
+    succeeded(Command::new("npm").args(arguments).current_dir(folder))?;
     fs::write(mark, lock).unwrap();
+    Ok(())
 }
 
 fn copy(source: &Path, folder: &Path) {
@@ -60,6 +68,17 @@ fn copy(source: &Path, folder: &Path) {
         let file = entry.unwrap().path();
         fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
     }
+}
+
+/// Runs a command that installs packages; where it fails, what it said of errors first.
+pub(super) fn succeeded(command: &mut Command) -> Result<(), String> {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let first = said.lines().find(|line| line.to_ascii_lowercase().contains("error")).unwrap_or_default();
+    Err(format!("packages cannot be installed: {first}"))
 }
 
 /// What a command said on standard output. That it fails is an error, with all that it said.

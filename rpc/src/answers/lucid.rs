@@ -14,12 +14,11 @@ use crate::{
 use alloy_primitives::{Address, B256};
 use jsonrpsee::{Extensions, core::async_trait};
 use lucid_storage::{
-    AnchoringStatus, Direction, Index, KeyPrefix, Reader, SessionAnchoringRecord, SessionAnchoringsBySession,
-    SessionKey, Sessions, SessionsByAnchorTxid, SessionsByMerkleRoot, SessionsByOwnerAddr, SessionsByStatus, Snapshot,
-    StoreKey, TransactionsByHash,
+    Direction, Index, KeyPrefix, Reader, SessionKey, Sessions, SessionsByAnchorTxid, SessionsByMerkleRoot,
+    SessionsByOwnerAddr, SessionsByStatus, Snapshot, StoreKey, TransactionsByHash, last_anchorings,
 };
-use lucid_types::{AnchorProof, AnchoringId, SessionId};
-use std::{collections::BTreeMap, ops::Bound};
+use lucid_types::{AnchorProof, SessionId};
+use std::ops::Bound;
 
 #[async_trait]
 impl<A: NodeApi> LucidServer for Backend<A> {
@@ -156,18 +155,7 @@ fn anchoring(
     session_id: SessionId,
     account: Option<Address>,
 ) -> Result<Option<AnchoringDocument>, RpcError> {
-    let mut last: BTreeMap<Address, (AnchoringId, SessionAnchoringRecord)> = BTreeMap::new();
-    let jobs = stored(snapshot.by_index::<SessionAnchoringsBySession>(&session_id, Direction::Forward))?;
-    for job in jobs {
-        let (id, job) = stored(job)?;
-        let wanted = account.is_none_or(|account| account == job.account);
-        if wanted && last.get(&job.account).is_none_or(|(_, other)| age(other) <= age(&job)) {
-            last.insert(job.account, (id, job));
-        }
-        if last.len() > MAX_NAMED_ACCOUNTS {
-            break;
-        }
-    }
+    let mut last = stored(last_anchorings(snapshot, session_id, account, MAX_NAMED_ACCOUNTS))?;
     if last.len() > 1 {
         return Err(ProofError::SeveralAccounts { session_id, accounts: last.into_keys().collect() }.into());
     }
@@ -176,11 +164,6 @@ fn anchoring(
         |hash: &B256| Ok(stored(snapshot.first_by_index::<TransactionsByHash>(hash))?.map(|(key, _)| key.block));
     let blocks = job.transactions.iter().map(|sent| block_of(&sent.hash)).collect::<Result<Vec<_>, RpcError>>()?;
     Ok(Some(AnchoringDocument::new(id, job, &blocks)))
-}
-
-/// Orders the anchorings of one session: of two that were asked for in the same second only the later can have gone on.
-const fn age(job: &SessionAnchoringRecord) -> (u64, bool) {
-    (job.created_at, !matches!(job.status, AnchoringStatus::Failed | AnchoringStatus::Expired))
 }
 
 /// One page of the sessions that `query` asks for, in the order of their ids.

@@ -10,6 +10,7 @@ mod news;
 mod pool;
 mod receipt;
 mod session;
+mod status;
 mod transaction;
 
 pub(crate) use account_proof::{StorageKey, account_proof};
@@ -27,4 +28,5 @@ pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
+pub use status::{CallsDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
 pub(crate) use transaction::{decode_transaction, pending, transaction};

@@ -3,7 +3,11 @@ use super::{
     progress::Bar,
 };
 use crate::{
-    cli::time::unix_now,
+    cli::{
+        exit_codes::{USAGE, coded},
+        session::check_folder,
+        time::unix_now,
+    },
     keys::{ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HIGHEST_SIGNED_FILE},
     node::{DataDir, care},
 };
@@ -28,6 +32,12 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    if args.output.is_some() && !args.place.is_folder() {
+        return Err(coded(
+            USAGE,
+            "-o FILE goes with --datadir DIR, where no node runs; a running node chooses the place itself",
+        ));
+    }
     let (backup, datadir) = match args.place.find()? {
         Found::Folder(datadir) => {
             let backup = copy(&datadir, args.output.as_deref())?;
@@ -50,6 +60,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn copy(datadir: &DataDir, output: Option<&Path>) -> anyhow::Result<DbBackupDocument> {
+    // Before all of the store is read. A backup is never written over another file.
+    if let Some(path) = output {
+        check_folder(path)?;
+    }
     // A copy of damage is no backup, so every page is looked at.
     let look = look(datadir)?;
     let mut bar = Bar::new();

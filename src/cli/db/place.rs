@@ -1,12 +1,17 @@
 use super::progress::Bar;
 use crate::{
-    cli::{app::with_causes, exit_codes::is_damage, session::connect},
-    node::{DataDir, NodeError},
+    cli::{
+        app::with_causes,
+        exit_codes::{USAGE, coded, is_damage},
+        session::connect,
+    },
+    config::CLIENT_RPC_VARIABLE,
+    node::DataDir,
 };
 use lucid_rpc::{Client, DbJobDocument};
 use lucid_storage::{Meta, Options, Snapshot, Store, StoreError};
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,13 +23,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
     /// The node's folder; no node may run on it.
-    #[arg(long, value_name = "DIR", required_unless_present = "rpc", conflicts_with = "rpc")]
+    #[arg(long, value_name = "DIR", conflicts_with = "rpc")]
     datadir: Option<PathBuf>,
-    /// Address of the running node, which then does it itself.
+    /// Address of the running node, which then does it itself. Without a folder and an address, the one that the
+    /// environment names as ON_SYSTEM_CHAIN_RPC.
     #[arg(long, value_name = "URL")]
     rpc: Option<String>,
     /// The file with the node's admin token: tokens/admin in its folder. A development node asks for none.
-    #[arg(long, value_name = "FILE", requires = "rpc")]
+    #[arg(long, value_name = "FILE", conflicts_with = "datadir")]
     token_file: Option<PathBuf>,
 }
 
@@ -37,12 +43,25 @@ pub(super) enum Found {
 }
 
 impl Place {
+    /// Whether it is that of a folder.
+    pub(super) const fn is_folder(&self) -> bool {
+        self.datadir.is_some()
+    }
+
     pub(super) fn find(&self) -> anyhow::Result<Found> {
-        match (&self.datadir, &self.rpc) {
-            (Some(datadir), _) => Ok(Found::Folder(DataDir::at_existing(datadir)?)),
-            (None, Some(url)) => Ok(Found::Node(connect(url, self.token_file.as_deref())?)),
-            (None, None) => anyhow::bail!("name the folder with --datadir, or the node with --rpc"),
+        if let Some(datadir) = &self.datadir {
+            return Ok(Found::Folder(DataDir::at_existing(datadir)?));
         }
+        // Read here and not by the parser, for which it would stand beside a folder that was named.
+        let named = self.rpc.clone().or_else(|| env::var(CLIENT_RPC_VARIABLE).ok().filter(|url| !url.is_empty()));
+        let Some(url) = named else {
+            let text = format!(
+                "name the node's folder with --datadir DIR, where no node runs on it; or the running node with --rpc URL \
+                 (or {CLIENT_RPC_VARIABLE} in the environment) and its token with --token-file DIR/tokens/admin"
+            );
+            return Err(coded(USAGE, text));
+        };
+        Ok(Found::Node(connect(&url, self.token_file.as_deref())?))
     }
 }
 
@@ -55,13 +74,28 @@ pub(super) struct Look {
 
 /// Looks at the store of a folder: at every page before any is believed.
 pub(super) fn look(datadir: &DataDir) -> anyhow::Result<Look> {
-    let path = datadir.store();
+    look_at(&datadir.store()).map_err(|error| with_advice(error, datadir.path()))
+}
+
+/// As [`look`], at the file of a backup.
+pub(super) fn look_at_backup(path: &Path) -> anyhow::Result<Look> {
+    if path.is_dir() {
+        let shown = path.display();
+        return Err(coded(
+            USAGE,
+            format!("{shown} is a folder; a node's is named with --datadir {shown}, a backup as a file"),
+        ));
+    }
+    Ok(look_at(path)?)
+}
+
+fn look_at(path: &Path) -> Result<Look, StoreError> {
     let bar = Bar::spinner("reading every page");
-    let opened = Store::inspect(&path, &Options::default(), true);
+    let opened = Store::inspect(path, &Options::default(), true);
     drop(bar);
-    let (meta, snapshot) = opened.map_err(|error| with_advice(error, datadir.path()))?;
-    let file_bytes = fs::metadata(&path).map_err(|source| NodeError::Io { path, source })?.len();
-    Ok(Look { meta, snapshot, file_bytes })
+    let (meta, snapshot) = opened?;
+    let fault = |source| StoreError::Io { path: path.to_owned(), source };
+    Ok(Look { meta, snapshot, file_bytes: fs::metadata(path).map_err(fault)?.len() })
 }
 
 /// The error, and what to do about it.

@@ -1,10 +1,11 @@
 use super::{
-    place::{Found, Place, look, restore_advice, wait, with_damage_advice},
+    place::{Found, Look, Place, look, look_at_backup, restore_advice, wait, with_damage_advice},
     progress::Bar,
 };
 use crate::node::care;
 use anyhow::{Context, bail};
-use std::path::Path;
+use lucid_rpc::DbVerifyDocument;
+use std::path::{Path, PathBuf};
 
 /// Check the store: rows against indexes, blocks against their hashes, the state against its root, seals, sessions.
 ///
@@ -14,27 +15,27 @@ use std::path::Path;
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     place: Place,
+    /// A backup, instead of a node's store. It is read and stays as it is.
+    #[arg(value_name = "FILE", conflicts_with_all = ["datadir", "rpc", "token_file"])]
+    backup: Option<PathBuf>,
     /// Write one JSON object.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let (report, datadir) = match args.place.find()? {
-        Found::Folder(datadir) => {
-            let look = look(&datadir)?;
-            let mut bar = Bar::new();
-            let report = care::verify(&look.snapshot, &look.meta, &mut |at| {
-                bar.show(at.step, at.done, at.total);
-                Ok(())
-            });
-            let report = report.map_err(|error| with_damage_advice(error.into(), datadir.path()))?;
-            (report, datadir.path().to_owned())
-        }
-        Found::Node(client) => {
-            let job = wait(&client, client.db_verify().await?).await?;
-            (job.verified.context("the node's answer has no report")?, Path::new("DIR").to_owned())
-        }
+    let (report, advice) = match &args.backup {
+        Some(path) => (check(&look_at_backup(path)?)?, BACKUP_ADVICE.to_owned()),
+        None => match args.place.find()? {
+            Found::Folder(datadir) => {
+                let report = check(&look(&datadir)?).map_err(|error| with_damage_advice(error, datadir.path()))?;
+                (report, restore_advice(datadir.path()))
+            }
+            Found::Node(client) => {
+                let job = wait(&client, client.db_verify().await?).await?;
+                (job.verified.context("the node's answer has no report")?, restore_advice(Path::new("DIR")))
+            }
+        },
     };
     let (rows, blocks, accounts) = (report.rows, report.blocks, report.accounts);
     if args.json {
@@ -50,9 +51,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if report.clean {
         return Ok(());
     }
-    bail!(
-        "{} findings in {rows} rows, {blocks} blocks, {accounts} accounts\n{}",
-        report.finding_count,
-        restore_advice(&datadir)
-    );
+    bail!("{} findings in {rows} rows, {blocks} blocks, {accounts} accounts\n{advice}", report.finding_count);
+}
+
+const BACKUP_ADVICE: &str = "This backup cannot be restored. Make another, and look after the disk that this one is on";
+
+fn check(look: &Look) -> anyhow::Result<DbVerifyDocument> {
+    let mut bar = Bar::new();
+    Ok(care::verify(&look.snapshot, &look.meta, &mut |at| {
+        bar.show(at.step, at.done, at.total);
+        Ok(())
+    })?)
 }

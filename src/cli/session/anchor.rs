@@ -1,10 +1,14 @@
-use super::{client::NodeArgs, wait::wait_until_final};
+use super::{client::NodeArgs, wait::follow};
 use crate::{
     anchoring::{
         AnchorCall, ChunkFacts, ChunkFolder, ChunkMetadata, MAX_META_BYTES, MerkleTree, ReadChunk, Registration,
         SessionMeta, anchor_calls,
     },
-    cli::{input::read_file, time::unix_now},
+    cli::{
+        exit_codes::{NO_INPUT, coded},
+        input::read_file,
+        time::unix_now,
+    },
     keys::{SecretKey, read_key_file},
 };
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
@@ -12,7 +16,7 @@ use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use lucid_rpc::{AnchorAcceptedDocument, AnchorRequestDocument, Client};
+use lucid_rpc::{AnchorAcceptedDocument, AnchorRequestDocument, Client, SessionDocument};
 use lucid_types::{Manifest, SessionId};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -58,8 +62,6 @@ pub(in crate::cli) struct AnchorOptions {
     pub(in crate::cli) session_id: Option<SessionId>,
     /// What is known of it.
     pub(in crate::cli) meta: SessionMeta,
-    /// Whether to return before the anchor is final.
-    pub(in crate::cli) no_wait: bool,
 }
 
 /// A session that the node has taken.
@@ -83,25 +85,24 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         owner: args.owner,
         session_id: args.session_id,
         meta: args.meta.as_deref().map(read_meta).transpose()?.unwrap_or_default(),
-        no_wait: args.no_wait,
     };
     let client = args.node.client()?;
-    anchor_folder(&client, &args.folder, options).await?.print(args.json)
+    let accepted = submit_folder(&client, &args.folder, options).await?;
+    follow(&client, &accepted, args.no_wait).await?.print(args.json)
 }
 
 impl Anchored {
-    /// What came of an anchoring that the node has taken, once it is final unless `no_wait`.
-    pub(super) async fn of(client: &Client, accepted: &AnchorAcceptedDocument, no_wait: bool) -> anyhow::Result<Self> {
-        let final_session = if no_wait { None } else { Some(wait_until_final(client, accepted).await?) };
+    /// What came of an anchoring that the node has taken, with the session where it is final.
+    pub(in crate::cli) fn of(accepted: &AnchorAcceptedDocument, final_session: Option<SessionDocument>) -> Self {
         let on_chain = final_session.as_ref().and_then(|session| session.anchor_txid);
-        Ok(Self {
+        Self {
             session_id: accepted.session_id,
             account: accepted.account,
             merkle_root: accepted.merkle_root,
             // With a raised fee it may be another than the one that was sent first.
             transaction_hash: on_chain.unwrap_or(accepted.transaction_hash),
             block_number: final_session.and_then(|session| session.block_number),
-        })
+        }
     }
 
     /// Writes it to standard output.
@@ -126,12 +127,16 @@ fn read_meta(path: &Path) -> anyhow::Result<SessionMeta> {
     SessionMeta::from_json(&read_file(path, MAX_META_BYTES)?).with_context(|| path.display().to_string())
 }
 
-/// Reads a folder of encrypted chunks, has its root anchored, and waits until that is final.
-pub(in crate::cli) async fn anchor_folder(
+/// Reads a folder of encrypted chunks and has its root anchored: when this returns the node has it on disk.
+pub(in crate::cli) async fn submit_folder(
     client: &Client,
     folder: &Path,
     options: AnchorOptions,
-) -> anyhow::Result<Anchored> {
+) -> anyhow::Result<AnchorAcceptedDocument> {
+    if folder.is_file() {
+        let text = format!("{} is a file; name the folder that holds the session's encrypted chunks", folder.display());
+        return Err(coded(NO_INPUT, text));
+    }
     let folder = ChunkFolder::open(folder)?;
     let started_at = options.meta.started_at.or_else(|| folder.oldest_modified_secs());
     let started_at = started_at.context("the chunks are older than 1970; give startedAt with --meta")?;
@@ -162,8 +167,7 @@ pub(in crate::cli) async fn anchor_folder(
         transactions,
         user_id: None,
     };
-    let accepted = client.anchor_session(&request).await?;
-    Anchored::of(client, &accepted, options.no_wait).await
+    Ok(client.anchor_session(&request).await?)
 }
 
 fn read_chunks(folder: &ChunkFolder) -> anyhow::Result<Vec<ReadChunk>> {

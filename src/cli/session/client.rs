@@ -36,15 +36,21 @@ pub(in crate::cli) fn connect(url: &str, token_file: Option<&Path>) -> anyhow::R
 
 /// Says what to do where no node answers, or where it asks who calls.
 pub(in crate::cli) fn with_hint(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref::<ClientError>() {
-        Some(ClientError::Unreachable { .. }) => anyhow::anyhow!(
-            "{error}\nStart a node with `lucid-node dev`, or name the address of one that runs with --rpc URL"
-        ),
-        Some(ClientError::Fault { fault, .. }) if fault.lucid_code() == Some("LUCID_ERR_2001") => {
-            anyhow::anyhow!(
-                "{error}\nName its file with --token-file; the node's own are in the folder `tokens` of its data folder"
-            )
+    let hint = match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Unreachable { .. }) => {
+            "Start a node with `lucid-node dev`, or name the address of one that runs with --rpc URL"
         }
-        _ => error,
-    }
+        Some(ClientError::Unauthorized { shown: true, .. }) => {
+            "It may have been rotated since the file was copied; a node takes new tokens when it is started again"
+        }
+        Some(ClientError::Unauthorized { .. }) => TOKEN_HINT,
+        Some(ClientError::Fault { fault, .. }) if fault.lucid_code() == Some("LUCID_ERR_2001") => TOKEN_HINT,
+        _ => return error,
+    };
+    // The context holds the error's own text, which is then not said again, and keeps the error for its code.
+    let text = format!("{error}\n{hint}");
+    error.context(text)
 }
+
+const TOKEN_HINT: &str =
+    "Name its file with --token-file; the node's own are in the folder `tokens` of its data folder";

@@ -14,8 +14,8 @@ pub(in crate::cli) struct Args {
     /// Only those that stand so: pending, processing, confirmed, failed or expired.
     #[arg(long, value_name = "STATUS", value_parser = parse_status)]
     status: Option<AnchoringStatus>,
-    /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_SESSIONS)]
+    /// At most so many, and at least one.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SESSIONS, value_parser = parse_limit)]
     limit: usize,
     /// Write one JSON array.
     #[arg(long)]
@@ -25,6 +25,11 @@ pub(in crate::cli) struct Args {
 fn parse_status(text: &str) -> Result<AnchoringStatus, String> {
     let word = serde_json::Value::from(text);
     serde_json::from_value(word).map_err(|_| "it is pending, processing, confirmed, failed or expired".to_owned())
+}
+
+fn parse_limit(text: &str) -> Result<usize, String> {
+    let limit: Option<usize> = text.parse().ok().filter(|limit| *limit > 0);
+    limit.ok_or_else(|| "it is a number of sessions from 1 on".to_owned())
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {

@@ -11,6 +11,8 @@ mod status;
 mod verify;
 mod wait;
 
-pub(super) use anchor::{AnchorOptions, Anchored, anchor_folder};
+pub(super) use anchor::{AnchorOptions, Anchored, submit_folder};
 pub(super) use client::{connect, with_hint};
+pub(super) use output::check_folder;
 pub(super) use run::{Command, run};
+pub(super) use wait::wait_until_final;

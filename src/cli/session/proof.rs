@@ -1,4 +1,7 @@
-use super::{client::NodeArgs, output::write_file};
+use super::{
+    client::NodeArgs,
+    output::{check_place, write_file},
+};
 use alloy_primitives::Address;
 use anyhow::Context;
 use lucid_types::SessionId;
@@ -20,15 +23,20 @@ pub(in crate::cli) struct Args {
     /// Where the proof is written.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Put the proof in the place of a file that is there already.
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) async fn run(mut args: Args) -> anyhow::Result<()> {
     args.chunks.sort_unstable();
     args.chunks.dedup();
+    // Before anybody is asked for it.
+    check_place(&args.output, args.force)?;
     let client = args.node.client()?;
     let proof = client.anchor_proof(args.session_id, &args.chunks, args.account).await?;
     let text = serde_json::to_vec_pretty(&proof).context("the proof has no JSON form")?;
-    write_file(&args.output, &text)?;
+    write_file(&args.output, &text, args.force)?;
     let chunks = match proof.chunks.len() {
         0 => String::new(),
         1 => ", with the path of 1 chunk".to_owned(),

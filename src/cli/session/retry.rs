@@ -1,4 +1,4 @@
-use super::{anchor::Anchored, client::NodeArgs};
+use super::{client::NodeArgs, wait::follow};
 use alloy_primitives::Address;
 use lucid_types::SessionId;
 
@@ -25,5 +25,5 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.node.client()?;
     let accepted = client.retry_anchoring(args.session_id, args.account).await?;
-    Anchored::of(&client, &accepted, args.no_wait).await?.print(args.json)
+    follow(&client, &accepted, args.no_wait).await?.print(args.json)
 }

@@ -1,4 +1,4 @@
-use super::client::NodeArgs;
+use super::{client::NodeArgs, wait::no_blocks};
 use crate::cli::time::{unix_now, utc};
 use alloy_primitives::{Address, B256};
 use anyhow::Context;
@@ -30,6 +30,8 @@ struct Status {
     status: AnchoringStatus,
     /// Slots that have to end at least before its block can come; absent once it has ended.
     slots_to_wait: Option<u64>,
+    /// Why the node makes no blocks while the session waits for one.
+    sealing_stop: Option<String>,
     merkle_root: B256,
     chunk_count: u32,
     started_at: u64,
@@ -62,6 +64,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             Status::of_session(session.with_context(unknown)?)
         }
     };
+    if let Some(stop) = &status.sealing_stop {
+        eprintln!("{}", no_blocks(stop));
+    }
     if args.json {
         println!("{}", serde_json::to_string(&status)?);
     } else {
@@ -85,6 +90,7 @@ impl Status {
             account: job.account,
             status: job.status,
             slots_to_wait: waits.then(|| slots_to_wait(chain, unix_now())),
+            sealing_stop: chain.sealing_stop.clone().filter(|_| waits),
             merkle_root: job.merkle_root,
             chunk_count: job.chunk_count,
             started_at: job.started_at,
@@ -103,6 +109,7 @@ impl Status {
             account: session.account,
             status: session.status,
             slots_to_wait: None,
+            sealing_stop: None,
             merkle_root: session.merkle_root,
             chunk_count: session.chunk_count,
             started_at: session.started_at,
@@ -118,6 +125,7 @@ impl Status {
         println!("Session      {} ({} chunks, started {})", self.session_id, self.chunk_count, utc(self.started_at));
         println!("Status       {}", self.status.as_str());
         match self.slots_to_wait {
+            Some(_) if self.sealing_stop.is_some() => println!("Waits        for the node, which makes no blocks"),
             Some(0) => println!("Waits        for the next block: it can come in this slot"),
             Some(slots) => println!("Waits        for the next block: {slots} slot has to end before it"),
             None => {}

@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
     #[arg(long = "chunk-file", value_name = "I=PATH", value_parser = parse_chunk_file)]
     chunk_files: Vec<(u32, PathBuf)>,
     /// Hash of the chain's genesis header, from a source that you trust.
-    #[arg(long, value_name = "HASH")]
+    #[arg(long, value_name = "HASH", value_parser = parse_hash)]
     genesis: Option<B256>,
     /// The account that must have registered the session.
     #[arg(long, value_name = "ADDR")]
@@ -51,6 +51,10 @@ struct More<'a> {
     manifest: &'a Manifest,
     /// Chunks that were held against a file.
     chunk_files: Vec<u32>,
+}
+
+fn parse_hash(text: &str) -> Result<B256, String> {
+    text.parse().map_err(|_| "a hash has 0x and 64 hexadecimal digits; `lucid_chainInfo` of a node gives it".to_owned())
 }
 
 fn parse_chunk_file(text: &str) -> Result<(u32, PathBuf), String> {

@@ -44,7 +44,7 @@ impl Anchorings {
         self.active.iter().filter(|(_, active)| active.on_disk).map(|(id, _)| *id).collect()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::node) fn len(&self) -> usize {
         self.active.len()
     }
 

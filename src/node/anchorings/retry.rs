@@ -8,11 +8,8 @@ use super::{
 };
 use alloy_primitives::Address;
 use lucid_rpc::{self as rpc, AnchorAccepted, AnchorError, limits::MAX_NAMED_ACCOUNTS};
-use lucid_storage::{
-    AnchoringStatus, Direction, Reader, SessionAnchoringRecord, SessionAnchoringsBySession, SessionKey, Snapshot,
-};
+use lucid_storage::{AnchoringStatus, SessionAnchoringRecord, SessionKey, Snapshot, last_anchorings};
 use lucid_types::{AnchoringId, SessionId};
-use std::collections::BTreeMap;
 
 impl Node {
     /// Begins the last anchoring of a session again, where it ended without an anchor and the node's account was to
@@ -82,22 +79,8 @@ fn last_job(
     session_id: SessionId,
     account: Option<Address>,
 ) -> Result<(AnchoringId, SessionAnchoringRecord), AnchorError> {
-    let store = rpc::NodeError::from;
-    let mut last: BTreeMap<Address, (AnchoringId, SessionAnchoringRecord)> = BTreeMap::new();
-    // Of two that were asked for in the same second only the later can have gone on.
-    let age = |job: &SessionAnchoringRecord| {
-        (job.created_at, !matches!(job.status, AnchoringStatus::Failed | AnchoringStatus::Expired))
-    };
-    for job in snapshot.by_index::<SessionAnchoringsBySession>(&session_id, Direction::Forward).map_err(store)? {
-        let (id, job) = job.map_err(store)?;
-        let wanted = account.is_none_or(|account| account == job.account);
-        if wanted && last.get(&job.account).is_none_or(|(_, other)| age(other) <= age(&job)) {
-            last.insert(job.account, (id, job));
-        }
-        if last.len() > MAX_NAMED_ACCOUNTS {
-            break;
-        }
-    }
+    let last = last_anchorings(snapshot, session_id, account, MAX_NAMED_ACCOUNTS);
+    let mut last = last.map_err(rpc::NodeError::from)?;
     if last.len() > 1 {
         return Err(AnchorError::SeveralAccounts { session_id, accounts: last.into_keys().collect() });
     }

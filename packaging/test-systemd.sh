@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+# The part of test-inside.sh that needs a running systemd. Not run by itself.
+
+drop_in() { # drop_in NAME LINE…
+  local name=$1
+  shift
+  mkdir -p "/etc/systemd/system/$unit.d"
+  printf '%s\n' '[Service]' "$@" >"/etc/systemd/system/$unit.d/$name.conf"
+  systemctl daemon-reload
+}
+
+drop_out() {
+  rm -f "/etc/systemd/system/$unit.d/$1.conf"
+  systemctl daemon-reload
+}
+
+show() { systemctl show --property "$1" --value "$unit"; }
+
+result_of_unit() { systemctl show --property ActiveState,SubState,Result,ExecMainStatus,NRestarts "$unit" | tr '\n' ' '; }
+
+failed_with() { [[ "$(show ActiveState)" == failed && "$(show ExecMainStatus)" == "$1" ]]; }
+
+running_anew() { [[ "$(main_pid)" != 0 && "$(main_pid)" != "$1" ]] && answers; }
+
+before_install() {
+  # systemd-timesyncd would leave this when it has set the clock; there is no network here that it could do it over.
+  mkdir -p /run/systemd/timesync
+  touch /run/systemd/timesync/synchronized
+  if $emulated; then
+    # The emulator itself makes memory executable.
+    drop_in emulated MemoryDenyWriteExecute=no TimeoutStartSec=300
+  fi
+}
+
+try_units() {
+  local exposure
+  systemd-analyze verify --man=no lucid-node.service lucid-node-backup.service lucid-node-backup.timer ||
+    fail "systemd-analyze verify"
+  ok "systemd-analyze verify"
+  expect "whether the unit is enabled" "$(systemctl is-enabled "$unit")" enabled
+  expect "whether the timer is enabled" "$(systemctl is-enabled lucid-node-backup.timer || true)" disabled
+  until_true 60 systemctl --quiet is-active "$unit" || fail "the package did not start the unit: $(result_of_unit)"
+  ok "the package enabled and started the unit; the timer of the backups is off"
+  for name in lucid-node lucid-node-backup; do
+    exposure=$(systemd-analyze security --no-pager "$name.service" | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
+    ok "exposure of the running $name.service: $exposure"
+  done
+  expect "the mode of /run/lucid-node" "$(stat --format '%U:%G %a' /run/lucid-node)" "lucid-node:lucid-node 750"
+}
+
+try_kill() {
+  local before began
+  before=$(main_pid)
+  began=$(now_ms)
+  kill -KILL "$before"
+  until_true 60 running_anew "$before" || fail "a killed node was not started again: $(result_of_unit)"
+  ok "killed: runs again and answers after $(($(now_ms) - began)) ms (RestartSec is 5 s)"
+  expect "the chain id" "$(chain_id)" "$id"
+  awk '/^Vm(HWM|RSS)/ { printf "  memory: %s %s kB\n", $1, $2 }' "/proc/$(main_pid)/status"
+}
+
+try_stop() {
+  local began took
+  began=$(now_ms)
+  systemctl stop "$unit"
+  took=$(($(now_ms) - began))
+  expect "how the unit ended" "$(show Result)" success
+  if ! $emulated && ((took >= 2000)); then fail "it took $took ms to stop"; fi
+  ok "stopped in $took ms"
+  began=$(now_ms)
+  systemctl start "$unit"
+  took=$(($(now_ms) - began))
+  if [[ "$(show Type)" == notify ]]; then answers || fail "started, and does not answer"; fi
+  ok "started in $took ms (Type=$(show Type))"
+  until_true 60 answers
+}
+
+# A node that hangs is one that does not say that it is alive.
+try_watchdog() {
+  local before
+  drop_in watchdog WatchdogSec=4
+  systemctl restart "$unit"
+  until_true 60 answers
+  before=$(main_pid)
+  sleep 10
+  expect "the process after 10 s of a watchdog of 4 s" "$(main_pid)" "$before"
+  kill -STOP "$before"
+  until_true 60 running_anew "$before" || fail "a node that hangs was not started again: $(result_of_unit)"
+  journalctl --no-pager --unit "$unit" | grep -q 'Watchdog timeout' || fail "it was not the watchdog"
+  drop_out watchdog
+  systemctl restart "$unit"
+  until_true 60 answers
+  ok "a node that hangs is killed by the watchdog and started again"
+}
+
+try_bad_configuration() {
+  cp "$config" good.toml
+  printf '[http]\nprot = 1\n' >"$config"
+  systemctl restart "$unit" || true
+  until_true 20 failed_with 78 || fail "the unit did not end with code 78: $(result_of_unit)"
+  sleep 7
+  failed_with 78 || fail "a wrong configuration was tried again: $(result_of_unit)"
+  expect "restarts after a wrong configuration" "$(show NRestarts)" 0
+  cp good.toml "$config"
+  systemctl reset-failed "$unit"
+  start_node
+  ok "a wrong configuration ends the unit with code 78, and it is not tried again"
+}
+
+# As /usr/share/doc/lucid-node/examples/credentials.conf has it.
+try_credentials() {
+  local account
+  account=$(lucid-node key show --datadir "$data")
+  systemctl stop "$unit"
+  install -d -m 0700 /etc/lucid-node/keys
+  mv "$data/keys/account.key" "$data/keys/consensus.key" /etc/lucid-node/keys/
+  chown root:root /etc/lucid-node/keys/*
+  cp /usr/share/doc/lucid-node/examples/credentials.conf "/etc/systemd/system/$unit.d/" 2>/dev/null ||
+    { mkdir -p "/etc/systemd/system/$unit.d" && cp /usr/share/doc/lucid-node/examples/credentials.conf "/etc/systemd/system/$unit.d/"; }
+  systemctl daemon-reload
+  start_node
+  systemctl stop "$unit"
+  drop_out credentials
+  mv /etc/lucid-node/keys/* "$data/keys/"
+  rmdir /etc/lucid-node/keys
+  chown lucid-node:lucid-node "$data/keys/"*
+  start_node
+  expect "the keys afterwards" "$(lucid-node key show --datadir "$data")" "$account"
+  ok "runs with keys that systemd hands to it (LoadCredential=)"
+}
+
+after_purge() {
+  rm -rf "/etc/systemd/system/$unit.d"
+  systemctl daemon-reload
+  expect "what systemd knows of the unit" "$(show LoadState)" not-found
+  [[ -z "$(find /etc/systemd -name 'lucid-node*')" ]] || fail "the purge left links of units"
+  ok "nothing of the units is left"
+}

@@ -1,0 +1,94 @@
+use super::HeadDocument;
+use alloy_primitives::B256;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How a node is: what the status socket writes, and what the metrics are made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusDocument {
+    /// Version of the program.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Seconds since it was started.
+    pub uptime_secs: u64,
+    /// Where JSON-RPC is answered.
+    pub rpc_addr: String,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Hash of the genesis header.
+    pub genesis_hash: B256,
+    /// The last block, which is final.
+    pub head: HeadDocument,
+    /// Seconds since the start of its slot, by the clock of this machine.
+    pub finality_age_secs: u64,
+    /// Why the node makes no blocks at this moment; absent where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing_stop: Option<String>,
+    /// Why the node cannot go on; absent where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
+    /// Nodes that it is connected to.
+    pub peers: u32,
+    /// What waits for a block.
+    pub pool: PoolUseDocument,
+    /// Anchorings that are not final yet.
+    pub anchorings: u64,
+    /// The store and its disk.
+    pub store: StoreUseDocument,
+    /// Bytes of the process that are in memory.
+    pub resident_bytes: u64,
+    /// How the run before this one ended, in one word; absent where nothing is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_before: Option<String>,
+    /// Starts so far, by how the run before each ended.
+    #[serde(default)]
+    pub starts: BTreeMap<String, u64>,
+    /// Calls since the start, by method.
+    #[serde(default)]
+    pub calls: BTreeMap<String, CallsDocument>,
+}
+
+/// What waits for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolUseDocument {
+    /// Transactions that a block could take.
+    pub pending: u64,
+    /// Transactions behind a missing nonce.
+    pub queued: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
+/// The store and its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreUseDocument {
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Bytes of its pages that are in use, when last counted; absent where they were not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated_bytes: Option<u64>,
+    /// Bytes of its pages that hold nothing and wait to be used again, when last counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragmented_bytes: Option<u64>,
+    /// Bytes that are free on its disk; absent where the disk does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_free_bytes: Option<u64>,
+    /// Batches that were committed since the start.
+    pub commits: u64,
+    /// Bytes that were written to the file since the start.
+    pub bytes_written: u64,
+    /// Times that the file was synced since the start.
+    pub syncs: u64,
+}
+
+/// Calls of one method.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallsDocument {
+    /// Answered with a result.
+    pub answered: u64,
+    /// Answered with an error.
+    pub failed: u64,
+    /// Microseconds that all of them took.
+    pub micros: u64,
+}

@@ -1,0 +1,77 @@
+use super::{config, exit_codes, status::INSTALLED_SOCKET, time::unix_now};
+use crate::{
+    doctor::{Finding, Level, Machine, Running, Subject, examine},
+    node::DataDir,
+};
+use lucid_rpc::{StatusDocument, read_status};
+use std::path::PathBuf;
+
+/// Look at the machine and at the node's files, and say what should be mended, and how. Changes nothing, and ends with
+/// code 1 where something must be mended.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The node's folder.
+    #[arg(long, value_name = "DIR", default_value = DataDir::INSTALLED)]
+    datadir: PathBuf,
+    /// The configuration file, if it is neither that of the package nor lucid.toml in the folder.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let config = config::load_for(&args.datadir, args.config.as_deref())?;
+    let socket = config.status_socket().map_or_else(|| PathBuf::from(INSTALLED_SOCKET), PathBuf::from);
+    let is_installed = args.datadir.as_os_str() == DataDir::INSTALLED;
+    // A socket that nobody named may be that of another node.
+    let asked = is_installed || config.status_socket().is_some();
+    let running = if asked { read_status(&socket).ok() } else { None };
+    let subject = Subject {
+        datadir: args.datadir.clone(),
+        http_addr: config.http_addr(),
+        clock_synchronised: lucid_kernel::clock_synchronised().unwrap_or(false),
+        now: unix_now(),
+        running: running.map(running_node),
+    };
+    let findings = examine(&Machine::this(), &subject);
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        print(&findings);
+    }
+    let bad = findings.iter().filter(|finding| finding.level == Level::Bad).count();
+    match bad {
+        0 => Ok(()),
+        bad => Err(exit_codes::coded(exit_codes::FAILED, format!("{bad} of these must be mended"))),
+    }
+}
+
+fn running_node(status: StatusDocument) -> Running {
+    Running {
+        version: status.version,
+        uptime_secs: status.uptime_secs,
+        height: status.head.number,
+        sealing_stop: status.sealing_stop,
+        stuck: status.stuck,
+        bytes_written: status.store.bytes_written,
+        starts: status.starts,
+    }
+}
+
+fn print(findings: &[Finding]) {
+    let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
+    for finding in findings {
+        let mark = match finding.level {
+            Level::Good => "ok  ",
+            Level::Note => "note",
+            Level::Warn => "WARN",
+            Level::Bad => "BAD ",
+        };
+        println!("{mark}  {:width$}  {}", finding.check, finding.found);
+        if let Some(remedy) = &finding.remedy {
+            println!("      {:width$}  -> {remedy}", "");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+use super::{
+    exit_codes::{UNAVAILABLE, coded},
+    time::utc,
+};
+use lucid_rpc::{StatusDocument, StatusError, read_status};
+use std::path::PathBuf;
+
+/// Where a node that came with a package listens.
+pub(super) const INSTALLED_SOCKET: &str = "/run/lucid-node/lucid-node.sock";
+
+/// Show how the running node is, on one screen. Ends with code 1 where it cannot do its work.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The node's status socket, which `status.socket` names.
+    #[arg(long, value_name = "PATH", default_value = INSTALLED_SOCKET)]
+    socket: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let status = read_status(&args.socket).map_err(with_advice)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        print!("{}", screen(&status));
+    }
+    let unwell = status.stuck.as_ref().or(status.sealing_stop.as_ref());
+    match unwell {
+        Some(reason) if !args.json => anyhow::bail!("the node makes no blocks: {reason}"),
+        Some(_) => Err(coded(super::exit_codes::FAILED, "the node makes no blocks")),
+        None => Ok(()),
+    }
+}
+
+/// What to do about it, where that is known.
+pub(super) fn with_advice(error: StatusError) -> anyhow::Error {
+    match &error {
+        StatusError::NotRunning(_) => {
+            let advice = "is it started (`systemctl status lucid-node`), and is status.socket set? `lucid-node why` says \
+                          how it ended";
+            coded(UNAVAILABLE, format!("{error}; {advice}"))
+        }
+        StatusError::NotAllowed(_) => {
+            let advice = "run this with sudo, or join the group: `sudo adduser $USER lucid-node`, then log in again";
+            coded(super::exit_codes::NO_PERMISSION, format!("{error}; {advice}"))
+        }
+        _ => error.into(),
+    }
+}
+
+/// All of it for a person.
+fn screen(status: &StatusDocument) -> String {
+    let state = match (&status.stuck, &status.sealing_stop) {
+        (Some(reason), _) => format!("STUCK: {reason}"),
+        (None, Some(reason)) => format!("MAKES NO BLOCKS: {reason}"),
+        (None, None) => "well".to_owned(),
+    };
+    let pool = match (status.pool.pending, status.pool.queued) {
+        (0, 0) => "none".to_owned(),
+        (pending, 0) => format!("{pending} for the next blocks"),
+        (pending, queued) => format!("{pending} for the next blocks, {queued} behind a missing nonce"),
+    };
+    let anchorings = match status.anchorings {
+        0 => "none on the way".to_owned(),
+        count => format!("{count} on the way"),
+    };
+    let store = &status.store;
+    let free = store.disk_free_bytes.map(|free| format!(", {} free on its disk", size(free))).unwrap_or_default();
+    let before = status.run_before.as_deref().map(|name| format!(", the run before: {}", name.replace('_', " ")));
+    let calls: u64 = status.calls.values().map(|calls| calls.answered + calls.failed).sum();
+    let lines = [
+        ("State", state),
+        ("Chain", format!("{}, genesis {}", status.chain_id, status.genesis_hash)),
+        (
+            "Last block",
+            format!(
+                "{}, {} ago, at {}",
+                status.head.number,
+                span(status.finality_age_secs),
+                utc(status.head.timestamp)
+            ),
+        ),
+        ("Waiting", pool),
+        ("Anchorings", anchorings),
+        ("Store", format!("{}{free}", size(store.file_bytes))),
+        ("Written", format!("{} in {} syncs since the start", size(store.bytes_written), store.syncs)),
+        ("Memory", size(status.resident_bytes)),
+        ("JSON-RPC", format!("http://{}, {calls} calls since the start", status.rpc_addr)),
+        ("Running", format!("{}{}", span(status.uptime_secs), before.unwrap_or_default())),
+        ("Version", format!("{}, process {}", status.version, status.pid)),
+    ];
+    lines.map(|(name, value)| format!("{name:<11} {value}\n")).concat()
+}
+
+/// Bytes as people read them.
+pub(super) fn size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..1024 => return format!("{bytes} B"),
+        1024..1_048_576 => (1 << 10, "KiB"),
+        1_048_576..1_073_741_824 => (1 << 20, "MiB"),
+        _ => (1 << 30, "GiB"),
+    };
+    // In tenths, without a float.
+    let tenths = u128::from(bytes) * 10 / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+/// Seconds as people read them.
+fn span(secs: u64) -> String {
+    match secs {
+        0..120 => format!("{secs} s"),
+        120..7_200 => format!("{} min", secs / 60),
+        7_200..172_800 => format!("{} h", secs / 3_600),
+        _ => format!("{} days", secs / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_short() {
+        assert_eq!([0, 1023, 1024, 1536, 1 << 30].map(size), ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1.0 GiB"]);
+        assert_eq!(size(u64::MAX), "17179869183.9 GiB");
+        assert_eq!([0, 119, 120, 7_200, 172_800].map(span), ["0 s", "119 s", "2 min", "2 h", "2 days"]);
+    }
+}

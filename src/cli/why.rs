@@ -1,0 +1,86 @@
+use super::{
+    exit_codes,
+    time::{unix_now, utc},
+};
+use crate::{
+    node::DataDir,
+    service::{Ending, Entry, Event, Flight, boot_id},
+};
+use anyhow::Context;
+use serde_json::json;
+use std::{fs, path::PathBuf};
+
+/// Say why the node stopped, or was started again: its last starts, stops, faults and warnings, which are kept over a
+/// power cut.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The node's folder.
+    #[arg(long, value_name = "DIR", default_value = DataDir::INSTALLED)]
+    datadir: PathBuf,
+    /// How many entries are printed, the last ones.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    lines: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let folder = &args.datadir;
+    fs::metadata(folder).with_context(|| format!("cannot look into {}", folder.display()))?;
+    let flight =
+        Flight::read(folder).with_context(|| format!("cannot read the flight recorder in {}", folder.display()))?;
+    let shown = &flight.entries[flight.entries.len().saturating_sub(args.lines)..];
+    if args.json {
+        let document = json!({ "entries": shown, "starts": flight.starts(), "unreadable_lines": flight.unreadable });
+        println!("{document:#}");
+        return Ok(());
+    }
+    if flight.entries.is_empty() {
+        println!("Nothing is on record in {}: no node has run on this folder yet.", folder.display());
+        return Ok(());
+    }
+    for entry in shown {
+        println!("{}  {}", utc(entry.at), sentence(entry));
+    }
+    println!("\n{}", verdict(&flight));
+    Ok(())
+}
+
+fn sentence(entry: &Entry) -> String {
+    match &entry.event {
+        Event::Start { version, before: Ending::First, .. } => {
+            format!("started, version {version}, for the first time")
+        }
+        Event::Start { version, before, .. } => format!("started, version {version}; the run before: {before}"),
+        Event::Stop { code: 0, reason } => format!("stopped: {reason}"),
+        Event::Stop { code, reason } => format!("ended with exit code {code}: {reason}"),
+        Event::Fault { reason } => format!("FAULT: {reason}"),
+        Event::Warning { text } => format!("warning: {text}"),
+    }
+}
+
+/// What it comes to.
+fn verdict(flight: &Flight) -> String {
+    let starts = flight.starts();
+    let counts: Vec<String> = Ending::ALL
+        .into_iter()
+        .filter_map(|ending| Some(format!("{} {}", starts.get(&ending)?, ending.name().replace('_', " "))))
+        .collect();
+    let counts = format!("Starts so far, by how the run before ended: {}.", counts.join(", "));
+    let Some(last) = flight.last_start() else { return counts };
+    let ended = flight.ending(&boot_id());
+    if matches!(ended, Ending::Killed) {
+        // Seen from outside these two look the same: neither has written its end.
+        let days = unix_now().saturating_sub(last.at) / 86_400;
+        return format!(
+            "{counts}\nThe last run began {} ({days} days ago) and has not ended, or was killed.",
+            utc(last.at)
+        );
+    }
+    let help = match ended {
+        Ending::Failed | Ending::Fault => format!("\nWhat exit codes mean: {}", exit_codes::HELP),
+        _ => String::new(),
+    };
+    format!("{counts}\nThe last run has ended: {ended}.{help}")
+}

@@ -1,0 +1,109 @@
+use super::*;
+
+fn file(text: &str) -> ConfigFile {
+    ConfigFile { path: PathBuf::from("lucid.toml"), text: text.to_owned() }
+}
+
+fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn source_of<'a>(config: &'a Config, key: &str) -> &'a Source {
+    &config.entries.iter().find(|entry| entry.key == key).unwrap().source
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
+    let text = "[http]\nport = 1\naddr = \"127.0.0.2\"\nallow-remote = true\n";
+    let flags = Flags { http_port: Some(3), ..Flags::default() };
+    let variables = env(&[("LUCID__HTTP__PORT", "2"), ("LUCID__HTTP__ADDR", "127.0.0.3"), ("PATH", "/bin")]);
+    let config = Config::load(&flags, variables, [&file(text)]).unwrap();
+    assert_eq!(config.http_addr(), "127.0.0.3:3".parse().unwrap());
+    assert!(config.allow_remote() && !config.trust_local_clock());
+    assert_eq!(source_of(&config, "http.port"), &Source::Flag("--http-port".to_owned()));
+    assert_eq!(source_of(&config, "http.addr"), &Source::Environment("LUCID__HTTP__ADDR".to_owned()));
+    assert_eq!(source_of(&config, "http.allow-remote"), &Source::File(PathBuf::from("lucid.toml")));
+    assert_eq!(source_of(&config, "store.cache-mib"), &Source::Default);
+    assert_eq!(config.warnings(), [] as [String; 0]);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_what_was_meant() {
+    let refused = |text: &str| Config::load(&Flags::default(), [], [&file(text)]).unwrap_err().to_string();
+    let said = refused("[http]\nprot = 1\n");
+    assert!(said.contains("lucid.toml has the unknown key http.prot; did you mean http.port?"), "{said}");
+    assert!(refused("[mongodb]\nurl = \"x\"\n").ends_with("unknown key mongodb.url"));
+    assert!(refused("port = 1\n").contains("unknown key port"));
+    assert!(refused("[chain]\nepoch-slot = 1\n").contains("did you mean chain.epoch-slots?"));
+    assert!(refused("[mongodb]\n").ends_with("unknown key mongodb"));
+    assert!(refused("http = []\n").contains("written as [http]"));
+    assert!(refused("[htp]\n").contains("unknown key htp; did you mean http?"));
+    assert!(refused("[http\n").contains("not valid TOML"));
+    assert!(refused("[http]\nport = [[1]]\n").contains("http.port is no value"));
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_place_and_what_it_may_be() {
+    let refused =
+        |name: &str, value: &str| Config::load(&Flags::default(), env(&[(name, value)]), []).unwrap_err().to_string();
+    let said = refused("LUCID__HTTP__PORT", "70000");
+    assert_eq!(said, "http.port is 70000 (environment LUCID__HTTP__PORT), and must be a port from 0 to 65535");
+    assert!(refused("LUCID__HTTP__ADDR", "localhost").contains("an IP address"));
+    assert!(refused("LUCID__STORE__CACHE_MIB", "3").contains("from 4 to 4096"));
+    assert!(refused("LUCID__CLOCK__TRUST_LOCAL", "yes").contains("true or false"));
+}
+
+/// Once the flag is gone the node would not start any longer, and nobody would know why.
+#[test]
+fn a_bad_value_is_found_behind_a_good_one_that_hides_it() {
+    let flags = Flags { http_port: Some(1), ..Flags::default() };
+    let said = Config::load(&flags, [], [&file("[http]\nport = \"many\"\n")]).unwrap_err().to_string();
+    assert!(said.contains("http.port is many (file lucid.toml)"), "{said}");
+    let said = Config::load(&flags, env(&[("LUCID__HTTP__PORT", "x")]), []).unwrap_err().to_string();
+    assert!(said.contains("http.port is x (environment LUCID__HTTP__PORT)"), "{said}");
+    let variables = env(&[("LUCID__STORE__CACHE_MIB", "8")]);
+    let hidden = Config::load(&flags, variables, [&file("[store]\ncache-mib = 1\n")]).unwrap_err().to_string();
+    assert!(hidden.contains("store.cache-mib is 1 (file"), "{hidden}");
+}
+
+/// Everywhere else `*` would mean everybody. Here it would mean nobody, and its reader would not learn it.
+#[test]
+fn hosts_and_origins_that_no_request_can_have_are_refused() {
+    let refused = |text: &str| Config::load(&Flags::default(), [], [&file(text)]).unwrap_err().to_string();
+    let said = refused("[http]\nallowed-origins = [\"https://app.example\", \"*\"]\n");
+    assert!(said.contains("http.allowed-origins names * (file lucid.toml)") && said.contains("all pages"), "{said}");
+    assert!(refused("[http]\nallowed-origins = \"null\"\n").contains("names null"));
+    assert!(refused("[http]\nallowed-hosts = \"*\"\n").contains("http.allowed-hosts names *"));
+    assert!(refused("[http]\nallowed-hosts = \"http://a.example\"\n").contains("node.example"));
+}
+
+#[test]
+fn lists_are_written_with_commas_or_as_lists() {
+    let text = "[http]\nallowed-hosts = [\"a.example\", \"b.example\"]\nnamespaces = \"txpool\"\n";
+    let variables = env(&[("LUCID__HTTP__ALLOWED_ORIGINS", "https://a.example , https://b.example,")]);
+    let config = Config::load(&Flags::default(), variables, [&file(text)]).unwrap();
+    assert_eq!(config.allowed_hosts(), ["a.example", "b.example"]);
+    assert_eq!(config.allowed_origins(), ["https://a.example", "https://b.example"]);
+    assert_eq!(config.namespaces(), ["txpool"]);
+}
+
+#[test]
+fn an_unknown_variable_is_refused_or_remarked_upon_and_a_secret_one_refused_without_its_value() {
+    let load = |name: &str| Config::load(&Flags::default(), env(&[(name, "5ec7e7")]), []);
+    assert!(load("LUCID_HTTP_PORT").unwrap().warnings()[0].contains("did you mean LUCID__HTTP__PORT?"));
+    let refused = load("LUCID__HTTP__PROT").unwrap_err().to_string();
+    assert_eq!(refused, "the environment has LUCID__HTTP__PROT, which is no setting; did you mean LUCID__HTTP__PORT?");
+    assert!(load("LUCIDITY").unwrap().warnings().is_empty());
+    for name in ["LUCID_ACCOUNT_KEY", "LUCID__HTTP__TOKEN"] {
+        let said = load(name).unwrap_err().to_string();
+        assert!(said.contains(name) && !said.contains("5ec7e7"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_said_of_the_chain_is_shown_with_the_rest() {
+    let flags = Flags { chain_params: vec![("id".to_owned(), "7".to_owned())], ..Flags::default() };
+    let config = Config::load(&flags, env(&[("COOLDOWN_SLOTS", "16")]), []).unwrap();
+    let said: Vec<_> = config.entries().into_iter().skip(SETTINGS.len()).map(|entry| entry.key).collect();
+    assert_eq!(said, ["COOLDOWN_SLOTS", "chain.id"]);
+}

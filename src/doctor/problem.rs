@@ -1,0 +1,188 @@
+//! Everything that may be wrong, on one page, each with what mends it.
+
+use super::finding::Level;
+
+/// Something that should not be as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Problem {
+    /// The power supply gives too little.
+    Undervoltage,
+    /// The processor is too hot.
+    Hot,
+    /// Nearly no memory is left.
+    LowMemory,
+    /// Memory limits of services do nothing.
+    NoMemoryCgroup,
+    /// The journal is lost with the power.
+    VolatileJournal,
+    /// The clock is not kept by anybody.
+    ClockUnsynchronised,
+    /// The data lies on a card.
+    SdCard,
+    /// The data lies in memory.
+    MemoryDisk,
+    /// The data lies on another machine.
+    NetworkDisk,
+    /// The disk takes no writes.
+    ReadOnlyDisk,
+    /// The disk is full, or will be in days.
+    DiskFull,
+    /// The disk will be full within half a year.
+    DiskFillsUp,
+    /// The port can be reached from other machines.
+    PortExposed,
+    /// There is no chain.
+    NoChain,
+    /// Others can read what only the node may.
+    OpenToOthers,
+    /// A file belongs to another user than the rest.
+    OtherOwner,
+    /// A key is not there.
+    KeyMissing,
+    /// Nobody knows what the keys have signed.
+    NothingKnownOfSigning,
+    /// The store cannot be read.
+    StoreDamaged,
+    /// A newer program made the store.
+    StoreNewer,
+    /// Something in the data folder cannot be looked at.
+    NotReadable,
+    /// There is no copy of the store, or an old one.
+    NoBackup,
+    /// No node runs.
+    NotRunning,
+    /// The node makes no blocks.
+    MakesNoBlocks,
+    /// The node cannot go on.
+    Stuck,
+    /// The last runs ended badly.
+    EndedBadly,
+}
+
+impl Problem {
+    /// All of them.
+    pub const ALL: [Self; 26] = [
+        Self::Undervoltage,
+        Self::Hot,
+        Self::LowMemory,
+        Self::NoMemoryCgroup,
+        Self::VolatileJournal,
+        Self::ClockUnsynchronised,
+        Self::SdCard,
+        Self::MemoryDisk,
+        Self::NetworkDisk,
+        Self::ReadOnlyDisk,
+        Self::DiskFull,
+        Self::DiskFillsUp,
+        Self::PortExposed,
+        Self::NoChain,
+        Self::OpenToOthers,
+        Self::OtherOwner,
+        Self::KeyMissing,
+        Self::NothingKnownOfSigning,
+        Self::StoreDamaged,
+        Self::StoreNewer,
+        Self::NotReadable,
+        Self::NoBackup,
+        Self::NotRunning,
+        Self::MakesNoBlocks,
+        Self::Stuck,
+        Self::EndedBadly,
+    ];
+
+    /// Its name for programs, and in the operator's page.
+    pub const fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// How bad it is.
+    pub const fn level(self) -> Level {
+        self.facts().1
+    }
+
+    /// The one line that mends it; `DIR` stands for the data folder.
+    pub const fn remedy(self) -> &'static str {
+        self.facts().2
+    }
+
+    const fn facts(self) -> (&'static str, Level, &'static str) {
+        use Level::{Bad, Note, Warn};
+        match self {
+            Self::Undervoltage => {
+                ("undervoltage", Bad, "use the power supply that is made for this Pi, and a short cable")
+            }
+            Self::Hot => ("hot", Warn, "give it a heat sink or a fan, and air"),
+            Self::LowMemory => ("low-memory", Warn, "stop what else runs, or set memory.budget-mib lower"),
+            Self::NoMemoryCgroup => (
+                "no-memory-cgroup",
+                Note,
+                "the node keeps to memory.budget-mib by itself; for MemoryMax= as well, add cgroup_enable=memory to \
+                 /boot/firmware/cmdline.txt and boot again",
+            ),
+            Self::VolatileJournal => (
+                "volatile-journal",
+                Note,
+                "`lucid-node why` keeps the essentials; for all of the log, put Storage=persistent below [Journal] into \
+                 /etc/systemd/journald.conf.d/90-persistent.conf and restart systemd-journald",
+            ),
+            Self::ClockUnsynchronised => {
+                ("clock-unsynchronised", Bad, "`sudo timedatectl set-ntp true`, and see `timedatectl timesync-status`")
+            }
+            Self::SdCard => ("sd-card", Note, "an SSD on USB or NVMe lives longer; keep backups off this card"),
+            Self::MemoryDisk => ("memory-disk", Bad, "move the data folder to a disk: this one is empty after a boot"),
+            Self::NetworkDisk => ("network-disk", Warn, "move the data folder to a disk of this machine"),
+            Self::ReadOnlyDisk => {
+                ("read-only-disk", Bad, "see `dmesg` for the fault, check the disk with fsck, and mount it again")
+            }
+            Self::DiskFull => ("disk-full", Bad, "make room on the disk of DIR; the node goes on by itself"),
+            Self::DiskFillsUp => ("disk-fills-up", Warn, "plan for a larger disk, or remove what else lies on it"),
+            Self::PortExposed => (
+                "port-exposed",
+                Warn,
+                "unless other machines have to call the node, set http.addr to 127.0.0.1; else keep a firewall in front",
+            ),
+            Self::NoChain => ("no-chain", Bad, "`lucid-node init --datadir DIR --solo`, or mount the disk that has it"),
+            Self::OpenToOthers => ("open-to-others", Bad, "`sudo chmod go= PATH` with the path that is named"),
+            Self::OtherOwner => ("other-owner", Bad, "`sudo chown -R lucid-node: DIR`, or the user that runs the node"),
+            Self::KeyMissing => ("key-missing", Bad, "put the copy of keys/ back that was made after `init`"),
+            Self::NothingKnownOfSigning => (
+                "nothing-known-of-signing",
+                Bad,
+                "`lucid-node run --accept-restored` once, after reading what it risks",
+            ),
+            Self::StoreDamaged => {
+                ("store-damaged", Bad, "`lucid-node db restore --datadir DIR FILE` with the last backup")
+            }
+            Self::StoreNewer => ("store-newer", Bad, "install the newer version of lucid-node again"),
+            Self::NotReadable => ("not-readable", Warn, "run this with sudo, or as the user of the node"),
+            Self::NoBackup => {
+                ("no-backup", Warn, "`sudo systemctl enable --now lucid-node-backup.timer`, and copy it off")
+            }
+            Self::NotRunning => ("not-running", Warn, "`sudo systemctl start lucid-node`, and `lucid-node why`"),
+            Self::MakesNoBlocks => ("makes-no-blocks", Bad, "see the reason; it goes on by itself when that is gone"),
+            Self::Stuck => ("stuck", Bad, "`sudo systemctl restart lucid-node`; if it comes back, look at the disk"),
+            Self::EndedBadly => ("ended-badly", Note, "`lucid-node why` says what happened, and when"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_operators_page_has_every_problem_with_its_remedy() {
+        let page = include_str!("../../docs/operate.md");
+        for problem in Problem::ALL {
+            let row = format!("| `{}` | {} |", problem.name(), problem.remedy());
+            assert!(page.contains(&row), "docs/operate.md should have {row}");
+        }
+    }
+
+    #[test]
+    fn every_problem_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = Problem::ALL.into_iter().map(Problem::name).collect();
+        assert_eq!(names.len(), Problem::ALL.len());
+    }
+}

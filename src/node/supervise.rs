@@ -1,0 +1,251 @@
+//! What the service manager hears of a running node: when it serves, what it is at, and that it makes progress.
+//!
+//! A sign of life is sent only when everything that a block needs could be had just then: each lock, a row of the store,
+//! a thread for it. A node that is stuck sends none, and is started anew.
+
+use super::{error::NodeError, state::Node};
+use crate::service::Notifier;
+use lucid_storage::{BlockchainState, Current, Reader, StoreError};
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tracing::{error, info};
+
+/// How long one write may take. A worn card may stand still for half a minute and go on.
+const MAX_WRITE: Duration = Duration::from_secs(120);
+
+/// How often the manager is told what the node is at, where no watchdog asks more often.
+const STATUS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often, while the store is being opened, the manager is asked for more time, and for how much.
+const START_INTERVAL: Duration = Duration::from_secs(5);
+const START_EXTENSION: Duration = Duration::from_secs(60);
+
+/// Most time that is asked for. Checking a store of some gigabytes on a slow card after a power cut takes minutes.
+const MAX_START: Duration = Duration::from_secs(3_600);
+
+/// Whether the node makes progress.
+#[derive(Debug)]
+pub(super) struct Progress {
+    zero: Instant,
+    /// Since when something is being written: milliseconds after `zero`, and one more; 0 for nothing.
+    writing_since: AtomicU64,
+    /// Why it makes none, as it was last seen.
+    stuck: Mutex<Option<String>>,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self { zero: Instant::now(), writing_since: AtomicU64::new(0), stuck: Mutex::default() }
+    }
+
+    /// Notes that a write begins; it ends when the answer is dropped.
+    pub(super) fn begin_write(&self) -> impl Drop + '_ {
+        self.writing_since.store(self.zero.elapsed().as_millis() as u64 + 1, Relaxed);
+        Ended(self)
+    }
+
+    /// How long the write that is at work has taken.
+    fn write_lasts(&self) -> Option<Duration> {
+        let since = self.writing_since.load(Relaxed).checked_sub(1)?;
+        Some(self.zero.elapsed().saturating_sub(Duration::from_millis(since)))
+    }
+}
+
+struct Ended<'a>(&'a Progress);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.writing_since.store(0, Relaxed);
+    }
+}
+
+/// Why a node shows no sign of life.
+#[derive(Debug, thiserror::Error)]
+enum Stuck {
+    #[error("a write has taken {0} s and does not end")]
+    Write(u64),
+    #[error("the store cannot be read: {0}")]
+    Store(#[from] StoreError),
+    #[error("a lock is not given back, or no thread is free")]
+    Waits,
+}
+
+impl Node {
+    /// Goes where a block has to go. May wait without end, which is an answer too.
+    fn check_progress(&self, max_write: Duration) -> Result<(), Stuck> {
+        if let Some(lasts) = self.progress.write_lasts().filter(|lasts| *lasts > max_write) {
+            return Err(Stuck::Write(lasts.as_secs()));
+        }
+        self.snapshot().get::<BlockchainState>(&Current)?;
+        drop(self.pool());
+        drop(self.anchorings());
+        Ok(())
+    }
+
+    /// Why the node makes no progress; `None` where it did when that was last looked at.
+    pub(super) fn stuck(&self) -> Option<String> {
+        self.progress.stuck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_stuck(&self, stuck: Option<String>) {
+        *self.progress.stuck.lock().unwrap_or_else(PoisonError::into_inner) = stuck;
+    }
+
+    /// What the node is at, in one line.
+    fn summary(&self) -> String {
+        let height = self.head().header.number;
+        let stops = self.sealing_stops();
+        if stops.is_empty() {
+            format!("block {height}; {} transactions wait", self.pool().len())
+        } else {
+            format!("block {height}; makes no blocks: {stops}")
+        }
+    }
+}
+
+/// Opens a node, and asks the manager for time meanwhile.
+pub(super) async fn starting<T>(notifier: &Notifier, opening: impl Future<Output = T>) -> T {
+    notifier.status("opening the store");
+    tokio::pin!(opening);
+    let began = Instant::now();
+    let mut ticks = interval(START_INTERVAL);
+    loop {
+        tokio::select! {
+            opened = &mut opening => return opened,
+            _ = ticks.tick() => {
+                if began.elapsed() < MAX_START {
+                    notifier.extend_timeout(START_EXTENSION);
+                }
+            }
+        }
+    }
+}
+
+/// Shows signs of life until the node is told to stop.
+pub(super) async fn supervise(
+    node: Arc<Node>,
+    notifier: Notifier,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), NodeError> {
+    // Twice in the time that the manager waits, so that one sign may come late.
+    let patience = notifier.watchdog().unwrap_or(STATUS_INTERVAL) / 2;
+    let mut ticks = interval(patience);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut said, mut was_stuck) = (String::new(), false);
+    let mut look = None;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => {
+                notifier.stopping();
+                return Ok(());
+            }
+        }
+        // One that waits is waited for: a thread for each look would be one more that is stuck.
+        let at_work = look.get_or_insert_with(|| {
+            let node = Arc::clone(&node);
+            tokio::task::spawn_blocking(move || node.check_progress(MAX_WRITE).map(|()| node.summary()))
+        });
+        let found = match timeout(patience, at_work).await {
+            Ok(found) => {
+                look = None;
+                found.map_err(|error| NodeError::Task(error.to_string()))?
+            }
+            Err(_) => Err(Stuck::Waits),
+        };
+        match &found {
+            Ok(summary) => {
+                notifier.alive();
+                if was_stuck {
+                    info!("the node makes progress again");
+                }
+                if *summary != said {
+                    notifier.status(summary);
+                    said.clone_from(summary);
+                }
+            }
+            Err(reason) if !was_stuck => error!(%reason, "the node makes no progress"),
+            Err(_) => {}
+        }
+        was_stuck = found.is_err();
+        node.set_stuck(found.err().map(|reason| reason.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{anchorings::tests::node, datadir::DataDir, error::NodeError},
+        *,
+    };
+    use std::{os::unix::net::UnixDatagram, sync::mpsc, thread};
+
+    #[test]
+    fn a_write_that_does_not_end_is_no_sign_of_life() {
+        let node = Arc::new(node(&DataDir::temporary().unwrap()));
+        node.check_progress(Duration::ZERO).unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let writer = Arc::clone(&node);
+        let write = thread::spawn(move || {
+            writer.write(|_| {
+                begun.send(()).unwrap();
+                may_go.recv().unwrap();
+                Ok::<_, NodeError>(())
+            })
+        });
+        has_begun.recv().unwrap();
+        thread::sleep(Duration::from_millis(30));
+        node.check_progress(Duration::from_secs(60)).unwrap();
+        let stuck = node.check_progress(Duration::from_millis(10)).unwrap_err();
+        assert!(matches!(stuck, Stuck::Write(0)), "{stuck}");
+        go.send(()).unwrap();
+        write.join().unwrap().unwrap();
+        node.check_progress(Duration::ZERO).unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_watchdog_is_fed_by_a_node_that_can_work_and_starves_with_one_that_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let node = Arc::new(node(&DataDir::temporary().unwrap()));
+        let notifier = Notifier::new(Some(path.into()), Some(Duration::from_millis(400)));
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(supervise(Arc::clone(&node), notifier, stopped));
+        let hear = |manager: &UnixDatagram| {
+            manager.set_read_timeout(Some(Duration::from_millis(900))).unwrap();
+            let mut buffer = [0; 256];
+            manager.recv(&mut buffer).map(|len| String::from_utf8(buffer[..len].to_vec()).unwrap())
+        };
+        assert_eq!(hear(&manager).unwrap(), "WATCHDOG=1");
+        assert_eq!(hear(&manager).unwrap(), "STATUS=block 0; 0 transactions wait");
+        assert_eq!(hear(&manager).unwrap(), "WATCHDOG=1");
+        let held = Arc::clone(&node);
+        let (go, may_go) = mpsc::channel::<()>();
+        let holder = thread::spawn(move || {
+            let _pool = held.pool();
+            may_go.recv().unwrap();
+        });
+        // One that was on its way may still come.
+        let _ = hear(&manager);
+        assert!(hear(&manager).is_err(), "a sign of life while the pool is stuck");
+        go.send(()).unwrap();
+        holder.join().unwrap();
+        assert_eq!(hear(&manager).unwrap(), "WATCHDOG=1");
+        stop.send(true).unwrap();
+        task.await.unwrap().unwrap();
+        let last = std::iter::from_fn(|| hear(&manager).ok()).last();
+        assert_eq!(last.as_deref(), Some("STOPPING=1"));
+    }
+}
