@@ -90,6 +90,10 @@ pub(crate) fn open_backend(
         Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(StoreError::Damaged { path: path.to_owned(), what: "its end is missing".to_owned() })
         }
+        // No store of ours ever had an older one.
+        Err(error @ DatabaseError::UpgradeRequired(_)) => {
+            Err(StoreError::Damaged { path: path.to_owned(), what: error.to_string() })
+        }
         Err(error) => Err(StoreError::engine(error)),
     }
 }

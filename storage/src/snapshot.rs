@@ -176,10 +176,12 @@ const ROOT_KEY: [u8; 1] = [0];
 /// damage led astray ends beside a key that is not what was written, or between rows that do not lie around what was looked
 /// for, or, where a page number leads to another page of the table, between rows of which one has another neighbour when it
 /// is looked for itself. So a row is not believed to be absent, nor a range to begin or end, because of what lies above it.
-fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<(), StoreError> {
+///
+/// Says whether the first row above that place is the one under `key` itself.
+fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<bool, StoreError> {
     use Bound::{Excluded, Included};
     if is_held_by_hashes(table, key) {
-        return Ok(());
+        return Ok(false);
     }
     let below = |bound| row_below(table, rows, bound);
     let above = |bound| row_above(table, rows, bound);
@@ -196,7 +198,7 @@ fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<(), StoreErro
         (None, None) => rows.is_empty().map_err(StoreError::engine)?,
     };
     if in_order && beside_each_other {
-        return Ok(());
+        return Ok(after.is_some_and(|found| found.value() == key));
     }
     Err(StoreError::damaged_row(table, key, "the rows around its place are not in order"))
 }
@@ -227,10 +229,10 @@ impl Reader for Snapshot {
         let Some(rows) = self.table(table)? else { return Ok(None) };
         match rows.get(key).map_err(StoreError::engine)? {
             Some(value) => View::value(table, key, value).map(Some),
-            None => {
-                check_place(table, rows, key)?;
-                Ok(None)
+            None if check_place(table, rows, key)? => {
+                Err(StoreError::damaged_row(table, key, "it is there, and is not found by its key"))
             }
+            None => Ok(None),
         }
     }
 
