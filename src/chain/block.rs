@@ -5,7 +5,7 @@ use super::{
     rules,
     sender::recover_sender,
 };
-use crate::evm::Transaction;
+use crate::{evm::Transaction, state::LatestState};
 use alloy_consensus::{BlockBody, Header, Sealable, Sealed, TxEnvelope};
 use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
 use alloy_primitives::Address;
@@ -102,6 +102,16 @@ pub fn decode_transaction(raw: &[u8]) -> Option<TxEnvelope> {
 pub fn read_header(reader: &impl Reader, height: u64) -> Result<Option<Sealed<Header>>, ChainError> {
     let Some(record) = reader.get::<Blocks>(&height)? else { return Ok(None) };
     decode_header(&record).map(Some).ok_or(ChainError::Damaged { height, part: "header" })
+}
+
+/// Holds the root of the state that `reader` has against the block that it is the state after, which is what the next block
+/// is run on. The state's own checks go from node to node, and this is where they begin.
+pub(super) fn check_state(reader: &impl Reader, head: &Sealed<Header>) -> Result<(), ChainError> {
+    if LatestState::new(reader).root()? == head.state_root {
+        Ok(())
+    } else {
+        Err(ChainError::Damaged { height: head.number, part: "state" })
+    }
 }
 
 /// The header of the last block.

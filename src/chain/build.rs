@@ -1,6 +1,10 @@
 //! Makes a new block on top of the head.
 
-use super::{block::RecoveredBlock, error::ChainError, rules};
+use super::{
+    block::{RecoveredBlock, check_state},
+    error::ChainError,
+    rules,
+};
 use crate::{
     evm::{self, BlockContext, Limits, Rejected, Transaction, World},
     state::{self, LatestState},
@@ -64,6 +68,7 @@ pub fn build(
         bytes: spec.parameters.block_bytes_max.saturating_sub(BLOCK_OVERHEAD_BYTES),
     };
     let context = BlockContext { chain_id: spec.chain_id, header: &header, withdrawals: &attributes.withdrawals };
+    check_state(&*scratch, parent)?;
     let filled = {
         let state = LatestState::new(&*scratch);
         evm::fill(&context, limits, candidates, World::new(&state, &*scratch))?

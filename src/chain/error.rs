@@ -122,6 +122,27 @@ pub enum ChainError {
     },
 }
 
+impl ChainError {
+    /// The store's error, where it is one.
+    pub fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::State(error) => error.of_store(),
+            _ => None,
+        }
+    }
+
+    /// Whether what is stored is not what was written.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_damage(),
+            Self::State(error) => error.is_damage(),
+            Self::Damaged { .. } | Self::NoChain => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<StateError> for ChainError {
     fn from(error: StateError) -> Self {
         Self::State(Arc::new(error))

@@ -1,7 +1,7 @@
 //! Takes a block: runs it anew and accepts it only if its header follows from its parent and its content.
 
 use super::{
-    block::RecoveredBlock,
+    block::{RecoveredBlock, check_state},
     error::{ChainError, Invalid},
     logs, rules,
 };
@@ -42,6 +42,7 @@ pub fn import(
     }
     rules::check(spec, parent, &block.header)?;
     let size_bytes = check_body(spec, block)?;
+    check_state(&*batch, parent)?;
     let executed = {
         let context = BlockContext { chain_id: spec.chain_id, header: &block.header, withdrawals: &block.withdrawals };
         let state = LatestState::new(&*batch);

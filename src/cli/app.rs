@@ -103,6 +103,12 @@ fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
     if info.payload_as_str().is_some_and(|text| text.starts_with("failed printing to std")) {
         std::process::exit(exit_codes::BROKEN_PIPE.into());
     }
+    if info.location().is_some_and(|place| exit_codes::is_in_database(place.file())) {
+        eprintln!("error: the database could not be read or written. Most likely its file is damaged: {info}");
+        flight::fault(&info.to_string());
+        eprintln!("{}", db::damage_advice(None));
+        std::process::exit(exit_codes::DATA.into());
+    }
     eprintln!("error: internal fault: {info}");
     flight::fault(&info.to_string());
     eprintln!("If it comes back, the store may be damaged: restore a backup, and report this with the lines above.");

@@ -1,4 +1,4 @@
-use super::{serve::serve, signals::StopSignals};
+use super::{db::with_damage_advice, serve::serve, signals::StopSignals};
 use crate::{
     keys::{DEV_ACCOUNTS, DEV_MNEMONIC},
     node::{DataDir, LaunchOptions, RunningNode, Sealing, launch},
@@ -40,10 +40,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let sealing = args.block_time.map_or(Sealing::Instant, |secs| Sealing::Every(Duration::from_secs(secs)));
     let options = LaunchOptions { datadir: datadir.clone(), http_addr: SocketAddr::new(args.host, args.port), sealing };
-    let running = launch(options).await?;
+    let folder = datadir.path().to_owned();
+    let running = launch(options).await.map_err(|error| with_damage_advice(error.into(), &folder))?;
     print_banner(&running, &datadir, args.datadir.is_some()).context("cannot write to standard output")?;
     drop(datadir);
-    serve(running, stop).await
+    serve(running, stop).await.map_err(|error| with_damage_advice(error, &folder))
 }
 
 fn print_banner(running: &RunningNode, datadir: &DataDir, kept: bool) -> io::Result<()> {

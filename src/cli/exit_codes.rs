@@ -2,11 +2,9 @@
 //! can tell "try again" from "somebody has to look".
 
 use crate::{
-    chain::ChainError,
     config::ConfigError,
     keys::KeyError,
     node::{NodeError, TokenFileError},
-    state::StateError,
 };
 use lucid_rpc::{ClientError, StartError};
 use lucid_storage::StoreError;
@@ -23,7 +21,7 @@ pub(super) const DATA: u8 = 65;
 pub(super) const NO_INPUT: u8 = 66;
 /// Somebody else has it at this moment: the port or the store is in use.
 pub(super) const UNAVAILABLE: u8 = 69;
-/// The program has a fault, or met a damaged store in a way that nobody foresaw.
+/// The program has a fault.
 pub(super) const SOFTWARE: u8 = 70;
 /// Something is where something new was to be made.
 pub(super) const CANNOT_CREATE: u8 = 73;
@@ -98,6 +96,22 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     cause.downcast_ref::<std::io::Error>().map(|error| of_io(error.kind()))
 }
 
+/// Whether the error is that a node's store is damaged.
+pub(super) fn is_damage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<NodeError>().is_some_and(NodeError::is_damage)
+            || cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_damage)
+    })
+}
+
+/// Whether a panic at this place of a source file is the database engine's. It panics over most damage that it meets in
+/// a page, and the program ends at a panic, so no caller can make an error of it. Another cause would be a fault of this
+/// program in how it calls the engine, which none is known of.
+pub(super) fn is_in_database(source_file: &str) -> bool {
+    // Its folder in the registry's cache is named with its version; where sources are vendored it need not be.
+    source_file.split(['/', '\\']).any(|folder| folder == "redb" || folder.starts_with("redb-"))
+}
+
 /// Only what has to do with rights or with the command itself has a code: what else a node says is its own matter.
 fn of_client(error: &ClientError) -> Option<u8> {
     match error {
@@ -109,10 +123,12 @@ fn of_client(error: &ClientError) -> Option<u8> {
 }
 
 fn of_node(error: &NodeError) -> u8 {
+    if let Some(error) = error.of_store() {
+        return of_store(error);
+    }
     match error {
         NodeError::Io { source, .. } => of_io(source.kind()),
         NodeError::NoFolder(_) => NO_INPUT,
-        NodeError::Store(error) => of_store(error),
         NodeError::Key(error) => of_key(error),
         NodeError::Start(StartError::AddressInUse(_)) => UNAVAILABLE,
         NodeError::Health { source, .. } | NodeError::StatusSocket { source, .. }
@@ -131,11 +147,6 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::HoldsAChain { .. }
         | NodeError::NotEmpty { .. }
         | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
-        NodeError::Chain(ChainError::Store(error)) | NodeError::State(StateError::Store(error)) => of_store(error),
-        NodeError::Chain(ChainError::State(error)) => match error.as_ref() {
-            StateError::Store(error) => of_store(error),
-            _ => DATA,
-        },
         NodeError::NoRoom { .. } => IO,
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }
@@ -182,19 +193,13 @@ fn of_token(error: &TokenFileError) -> u8 {
 
 fn of_store(error: &StoreError) -> u8 {
     match error {
+        error if error.is_damage() => DATA,
         StoreError::Missing(_) => NO_INPUT,
         StoreError::AlreadyExists(_) => CANNOT_CREATE,
         StoreError::Locked(_) => UNAVAILABLE,
         StoreError::Io { source, .. } => of_io(source.kind()),
         StoreError::Engine(_) | StoreError::BadCopy(_) => IO,
-        StoreError::NotAStore(_)
-        | StoreError::Damaged { .. }
-        | StoreError::ForeignFile(_)
-        | StoreError::NewerFormat { .. }
-        | StoreError::Record { .. }
-        | StoreError::Key { .. }
-        | StoreError::DanglingEntry { .. }
-        | StoreError::Meta(_) => DATA,
+        StoreError::ForeignFile(_) | StoreError::NewerFormat { .. } => DATA,
         _ => FAILED,
     }
 }
@@ -225,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_is_the_databases_by_where_it_arose() {
+        for file in ["/root/.cargo/registry/src/index.crates.io-1/redb-4.5.0/src/db.rs", "vendor/redb/src/db.rs"] {
+            assert!(is_in_database(file), "{file}");
+        }
+        for file in ["src/cli/db/run.rs", "storage/src/store.rs", "/x/lucid.redb/storage/src/store.rs", "redbx/a.rs"] {
+            assert!(!is_in_database(file), "{file}");
+        }
+    }
+
+    #[test]
     fn a_node_that_refuses_who_calls_is_told_from_one_that_fails() {
         let url = || "http://node.example".to_owned();
         let fault = |code: &str| ClientError::Fault {
@@ -243,6 +258,17 @@ mod tests {
             let text = error.to_string();
             assert_eq!(exit_code(&anyhow::Error::new(error).context("said")), code, "{text}");
         }
+    }
+
+    #[test]
+    fn damage_is_known_behind_what_was_said_about_it() {
+        let damaged = || StoreError::Meta("sequence");
+        for error in [anyhow::Error::new(damaged()), anyhow::Error::new(NodeError::Store(damaged()))] {
+            let error = error.context("cannot start");
+            assert!(is_damage(&error));
+            assert_eq!(exit_code(&error), DATA);
+        }
+        assert!(!is_damage(&anyhow::Error::new(StoreError::Stopped)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::{input::read_file, time::unix_now};
+use super::{db::with_damage_advice, input::read_file, time::unix_now};
 use crate::{
     config::template,
     node::{DataDir, Initialised, NewChain, init},
@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         (None, Some(PresetName::Lucid | PresetName::LucidTestnet) | None) => NewChain::Solo,
     };
     let datadir = DataDir::at(&args.datadir)?;
-    let made = init(&datadir, chain, &template(), unix_now())?;
+    let made = init(&datadir, chain, &template(), unix_now())
+        .map_err(|error| with_damage_advice(error.into(), datadir.path()))?;
     if args.json {
         println!("{}", to_json(&datadir, &made));
     } else {

@@ -1,4 +1,6 @@
-use super::{config::ConfigArgs, flight, init, serve::serve, signals::StopSignals, time::unix_now};
+use super::{
+    config::ConfigArgs, db::with_damage_advice, flight, init, serve::serve, signals::StopSignals, time::unix_now,
+};
 use crate::{
     config::{self, template},
     node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
@@ -38,6 +40,11 @@ impl Args {
 }
 
 pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
+    let folder = args.config.datadir.clone();
+    run_node(args, flight_log).await.map_err(|error| with_damage_advice(error, &folder))
+}
+
+async fn run_node(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
     let stop = StopSignals::listen().context("cannot wait for signals")?;
     let datadir = open_folder(&args)?;
     let facts = flight::start(&datadir, flight_log);

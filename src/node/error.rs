@@ -264,8 +264,34 @@ fn store_gone(path: &Path, backup: Option<&Path>, begun: bool) -> String {
 }
 
 impl NodeError {
+    /// The store's error, where it is one.
+    pub fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::State(error) => error.of_store(),
+            Self::Chain(error) => error.of_store(),
+            _ => None,
+        }
+    }
+
+    /// Whether the store is not what was written to it: nothing repairs that, and nothing goes on from it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_damage(),
+            Self::State(error) => error.is_damage(),
+            Self::Chain(error) => error.is_damage(),
+            Self::Genesis => true,
+            _ => false,
+        }
+    }
+
     /// Whether something was not written because the disk is nearly full: nothing is lost, and it can be tried again.
     pub(super) fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull)
+        matches!(self, Self::Store(error) if is_disk_full(error))
     }
+}
+
+/// Whether something was not written for want of room.
+pub(super) fn is_disk_full(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
 }

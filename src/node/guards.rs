@@ -26,6 +26,9 @@ use tracing::{info, warn};
 /// disk needs room to be cleaned up.
 pub(super) const MIN_FREE_BYTES: u64 = 64 << 20;
 
+/// How long nothing is written after a write that found no room: the store was opened again, which reads all of it.
+pub(super) const NO_ROOM_PAUSE: Duration = Duration::from_secs(10);
+
 /// How often a condition that lasts is logged again.
 const LOG_AGAIN: Duration = Duration::from_secs(3_600);
 
@@ -67,6 +70,9 @@ pub enum SealingStop {
         /// What must be left, in MiB.
         needed_mib: u64,
     },
+    /// A write found no room, whatever the disk says of itself: somebody else took it, or a quota is used up.
+    #[error("a write to the data folder found no room on the disk; it is tried again within {} s", NO_ROOM_PAUSE.as_secs())]
+    NoRoom,
 }
 
 /// All that keeps a node from sealing at a moment, so that nobody puts one thing right to be told of the next.
@@ -155,6 +161,8 @@ pub(super) struct Guards {
     pub(super) recorded: u64,
     folder: PathBuf,
     min_free_bytes: u64,
+    /// When a write last found no room.
+    no_room: Mutex<Option<Instant>>,
     condition: Mutex<Condition>,
 }
 
@@ -168,7 +176,8 @@ struct Condition {
 impl Guards {
     pub(super) fn new(datadir: &DataDir, clock: Option<ClockPolicy>, signing: Signing, recorded: u64) -> Self {
         let folder = datadir.path().to_owned();
-        Self { clock, signing, recorded, folder, min_free_bytes: MIN_FREE_BYTES, condition: Mutex::default() }
+        let (no_room, condition) = (Mutex::default(), Mutex::default());
+        Self { clock, signing, recorded, folder, min_free_bytes: MIN_FREE_BYTES, no_room, condition }
     }
 
     /// Nothing is written while more than this is not free.
@@ -180,10 +189,22 @@ impl Guards {
 
     /// Whether the disk has too little room left to write.
     pub(super) fn disk_full(&self) -> Option<SealingStop> {
+        if self.no_room().is_some_and(|noted| noted.elapsed() < NO_ROOM_PAUSE) {
+            return Some(SealingStop::NoRoom);
+        }
         // A disk that does not say how full it is will say so when it is written to.
         let free = free_bytes(&self.folder)?;
         let (free_mib, needed_mib) = (free >> 20, self.min_free_bytes >> 20);
         (free < self.min_free_bytes).then_some(SealingStop::DiskFull { free_mib, needed_mib })
+    }
+
+    /// Notes that a write found no room.
+    pub(super) fn note_no_room(&self) {
+        *self.no_room() = Some(Instant::now());
+    }
+
+    fn no_room(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.no_room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn condition(&self) -> MutexGuard<'_, Condition> {

@@ -3,7 +3,7 @@ use super::{
     care::DbJobs,
     clock,
     datadir::DataDir,
-    error::NodeError,
+    error::{NodeError, is_disk_full},
     guards::{Guards, Signing},
     supervise::Progress,
 };
@@ -225,7 +225,7 @@ impl Node {
     }
 
     /// As [`Node::write`], with what has to be done between the commit and the first answer. Refused while the disk is
-    /// nearly full: a write that fails half way takes reading with it.
+    /// nearly full. Where it fills up in the midst of a write, nothing is written, and reading goes on.
     pub(super) fn write_then<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut Batch) -> Result<T, E>,
@@ -236,11 +236,24 @@ impl Node {
         self.guards.check_disk()?;
         let mut batch = self.store.begin()?;
         let value = change(&mut batch)?;
-        self.store.commit(batch)?;
+        if let Err(error) = self.store.commit(batch) {
+            if is_disk_full(&error) {
+                self.guards.note_no_room();
+                // The store was opened again, and what was published reads from before that.
+                self.publish()?;
+            }
+            return Err(error.into());
+        }
         committed(&value)?;
+        self.publish()?;
+        Ok(value)
+    }
+
+    /// Lets answers see what the store has now.
+    fn publish(&self) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-        Ok(value)
+        Ok(())
     }
 }
 

@@ -104,7 +104,12 @@ fn apply_storage(
     if trie_changes.is_empty() {
         return Ok(old_root);
     }
-    Ok(trie::update(&mut StorageTrie::new(batch, keccak256(address)), trie_changes)?)
+    let mut storage = StorageTrie::new(batch, keccak256(address));
+    // Nodes below the root are held against their parents. A root that is not there would be an empty trie.
+    if trie::root(&storage)? != old_root {
+        return Err(StateError::BadRow { table: "storage_trie", what: "a root is not the one that its account names" });
+    }
+    Ok(trie::update(&mut storage, trie_changes)?)
 }
 
 /// The slots that the change touches with their values after it. A wipe touches every slot that there is: most

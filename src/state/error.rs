@@ -53,3 +53,22 @@ pub enum StateError {
         head: u64,
     },
 }
+
+impl StateError {
+    /// The store's error, where it is one.
+    pub fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) | Self::Trie(TrieError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether what is stored is not what was written.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Trie(_) | Self::Store(_) => self.of_store().is_none_or(StoreError::is_damage),
+            Self::BadRow { .. } | Self::MissingCode(_) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,6 +1,7 @@
-//! The file below the database: with a count of what is written, for SD cards wear by bytes and by syncs; or as one that
-//! is only looked at.
+//! The file below the database: with a count of what is written, for SD cards wear by bytes and by syncs, and with what
+//! went wrong; or as one that is only looked at.
 
+use crate::error::{StoreError, leads_nowhere};
 use redb::{BackendError, StorageBackend, backends::FileBackend};
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,7 @@ use std::{
     os::unix::fs::FileExt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -19,63 +20,167 @@ use std::{
 pub(crate) struct IoCounters {
     pub(crate) bytes_written: AtomicU64,
     pub(crate) syncs: AtomicU64,
+    /// Writes that find room, plus one; zero where all do.
+    #[cfg(test)]
+    pub(crate) room: AtomicU64,
 }
 
-#[derive(Debug)]
-pub(crate) struct CountingBackend {
-    pub(crate) file: FileBackend,
-    pub(crate) counters: Arc<IoCounters>,
+/// What became of one opening of the file.
+#[derive(Debug, Default)]
+pub(crate) struct FileState {
+    /// Something could not be written for want of room, which leaves no trace in what was written before.
+    no_room: AtomicBool,
+    /// Something else failed: what is in the file is no longer known.
+    failed: AtomicBool,
+    /// The file was opened anew, so this opening writes no more and leaves the locks alone.
+    retired: AtomicBool,
 }
 
-impl StorageBackend for CountingBackend {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
+impl FileState {
+    /// Whether want of room is all that went wrong.
+    pub(crate) fn has_no_room(&self) -> bool {
+        self.no_room.load(Relaxed) && !self.failed.load(Relaxed)
     }
 
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+    }
+
+    fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
+    fn note<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        if let Err(error) = &outcome {
+            let no_room = matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+            (if no_room { &self.no_room } else { &self.failed }).store(true, Relaxed);
+        }
+        outcome
+    }
+}
+
+/// The file of a store.
+#[derive(Debug)]
+pub(crate) struct StoreBackend {
+    file: FileBackend,
+    /// Whether this opening takes the locks; another one of the same open file has them already.
+    locks: bool,
+    counters: Arc<IoCounters>,
+    state: Arc<FileState>,
+}
+
+impl StoreBackend {
+    pub(crate) fn new(
+        file: File,
+        locks: bool,
+        counters: Arc<IoCounters>,
+        state: Arc<FileState>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { file: FileBackend::new(file).map_err(StoreError::engine)?, locks, counters, state })
+    }
+
+    /// Where the engine has given up on this opening it writes nothing more, and this makes sure.
+    fn check_use(&self) -> io::Result<()> {
+        if self.state.is_retired() { Err(io::Error::other("the file was opened anew")) } else { Ok(()) }
+    }
+
+    #[cfg(test)]
+    fn take_room(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let room = &self.counters.room;
+        // The header is written over in place, which takes no room.
+        if offset == 0 && !data.is_empty() {
+            return Ok(());
+        }
+        match room.load(Relaxed) {
+            0 => Ok(()),
+            1 => {
+                // What fits is written.
+                self.file.write(offset, &data[..data.len() / 2])?;
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => {
+                room.fetch_sub(1, Relaxed);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl StorageBackend for StoreBackend {
+    fn len(&self) -> io::Result<u64> {
+        self.state.note(self.file.len())
+    }
+
+    /// What reaches beyond the end of the file begins with zeros. Only a damaged page number leads there, and a page that
+    /// begins so is refused as damage; after an error from here the engine would refuse all that follows as if the disk had
+    /// failed. The rest is left alone: such a page may claim gigabytes, which nothing has touched so far.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
+        match self.file.read(offset, out) {
+            Err(error) if leads_nowhere(&error) => {
+                let first = out.len().min(BLOCK_BYTES as usize);
+                out[..first].fill(0);
+                Ok(())
+            }
+            outcome => self.state.note(outcome),
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
+        self.check_use()?;
+        #[cfg(test)]
+        if len > self.file.len()? {
+            self.state.note(self.take_room(len, &[]))?;
+        }
+        self.state.note(self.file.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.counters.syncs.fetch_add(1, Relaxed);
-        self.file.sync_data()
+        match self.file.sync_data() {
+            Ok(()) => Ok(()),
+            // Whatever it says: what was on its way to the disk may be lost.
+            Err(error) => {
+                self.state.failed.store(true, Relaxed);
+                Err(error)
+            }
+        }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.check_use()?;
+        #[cfg(test)]
+        self.state.note(self.take_room(offset, data))?;
         self.counters.bytes_written.fetch_add(data.len() as u64, Relaxed);
-        self.file.write(offset, data)
+        self.state.note(self.file.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {
-        self.file.close()
+        if !self.locks || self.state.is_retired() { Ok(()) } else { self.file.close() }
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
+        if self.locks { self.file.try_lock_range(start, end) } else { Ok(true) }
     }
 
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
+        if self.locks { self.file.try_lock_shared_range(start, end) } else { Ok(true) }
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
+        if self.locks { self.file.lock_range(start, end) } else { Ok(()) }
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
+        if self.locks { self.file.lock_shared_range(start, end) } else { Ok(()) }
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
+        if !self.locks || self.state.is_retired() { Ok(()) } else { self.file.unlock_range(start, end) }
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
+        if self.locks { self.file.query_lock_range(start, end) } else { Ok(false) }
     }
 }
 

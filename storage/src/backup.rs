@@ -1,6 +1,7 @@
 //! A copy of a store as it was at one moment, made while the store goes on, and compared with it before it is called one.
 
 use crate::{
+    checksum,
     error::StoreError,
     range::Direction,
     reader::Reader,
@@ -56,7 +57,7 @@ impl Snapshot {
         let mut walk = Walk { progress, done: 0, total: 2 * self.entries()? };
         let (unfinished, database) = store::begin_file(path, options)?;
         let result = self.fill(&database, &mut walk).and_then(|digest| {
-            let copy = Snapshot::new(&database.into())?;
+            let copy = Snapshot::new(&database)?;
             let entries = copy.entries()?;
             if copy.digest(&mut walk)? != digest || copy.sequence()? != self.sequence()? {
                 return Err(StoreError::BadCopy(path.to_owned()));
@@ -82,6 +83,7 @@ impl Snapshot {
 
     fn fill(&self, database: &Database, walk: &mut Walk<'_>) -> Result<[u8; 32], StoreError> {
         let mut hasher = Hasher::new();
+        let mut closed = Vec::new();
         for table in TableId::ALL {
             hasher.table(table, self.len(table)?);
             let mut entries = self.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
@@ -93,7 +95,8 @@ impl Snapshot {
                 let mut bytes = 0;
                 while let Some((key, value)) = next.take_if(|_| bytes < STEP_BYTES) {
                     hasher.entry(&key, &value);
-                    to.insert(&*key, &*value).map_err(StoreError::engine)?;
+                    checksum::close_into(&mut closed, table, &key, &value);
+                    to.insert(&*key, closed.as_slice()).map_err(StoreError::engine)?;
                     bytes += key.len() + value.len();
                     walk.step()?;
                     next = entries.next_view()?;

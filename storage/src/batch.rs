@@ -90,7 +90,7 @@ impl Batch {
 
     /// Writes a row under a key that is new by construction, such as a block's height: no old row is looked for.
     pub fn append<C: Collection>(&mut self, key: &C::Key, record: &C::Record) -> Result<(), StoreError> {
-        debug_assert!(matches!(self.contains::<C>(key), Ok(false)), "{key:?} is already in {}", C::DEF.name);
+        debug_assert!(!matches!(self.contains::<C>(key), Ok(true)), "{key:?} is already in {}", C::DEF.name);
         let row_key = row_key(key);
         let value = self.encode::<C>(record)?;
         for index in C::INDEXES {
@@ -196,7 +196,7 @@ impl Reader for Batch {
             Some(pending) if !is_empty_range(lower, upper) => Some(pending.range::<[u8], _>((lower, upper))),
             _ => None,
         };
-        Ok(RawRange::new(direction, stored, pending))
+        Ok(RawRange::new(table, direction, stored, pending))
     }
 }
 

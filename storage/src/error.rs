@@ -1,6 +1,7 @@
 //! What can go wrong in the store, a variant for each case that a caller or an operator treats differently.
 
-use crate::{codec::RecordError, key::KeyError};
+use crate::{codec::RecordError, key::KeyError, tables::TableId};
+use alloy_primitives::hex;
 use std::{io, path::PathBuf};
 
 /// Why the store could not do what it was asked.
@@ -63,6 +64,19 @@ pub enum StoreError {
     /// A copy of the store was read back and is not what was copied.
     #[error("the copy at {} is not what was copied: the disk does not keep what is written to it", .0.display())]
     BadCopy(PathBuf),
+    /// A row is not what was written under its key, or not where it was written.
+    #[error("a row of {table} is damaged, key {key}: {what}")]
+    DamagedRow {
+        /// Its table.
+        table: &'static str,
+        /// Its key, or the one that was looked for beside it, in hex.
+        key: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The engine met pages that do not hold together.
+    #[error("the database is damaged: {0}")]
+    DamagedPages(String),
     /// A required entry of the `meta` table is absent or malformed.
     #[error("the store's entry `{0}` is absent or malformed")]
     Meta(&'static str),
@@ -85,13 +99,53 @@ pub enum StoreError {
     /// Whoever watched a long walk over the store ended it.
     #[error("stopped before the end")]
     Stopped,
-    /// The database engine failed: a corrupt page, a full disk, a failed write.
+    /// The database engine failed: a full disk, a failed read or write.
     #[error("the database failed: {0}")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl StoreError {
+    /// What the engine says. Where it cannot mean anything but damage, that is said: our tables have one type, and what it
+    /// is told to read lies in the file.
     pub(crate) fn engine(error: impl Into<redb::Error>) -> Self {
-        Self::Engine(Box::new(error.into()))
+        use redb::Error::{
+            Corrupted, Io, TableDoesNotExist, TableExists, TableIsMultimap, TableIsNotMultimap, TableTypeMismatch,
+            TypeDefinitionChanged,
+        };
+        match error.into() {
+            Corrupted(what) => Self::DamagedPages(what),
+            Io(error) if leads_nowhere(&error) => Self::DamagedPages(format!("a page number leads nowhere ({error})")),
+            error @ (TableTypeMismatch { .. }
+            | TypeDefinitionChanged { .. }
+            | TableIsMultimap(_)
+            | TableIsNotMultimap(_)
+            | TableExists(_)
+            | TableDoesNotExist(_)) => Self::DamagedPages(error.to_string()),
+            error => Self::Engine(Box::new(error)),
+        }
     }
+
+    pub(crate) fn damaged_row(table: TableId, key: &[u8], what: &'static str) -> Self {
+        Self::DamagedRow { table: table.name(), key: hex::encode(key), what }
+    }
+
+    /// Whether what is stored is not what was written: trying again is no use, and nothing of it is to be relied on.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::DamagedRow { .. }
+                | Self::DamagedPages(_)
+                | Self::Record { .. }
+                | Self::Key { .. }
+                | Self::DanglingEntry { .. }
+                | Self::Meta(_)
+                | Self::NotAStore(_)
+        )
+    }
+}
+
+/// Whether a read was of bytes that the file does not have.
+pub(crate) fn leads_nowhere(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
 }

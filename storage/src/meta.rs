@@ -1,6 +1,6 @@
 //! What a store says of itself: the table `meta`.
 
-use crate::{error::StoreError, reader::Reader, tables::TableId};
+use crate::{error::StoreError, reader::Reader, snapshot::Snapshot, tables::TableId};
 use alloy_primitives::B256;
 
 /// Newest format of the file that this program reads, and the one that it writes. It rises when tables, keys or
@@ -30,10 +30,10 @@ impl Meta {
     }
 }
 
-/// Reads what the store says of itself; `None` where no store ever said so.
-pub(crate) fn read(reader: &impl Reader) -> Result<Option<Meta>, StoreError> {
+/// Reads what the store says of itself.
+pub(crate) fn read(reader: &impl Reader) -> Result<Meta, StoreError> {
     let entry = |name: &'static str| reader.raw_get(TableId::Meta, name.as_bytes());
-    let Some(format) = entry(FORMAT)? else { return Ok(None) };
+    let format = entry(FORMAT)?.ok_or(StoreError::Meta(FORMAT))?;
     let format_version = u32::from_be_bytes(format.try_into().map_err(|_| StoreError::Meta(FORMAT))?);
     // Before anything else is read: a later format may have changed the rest.
     if format_version > FORMAT_VERSION {
@@ -42,7 +42,17 @@ pub(crate) fn read(reader: &impl Reader) -> Result<Option<Meta>, StoreError> {
     let chain_spec = entry(CHAIN_SPEC)?.ok_or(StoreError::Meta(CHAIN_SPEC))?;
     let genesis_hash = entry(GENESIS_HASH)?.ok_or(StoreError::Meta(GENESIS_HASH))?;
     let genesis_hash = B256::try_from(&genesis_hash[..]).map_err(|_| StoreError::Meta(GENESIS_HASH))?;
-    Ok(Some(Meta { format_version, chain_spec, genesis_hash }))
+    Ok(Meta { format_version, chain_spec, genesis_hash })
+}
+
+/// Whether a table `meta` that is alone in its file has an entry of ours, be it readable or not.
+pub(crate) fn is_ours(snapshot: &Snapshot) -> Result<bool, StoreError> {
+    match read(snapshot) {
+        Ok(_) | Err(StoreError::NewerFormat { .. }) => Ok(true),
+        Err(error) if !error.is_damage() => Err(error),
+        Err(StoreError::DamagedPages(_)) => Ok(false),
+        Err(_) => snapshot.has_any(TableId::Meta, &[FORMAT, CHAIN_SPEC, GENESIS_HASH, SEQUENCE]),
+    }
 }
 
 /// Sequence of the last batch.

@@ -1,6 +1,6 @@
 //! A walk over one table: what is stored, with what a batch has pending laid over it. Nothing is loaded ahead.
 
-use crate::{error::StoreError, tables::TableId};
+use crate::{checksum, error::StoreError, tables::TableId};
 use redb::AccessGuard;
 use std::{
     cmp::Ordering,
@@ -26,13 +26,21 @@ pub(crate) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 pub struct View<'a>(ViewBytes<'a>);
 
 enum ViewBytes<'a> {
-    Stored(Guard),
+    Key(Guard),
+    /// With its length before the checksum.
+    Value(Guard, usize),
     Pending(&'a [u8]),
 }
 
 impl View<'_> {
-    pub(crate) fn stored(guard: Guard) -> Self {
-        Self(ViewBytes::Stored(guard))
+    fn key(guard: Guard) -> Self {
+        Self(ViewBytes::Key(guard))
+    }
+
+    /// The value that the file has under `key`, if it is what was written there.
+    pub(crate) fn value(table: TableId, key: &[u8], guard: Guard) -> Result<Self, StoreError> {
+        let bytes = checksum::value_bytes(table, key, guard.value())?;
+        Ok(Self(ViewBytes::Value(guard, bytes)))
     }
 }
 
@@ -47,7 +55,8 @@ impl Deref for View<'_> {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            ViewBytes::Stored(guard) => guard.value(),
+            ViewBytes::Key(guard) => guard.value(),
+            ViewBytes::Value(guard, bytes) => &guard.value()[..*bytes],
             ViewBytes::Pending(bytes) => bytes,
         }
     }
@@ -64,20 +73,24 @@ pub(crate) fn is_empty_range(lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
 
 /// Entries of one table within bounds, in key order or against it. The iterator copies each entry.
 pub struct RawRange<'a> {
+    table: TableId,
     direction: Direction,
     stored: Option<StoredRange>,
     stored_head: Option<(Guard, Guard)>,
+    /// Key of the last entry that the file gave.
+    last: Vec<u8>,
     pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     pending_head: Option<(&'a [u8], Option<&'a [u8]>)>,
 }
 
 impl<'a> RawRange<'a> {
     pub(crate) fn new(
+        table: TableId,
         direction: Direction,
         stored: Option<StoredRange>,
         pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     ) -> Self {
-        Self { direction, stored, stored_head: None, pending, pending_head: None }
+        Self { table, direction, stored, stored_head: None, last: Vec::new(), pending, pending_head: None }
     }
 
     /// The next entry, where it lies.
@@ -87,8 +100,9 @@ impl<'a> RawRange<'a> {
             match self.first_head() {
                 None => return Ok(None),
                 Some(Ordering::Less) => {
-                    let entry = self.stored_head.take();
-                    return Ok(entry.map(|(key, value)| (View::stored(key), View::stored(value))));
+                    let Some((key, value)) = self.stored_head.take() else { return Ok(None) };
+                    let value = View::value(self.table, key.value(), value)?;
+                    return Ok(Some((View::key(key), value)));
                 }
                 Some(pending_first) => {
                     // The pending entry replaces the stored one of the same key.
@@ -116,6 +130,24 @@ impl<'a> RawRange<'a> {
         }
     }
 
+    /// Each entry of the file comes after the one before it, or a page number leads to a page that is not the next one.
+    fn check_order(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        let last = &mut self.last;
+        let in_order = match self.direction {
+            // At the beginning; no key of a table is empty.
+            _ if last.is_empty() => true,
+            Direction::Forward => last.as_slice() < key,
+            Direction::Reverse => last.as_slice() > key,
+        };
+        if !in_order {
+            (self.stored, self.pending) = (None, None);
+            return Err(StoreError::damaged_row(self.table, key, "it is not in the order of its table"));
+        }
+        last.clear();
+        last.extend_from_slice(key);
+        Ok(())
+    }
+
     fn fill_heads(&mut self) -> Result<(), StoreError> {
         if self.stored_head.is_none()
             && let Some(range) = &mut self.stored
@@ -126,7 +158,10 @@ impl<'a> RawRange<'a> {
             };
             // At the end, and after an error, the range is let go so that it is not asked again.
             match next {
-                Some(Ok(entry)) => self.stored_head = Some(entry),
+                Some(Ok(entry)) => {
+                    self.check_order(entry.0.value())?;
+                    self.stored_head = Some(entry);
+                }
                 Some(Err(error)) => {
                     (self.stored, self.pending) = (None, None);
                     return Err(StoreError::engine(error));

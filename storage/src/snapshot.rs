@@ -1,14 +1,16 @@
 //! One moment of the store.
 
 use crate::{
+    checksum,
     error::StoreError,
     meta,
-    range::{Direction, RawRange, View, is_empty_range},
+    range::{Direction, Guard, RawRange, View, is_empty_range},
     reader::Reader,
     tables::TableId,
 };
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata, TableDefinition, TableError,
+    Database, MultimapTableHandle, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
+    StorageError, TableDefinition, TableError, TableHandle,
 };
 use std::{
     ops::Bound,
@@ -91,10 +93,46 @@ impl Snapshot {
         }
         let open = match self.inner.transaction.open_table(definition(table)) {
             Ok(open) => Some(open),
-            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(TableError::TableDoesNotExist(_)) => {
+                self.check_names()?;
+                None
+            }
             Err(error) => return Err(StoreError::engine(error)),
         };
         Ok(slot.get_or_init(|| open).as_ref())
+    }
+
+    /// Holds the names of the file's tables against ours: where one was changed, a table that is not there need not be one
+    /// that was never written to.
+    pub(crate) fn check_names(&self) -> Result<(), StoreError> {
+        match self.table_names()?.into_iter().find(|name| !is_own_name(name)) {
+            Some(name) => Err(StoreError::DamagedPages(format!("no table has the name {name:?}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// How many of the file's tables have names of ours.
+    pub(crate) fn own_tables(&self) -> Result<usize, StoreError> {
+        Ok(self.table_names()?.iter().filter(|name| is_own_name(name)).count())
+    }
+
+    /// Names of the tables that the file has.
+    fn table_names(&self) -> Result<Vec<String>, StoreError> {
+        let transaction = &self.inner.transaction;
+        let tables = transaction.list_tables().map_err(StoreError::engine)?.map(|table| table.name().to_owned());
+        let multimaps = transaction.list_multimap_tables().map_err(StoreError::engine)?;
+        Ok(tables.chain(multimaps.map(|table| table.name().to_owned())).collect())
+    }
+
+    /// Whether a table has a row under one of these keys, whatever it holds.
+    pub(crate) fn has_any(&self, table: TableId, keys: &[&str]) -> Result<bool, StoreError> {
+        let Some(rows) = self.table(table)? else { return Ok(false) };
+        for key in keys {
+            if rows.get(key.as_bytes()).map_err(StoreError::engine)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) fn stored_range(
@@ -106,14 +144,96 @@ impl Snapshot {
         if is_empty_range(lower, upper) {
             return Ok(None);
         }
-        self.table(table)?.map(|table| table.range::<&[u8]>((lower, upper)).map_err(StoreError::engine)).transpose()
+        let Some(rows) = self.table(table)? else { return Ok(None) };
+        for bound in [lower, upper] {
+            if let Bound::Included(key) | Bound::Excluded(key) = bound {
+                check_place(table, rows, key)?;
+            }
+        }
+        rows.range::<&[u8]>((lower, upper)).map(Some).map_err(StoreError::engine)
     }
+}
+
+fn is_own_name(name: &str) -> bool {
+    TableId::ALL.iter().any(|table| table.name() == name)
+}
+
+/// Whether a row that is wrongly taken for absent is found out elsewhere. A leaf of the account trie has no row and is made
+/// through `accounts_by_hash`: that is done for each account of a block, and what comes of it is held against the hash that
+/// the parent has. The root has no parent.
+fn is_held_by_hashes(table: TableId, key: &[u8]) -> bool {
+    match table {
+        TableId::AccountTrie => key != ROOT_KEY,
+        TableId::AccountsByHash => true,
+        _ => false,
+    }
+}
+
+/// Key of the root in the account trie: no nibbles, and that there are none.
+const ROOT_KEY: [u8; 1] = [0];
+
+/// Holds the two rows around the place of `key` against their checksums, against it, and against each other. A search that
+/// damage led astray ends beside a key that is not what was written, or between rows that do not lie around what was looked
+/// for, or, where a page number leads to another page of the table, between rows of which one has another neighbour when it
+/// is looked for itself. So a row is not believed to be absent, nor a range to begin or end, because of what lies above it.
+///
+/// Says whether the first row above that place is the one under `key` itself.
+fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<bool, StoreError> {
+    use Bound::{Excluded, Included};
+    if is_held_by_hashes(table, key) {
+        return Ok(false);
+    }
+    let below = |bound| row_below(table, rows, bound);
+    let above = |bound| row_above(table, rows, bound);
+    let (before, after) = (below(Excluded(key))?, above(Included(key))?);
+    let in_order = before.as_ref().is_none_or(|found| found.value() < key)
+        && after.as_ref().is_none_or(|found| found.value() >= key);
+    let same = |a: &Option<Guard>, b: &Option<Guard>| a.as_ref().map(Guard::value) == b.as_ref().map(Guard::value);
+    let beside_each_other = match (&before, &after) {
+        (Some(lower), Some(upper)) => {
+            same(&above(Excluded(lower.value()))?, &after) && same(&below(Excluded(upper.value()))?, &before)
+        }
+        (Some(lower), None) => above(Excluded(lower.value()))?.is_none(),
+        (None, Some(upper)) => below(Excluded(upper.value()))?.is_none(),
+        (None, None) => rows.is_empty().map_err(StoreError::engine)?,
+    };
+    if in_order && beside_each_other {
+        return Ok(after.is_some_and(|found| found.value() == key));
+    }
+    Err(StoreError::damaged_row(table, key, "the rows around its place are not in order"))
+}
+
+/// Key of the last row below a bound, if the row is what was written.
+fn row_below(table: TableId, rows: &Table, bound: Bound<&[u8]>) -> Result<Option<Guard>, StoreError> {
+    let found = rows.range::<&[u8]>((Bound::Unbounded, bound)).map_err(StoreError::engine)?.next_back();
+    checked_key(table, found)
+}
+
+/// Key of the first row above a bound, if the row is what was written.
+fn row_above(table: TableId, rows: &Table, bound: Bound<&[u8]>) -> Result<Option<Guard>, StoreError> {
+    let found = rows.range::<&[u8]>((bound, Bound::Unbounded)).map_err(StoreError::engine)?.next();
+    checked_key(table, found)
+}
+
+fn checked_key(
+    table: TableId,
+    found: Option<Result<(Guard, Guard), StorageError>>,
+) -> Result<Option<Guard>, StoreError> {
+    let Some((key, value)) = found.transpose().map_err(StoreError::engine)? else { return Ok(None) };
+    checksum::value_bytes(table, key.value(), value.value())?;
+    Ok(Some(key))
 }
 
 impl Reader for Snapshot {
     fn view(&self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError> {
-        let Some(table) = self.table(table)? else { return Ok(None) };
-        Ok(table.get(key).map_err(StoreError::engine)?.map(View::stored))
+        let Some(rows) = self.table(table)? else { return Ok(None) };
+        match rows.get(key).map_err(StoreError::engine)? {
+            Some(value) => View::value(table, key, value).map(Some),
+            None if check_place(table, rows, key)? => {
+                Err(StoreError::damaged_row(table, key, "it is there, and is not found by its key"))
+            }
+            None => Ok(None),
+        }
     }
 
     fn raw_range(
@@ -123,6 +243,6 @@ impl Reader for Snapshot {
         upper: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<RawRange<'_>, StoreError> {
-        Ok(RawRange::new(direction, self.stored_range(table, lower, upper)?, None))
+        Ok(RawRange::new(table, direction, self.stored_range(table, lower, upper)?, None))
     }
 }

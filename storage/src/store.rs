@@ -1,24 +1,24 @@
 //! The one file: making it, opening it, committing to it.
 
 use crate::{
-    backend::{AsideBackend, CountingBackend, IoCounters},
+    backend::AsideBackend,
     batch::Batch,
+    checksum,
+    engine::{Engine, io_error, open_backend},
     error::StoreError,
     meta::{self, FORMAT_VERSION, Meta},
     range::Pending,
     snapshot::{Snapshot, definition},
     tables::TableId,
 };
-use redb::{
-    Database, DatabaseError, Durability, StorageBackend, StorageError, WriteTransaction, backends::FileBackend,
-};
+use redb::{Database, Durability, WriteTransaction};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -30,6 +30,10 @@ pub const DEFAULT_CACHE_BYTES: usize = 28 << 20;
 
 /// Mode of a store that is made: local paths and payouts are nobody else's business.
 const FILE_MODE: u32 = 0o600;
+
+/// Tables with our names by which a file is taken for a store of ours whose `meta` is damaged. With the first block a store
+/// has five times as many; another program may have an `accounts` or a `meta` too.
+const TABLES_OF_OURS: usize = 4;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -71,23 +75,23 @@ pub struct Store {
 }
 
 struct Inner {
-    database: Arc<Database>,
+    engine: RwLock<Engine>,
     path: PathBuf,
     meta: Meta,
     /// Sequence of the last batch. Held for the length of a commit.
     sequence: Mutex<u64>,
     commits: AtomicU64,
-    io: Arc<IoCounters>,
 }
 
 impl Store {
     /// Makes a store at `path`, where there must be nothing. The file appears there whole or not at all.
     pub fn create(path: impl AsRef<Path>, meta: &Meta, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let (unfinished, database, io) = begin(path, options)?;
-        write_meta(&database, meta)?;
+        let (unfinished, mut engine) = begin(path, options)?;
+        write_meta(engine.database(), meta)?;
         finish_file(&unfinished, path)?;
-        Ok(Self::assemble(path, database.into(), meta.clone(), 0, io))
+        engine.moved_to(path);
+        Ok(Self::assemble(path, engine, meta.clone(), 0))
     }
 
     /// A look at the store in the file at `path`, which stays as it is: what opening it repairs after a crash is repaired
@@ -104,22 +108,21 @@ impl Store {
         let path = path.as_ref();
         let file = AsideBackend::new(open_file(path, OpenOptions::new().read(true))?);
         let file = file.map_err(|source| io_error(path, source))?;
-        let (meta, snapshot, _) = read_store(path, open_backend(path, file, options, check_pages)?)?;
-        Ok((meta, snapshot))
+        read_store(path, &open_backend(path, file, options, check_pages)?.into())
     }
 
     /// Opens the store at `path`. After a crash this repairs the file first, which reads all of it.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let file = open_file(path, OpenOptions::new().read(true).write(true))?;
-        let (database, io) = open_database(path, file, options)?;
-        let (meta, snapshot, database) = read_store(path, database)?;
-        Ok(Self::assemble(path, database, meta, snapshot.sequence()?, io))
+        let engine = Engine::open(path, file, options)?;
+        let (meta, snapshot) = read_store(path, engine.database())?;
+        Ok(Self::assemble(path, engine, meta, snapshot.sequence()?))
     }
 
-    fn assemble(path: &Path, database: Arc<Database>, meta: Meta, sequence: u64, io: Arc<IoCounters>) -> Self {
-        let sequence = Mutex::new(sequence);
-        let inner = Inner { database, path: path.to_owned(), meta, sequence, commits: AtomicU64::new(0), io };
+    fn assemble(path: &Path, engine: Engine, meta: Meta, sequence: u64) -> Self {
+        let (engine, sequence) = (RwLock::new(engine), Mutex::new(sequence));
+        let inner = Inner { engine, path: path.to_owned(), meta, sequence, commits: AtomicU64::new(0) };
         Self { inner: Arc::new(inner) }
     }
 
@@ -135,7 +138,7 @@ impl Store {
 
     /// The store as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Snapshot::new(&self.inner.database)
+        Snapshot::new(self.engine().database())
     }
 
     /// An open batch over the store as it is now. It blocks nobody.
@@ -146,6 +149,9 @@ impl Store {
     /// Puts the batch on disk: when this returns it survives a power cut. An empty batch writes nothing.
     ///
     /// Refused with [`StoreError::StaleBatch`] when another batch was committed since this one began.
+    ///
+    /// Where the disk has no room the error is [`StoreError::Io`] of the kind `StorageFull`: nothing was written, new
+    /// snapshots read as before, and it can be tried again. Snapshots from before the failure may fail from then on.
     pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         // A commit that panicked has not set the sequence, so what a poisoned lock guards is whole.
         let mut current = self.inner.sequence.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,16 +162,24 @@ impl Store {
             return Ok(Committed { sequence: *current });
         }
         let sequence = batch.sequence();
-        let mut transaction = self.inner.database.begin_write().map_err(StoreError::engine)?;
-        transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
-        for (table, pending) in batch.into_pending().into_changed() {
-            write_table(&transaction, table, pending)?;
+        let written = write_batch(self.engine().database(), batch, sequence);
+        if let Err(error) = written {
+            let mut engine = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
+            engine.after_failure(error)?;
+            if Snapshot::new(engine.database())?.sequence()? != sequence {
+                let source =
+                    io::Error::new(io::ErrorKind::StorageFull, "the disk has no room left; nothing was written");
+                return Err(io_error(&self.inner.path, source));
+            }
         }
-        write_table(&transaction, TableId::Meta, entry(meta::SEQUENCE, &sequence.to_be_bytes()))?;
-        transaction.commit().map_err(StoreError::engine)?;
         *current = sequence;
         self.inner.commits.fetch_add(1, Relaxed);
         Ok(Committed { sequence })
+    }
+
+    /// What a poisoned lock guards is an engine that works or one that refuses everything: never half of one.
+    fn engine(&self) -> RwLockReadGuard<'_, Engine> {
+        self.inner.engine.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the store did since it was opened.
@@ -173,22 +187,37 @@ impl Store {
         let file = fs::metadata(&self.inner.path).map_err(|source| io_error(&self.inner.path, source))?;
         Ok(Stats {
             commits: self.inner.commits.load(Relaxed),
-            bytes_written: self.inner.io.bytes_written.load(Relaxed),
-            syncs: self.inner.io.syncs.load(Relaxed),
+            bytes_written: self.engine().counters().bytes_written.load(Relaxed),
+            syncs: self.engine().counters().syncs.load(Relaxed),
             file_bytes: file.len(),
         })
     }
 }
 
+/// Writes a batch in one transaction, with the sequence that the store has after it.
+fn write_batch(database: &Database, batch: Batch, sequence: u64) -> Result<(), StoreError> {
+    let mut transaction = database.begin_write().map_err(StoreError::engine)?;
+    transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
+    for (table, pending) in batch.into_pending().into_changed() {
+        write_table(&transaction, table, pending)?;
+    }
+    write_table(&transaction, TableId::Meta, entry(meta::SEQUENCE, &sequence.to_be_bytes()))?;
+    transaction.commit().map_err(StoreError::engine)
+}
+
 /// Applies changes in key order, so that neighbours go into the same pages one after the other. Each is let go of as
 /// soon as it is written, while it is in the processor's cache.
 fn write_table(transaction: &WriteTransaction, table: TableId, pending: Pending) -> Result<(), StoreError> {
-    let mut table = transaction.open_table(definition(table)).map_err(StoreError::engine)?;
+    let mut rows = transaction.open_table(definition(table)).map_err(StoreError::engine)?;
+    let mut closed = Vec::new();
     // The engine's cursor for ascending runs was tried: no clear gain in CPU, and a file half as large again.
     for (key, value) in pending {
         match value {
-            Some(value) => table.insert(key.as_slice(), value.as_slice()).map_err(StoreError::engine)?,
-            None => table.remove(key.as_slice()).map_err(StoreError::engine)?,
+            Some(value) => {
+                checksum::close_into(&mut closed, table, &key, &value);
+                rows.insert(key.as_slice(), closed.as_slice()).map_err(StoreError::engine)?
+            }
+            None => rows.remove(key.as_slice()).map_err(StoreError::engine)?,
         };
     }
     Ok(())
@@ -223,31 +252,29 @@ fn open_file(path: &Path, how: &OpenOptions) -> Result<File, StoreError> {
 }
 
 /// What the store in a database says of itself.
-fn read_store(path: &Path, database: Database) -> Result<(Meta, Snapshot, Arc<Database>), StoreError> {
-    let database = Arc::new(database);
-    let snapshot = Snapshot::new(&database)?;
-    let foreign = || StoreError::ForeignFile(path.to_owned());
-    let meta = meta::read(&snapshot).map_err(|error| match error {
-        // A table `meta` with other types.
-        StoreError::Engine(_) => foreign(),
-        other => other,
-    })?;
-    Ok((meta.ok_or_else(foreign)?, snapshot, database))
+fn read_store(path: &Path, database: &Arc<Database>) -> Result<(Meta, Snapshot), StoreError> {
+    let snapshot = Snapshot::new(database)?;
+    if snapshot.own_tables()? < TABLES_OF_OURS && !meta::is_ours(&snapshot)? {
+        return Err(StoreError::ForeignFile(path.to_owned()));
+    }
+    let meta = meta::read(&snapshot)?;
+    snapshot.check_names()?;
+    Ok((meta, snapshot))
 }
 
 /// An empty database beside `path`, where there must be nothing.
-fn begin(path: &Path, options: &Options) -> Result<(PathBuf, Database, Arc<IoCounters>), StoreError> {
+fn begin(path: &Path, options: &Options) -> Result<(PathBuf, Engine), StoreError> {
     refuse_existing(path)?;
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".new");
     let unfinished = PathBuf::from(unfinished);
-    let (database, io) = open_database(&unfinished, lock_unfinished(&unfinished, path)?, options)?;
-    Ok((unfinished, database, io))
+    let engine = Engine::open(&unfinished, lock_unfinished(&unfinished, path)?, options)?;
+    Ok((unfinished, engine))
 }
 
-/// As [`begin`], for who does not count what is written.
-pub(crate) fn begin_file(path: &Path, options: &Options) -> Result<(PathBuf, Database), StoreError> {
-    begin(path, options).map(|(unfinished, database, _)| (unfinished, database))
+/// As [`begin`], for who wants no more than the database.
+pub(crate) fn begin_file(path: &Path, options: &Options) -> Result<(PathBuf, Arc<Database>), StoreError> {
+    begin(path, options).map(|(unfinished, engine)| (unfinished, Arc::clone(engine.database())))
 }
 
 /// Gives the finished file its name, durably, and returns its length.
@@ -283,45 +310,10 @@ fn lock_unfinished(unfinished: &Path, path: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn open_database(path: &Path, file: File, options: &Options) -> Result<(Database, Arc<IoCounters>), StoreError> {
-    let counters = Arc::new(IoCounters::default());
-    let file = FileBackend::new(file).map_err(StoreError::engine)?;
-    let backend = CountingBackend { file, counters: counters.clone() };
-    Ok((open_backend(path, backend, options, false)?, counters))
-}
-
-fn open_backend(
-    path: &Path,
-    backend: impl StorageBackend,
-    options: &Options,
-    check_pages: bool,
-) -> Result<Database, StoreError> {
-    let mut builder = Database::builder();
-    builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(check_pages);
-    match builder.create_with_backend(backend) {
-        Ok(database) => Ok(database),
-        Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::Locked(path.to_owned())),
-        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(StoreError::NotAStore(path.to_owned()))
-        }
-        Err(DatabaseError::Storage(StorageError::Corrupted(what))) => {
-            Err(StoreError::Damaged { path: path.to_owned(), what })
-        }
-        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Err(StoreError::Damaged { path: path.to_owned(), what: "its end is missing".to_owned() })
-        }
-        Err(error) => Err(StoreError::engine(error)),
-    }
-}
-
 /// Makes the file's name as durable as its contents.
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io_error(folder, source))
-}
-
-fn io_error(path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io { path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::{
-    place::{Found, Place, look, wait},
+    place::{Found, Place, look, wait, with_damage_advice},
     progress::Bar,
 };
 use crate::{
@@ -65,19 +65,20 @@ fn copy(datadir: &DataDir, output: Option<&Path>) -> anyhow::Result<DbBackupDocu
         check_folder(path)?;
     }
     // A copy of damage is no backup, so every page is looked at.
-    let look = look(datadir, true)?;
+    let look = look(datadir)?;
     let mut bar = Bar::new();
     let progress = &mut |at: care::StepProgress| {
         bar.show(at.step, at.done, at.total);
         Ok(())
     };
-    Ok(match output {
-        Some(path) => care::backup(&look.snapshot, &look.meta, look.file_bytes, path, progress)?,
+    let copied = match output {
+        Some(path) => care::backup(&look.snapshot, &look.meta, look.file_bytes, path, progress),
         None => {
             let folder = datadir.backups();
-            care::backup_into(&folder, &look.snapshot, &look.meta, look.file_bytes, unix_now(), progress)?
+            care::backup_into(&folder, &look.snapshot, &look.meta, look.file_bytes, unix_now(), progress)
         }
-    })
+    };
+    copied.map_err(|error| with_damage_advice(error.into(), datadir.path()))
 }
 
 fn print(backup: &DbBackupDocument, datadir: &Path) {

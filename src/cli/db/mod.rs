@@ -8,4 +8,5 @@ mod run;
 mod stats;
 mod verify;
 
+pub(super) use place::{damage_advice, with_damage_advice};
 pub(super) use run::{Command, run};

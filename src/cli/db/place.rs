@@ -1,7 +1,8 @@
 use super::progress::Bar;
 use crate::{
     cli::{
-        exit_codes::{USAGE, coded},
+        app::with_causes,
+        exit_codes::{USAGE, coded, is_damage},
         session::connect,
     },
     config::CLIENT_RPC_VARIABLE,
@@ -71,9 +72,9 @@ pub(super) struct Look {
     pub(super) file_bytes: u64,
 }
 
-/// Looks at the store of a folder; where `check_pages` says so, at every page before any is believed.
-pub(super) fn look(datadir: &DataDir, check_pages: bool) -> anyhow::Result<Look> {
-    look_at(&datadir.store(), check_pages).map_err(|error| with_advice(error, datadir.path()))
+/// Looks at the store of a folder: at every page before any is believed.
+pub(super) fn look(datadir: &DataDir) -> anyhow::Result<Look> {
+    look_at(&datadir.store()).map_err(|error| with_advice(error, datadir.path()))
 }
 
 /// As [`look`], at the file of a backup.
@@ -85,12 +86,12 @@ pub(super) fn look_at_backup(path: &Path) -> anyhow::Result<Look> {
             format!("{shown} is a folder; a node's is named with --datadir {shown}, a backup as a file"),
         ));
     }
-    Ok(look_at(path, true)?)
+    Ok(look_at(path)?)
 }
 
-fn look_at(path: &Path, check_pages: bool) -> Result<Look, StoreError> {
-    let bar = check_pages.then(|| Bar::spinner("reading every page"));
-    let opened = Store::inspect(path, &Options::default(), check_pages);
+fn look_at(path: &Path) -> Result<Look, StoreError> {
+    let bar = Bar::spinner("reading every page");
+    let opened = Store::inspect(path, &Options::default(), true);
     drop(bar);
     let (meta, snapshot) = opened?;
     let fault = |source| StoreError::Io { path: path.to_owned(), source };
@@ -103,12 +104,30 @@ fn with_advice(error: StoreError, datadir: &Path) -> anyhow::Error {
         StoreError::Locked(_) => {
             "A node runs on this folder: ask it with --rpc URL instead of --datadir, or stop it first".to_owned()
         }
-        StoreError::Damaged { .. } | StoreError::NotAStore(_) => restore_advice(datadir),
-        _ => return error.into(),
+        _ => return with_damage_advice(error.into(), datadir),
     };
     // The context holds the error's own text, which is then not said again.
     let text = format!("{error}\n{advice}");
     anyhow::Error::new(error).context(text)
+}
+
+/// The error; where it is that the store in `datadir` is damaged, with what to do about that.
+pub(in crate::cli) fn with_damage_advice(error: anyhow::Error, datadir: &Path) -> anyhow::Error {
+    if !is_damage(&error) {
+        return error;
+    }
+    let text = format!("{}\n{}", with_causes(&error), damage_advice(Some(datadir)));
+    error.context(text)
+}
+
+/// How to make sure that the store of a folder is damaged, and what to do then. `None` where it is not known whose.
+pub(in crate::cli) fn damage_advice(datadir: Option<&Path>) -> String {
+    let datadir = datadir.unwrap_or(Path::new("DIR"));
+    let dir = datadir.display();
+    format!(
+        "To check all of it, while no node runs:\n  lucid-node db verify --datadir {dir}\n{}",
+        restore_advice(datadir)
+    )
 }
 
 /// What to do about a damaged store.

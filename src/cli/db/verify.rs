@@ -1,5 +1,5 @@
 use super::{
-    place::{Found, Look, Place, look, look_at_backup, restore_advice, wait},
+    place::{Found, Look, Place, look, look_at_backup, restore_advice, wait, with_damage_advice},
     progress::Bar,
 };
 use crate::node::care;
@@ -27,7 +27,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (report, advice) = match &args.backup {
         Some(path) => (check(&look_at_backup(path)?)?, BACKUP_ADVICE.to_owned()),
         None => match args.place.find()? {
-            Found::Folder(datadir) => (check(&look(&datadir, true)?)?, restore_advice(datadir.path())),
+            Found::Folder(datadir) => {
+                let report = check(&look(&datadir)?).map_err(|error| with_damage_advice(error, datadir.path()))?;
+                (report, restore_advice(datadir.path()))
+            }
             Found::Node(client) => {
                 let job = wait(&client, client.db_verify().await?).await?;
                 (job.verified.context("the node's answer has no report")?, restore_advice(Path::new("DIR")))

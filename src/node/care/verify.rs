@@ -3,12 +3,9 @@ use super::{
     progress::{ReportStep, within},
     records::{check_seals, check_sessions},
 };
-use crate::{
-    chain::{self, ChainError},
-    state::{self, StateError},
-};
+use crate::{chain, state};
 use lucid_rpc::DbVerifyDocument;
-use lucid_storage::{COLLECTIONS, Findings, Meta, Snapshot, StoreError, TableId};
+use lucid_storage::{COLLECTIONS, Findings, Meta, Snapshot, TableId};
 use lucid_types::ChainSpec;
 
 /// Checks all of a store: rows against indexes, blocks against their headers, the state against the root of the last
@@ -70,15 +67,8 @@ fn go_on<T>(
 
 /// Whether an error is about what the store says, and not about its being unable to say it.
 fn is_damage(error: &NodeError) -> bool {
-    match error {
-        NodeError::Store(error) | NodeError::Chain(ChainError::Store(error)) => is_damaged_row(error),
-        NodeError::State(StateError::Store(error)) => is_damaged_row(error),
-        NodeError::State(_) | NodeError::Chain(_) | NodeError::Spec(_) => true,
-        _ => false,
+    match error.of_store() {
+        Some(error) => error.is_damage(),
+        None => matches!(error, NodeError::State(_) | NodeError::Chain(_) | NodeError::Spec(_)),
     }
-}
-
-fn is_damaged_row(error: &StoreError) -> bool {
-    use StoreError::{DanglingEntry, Key, Meta, Record};
-    matches!(error, Record { .. } | Key { .. } | DanglingEntry { .. } | Meta(_))
 }

@@ -1,0 +1,103 @@
+//! The open database over its file. A write for which the disk has no room makes it useless for reads too, because the
+//! engine cannot tell that error from a disk that fails; so it is opened again, as it was before that write.
+
+use crate::{
+    backend::{FileState, IoCounters, StoreBackend},
+    error::StoreError,
+    store::Options,
+};
+use redb::{Database, DatabaseError, StorageBackend, StorageError};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// An open database. The locks on the file are held until every snapshot of it is gone.
+pub(crate) struct Engine {
+    path: PathBuf,
+    options: Options,
+    file: File,
+    counters: Arc<IoCounters>,
+    database: Arc<Database>,
+    /// That of the backend below the database.
+    state: Arc<FileState>,
+}
+
+impl Engine {
+    /// Opens the database in `file`, or makes one where it is empty.
+    pub(crate) fn open(path: &Path, file: File, options: &Options) -> Result<Self, StoreError> {
+        let (counters, state) = (Arc::<IoCounters>::default(), Arc::<FileState>::default());
+        let again = file.try_clone().map_err(|source| io_error(path, source))?;
+        let backend = StoreBackend::new(file, true, counters.clone(), state.clone())?;
+        let database = open_backend(path, backend, options, false)?.into();
+        let (path, options) = (path.to_owned(), options.clone());
+        Ok(Self { path, options, file: again, counters, database, state })
+    }
+
+    pub(crate) fn database(&self) -> &Arc<Database> {
+        &self.database
+    }
+
+    pub(crate) fn counters(&self) -> &IoCounters {
+        &self.counters
+    }
+
+    /// The file was given another name.
+    pub(crate) fn moved_to(&mut self, path: &Path) {
+        self.path = path.to_owned();
+    }
+
+    /// What a failed commit comes to. Where the disk had no room and nothing else was wrong, the database is opened again.
+    /// That is as after a crash: all of the file is read, and what is written goes over what is there, for which there is
+    /// room. Whether the batch is in it has to be looked up, as room may have been missing for what follows a commit.
+    pub(crate) fn after_failure(&mut self, error: StoreError) -> Result<(), StoreError> {
+        if self.state.has_no_room() { self.reopen() } else { Err(error) }
+    }
+
+    /// Puts another opening of the same open file in place of the present one, which writes no more. The locks are the
+    /// file's, so nobody comes in between.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.state.retire();
+        let file = self.file.try_clone().map_err(|source| io_error(&self.path, source))?;
+        let state = Arc::<FileState>::default();
+        let backend = StoreBackend::new(file, false, self.counters.clone(), state.clone())?;
+        self.database = open_backend(&self.path, backend, &self.options, false)?.into();
+        self.state = state;
+        Ok(())
+    }
+}
+
+/// Opens the database over `backend`. `check_pages` holds every page against its checksum first.
+pub(crate) fn open_backend(
+    path: &Path,
+    backend: impl StorageBackend,
+    options: &Options,
+    check_pages: bool,
+) -> Result<Database, StoreError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(check_pages);
+    match builder.create_with_backend(backend) {
+        Ok(database) => Ok(database),
+        Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::Locked(path.to_owned())),
+        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(StoreError::NotAStore(path.to_owned()))
+        }
+        Err(DatabaseError::Storage(StorageError::Corrupted(what))) => {
+            Err(StoreError::Damaged { path: path.to_owned(), what })
+        }
+        Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(StoreError::Damaged { path: path.to_owned(), what: "its end is missing".to_owned() })
+        }
+        // No store of ours ever had an older one.
+        Err(error @ DatabaseError::UpgradeRequired(_)) => {
+            Err(StoreError::Damaged { path: path.to_owned(), what: error.to_string() })
+        }
+        Err(error) => Err(StoreError::engine(error)),
+    }
+}
+
+pub(crate) fn io_error(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), source }
+}
