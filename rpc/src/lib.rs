@@ -10,21 +10,26 @@ mod api;
 mod backend;
 #[cfg(feature = "client")]
 mod client;
+mod dispatch;
 #[cfg(test)]
 mod documented;
 mod error;
 mod filters;
+mod frames;
 mod gate;
-mod guard;
 mod health;
+mod http;
 mod ids;
 mod interface;
 pub mod limits;
 mod links;
+mod message;
+mod respond;
 mod revert;
 mod server;
 mod socket;
 mod view;
+mod websocket;
 mod wire;
 
 pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownNamespace, UnknownScope};

@@ -3,6 +3,9 @@
 /// Most bytes in the body of one request. The largest honest one anchors 16,384 chunks: about 3 MB of JSON.
 pub const MAX_REQUEST_BODY_BYTES: u32 = 5 * 1024 * 1024;
 
+/// Most bytes in the head of one request, and of its body that are read before they are asked for.
+pub const MAX_REQUEST_HEAD_BYTES: usize = 64 * 1024;
+
 /// Most bytes in the body of one response: a full log answer or a proof with many paths, and small enough for
 /// a machine with 2 GiB of memory to hold one per connection that asks.
 pub const MAX_RESPONSE_BODY_BYTES: u32 = 16 * 1024 * 1024;
@@ -25,11 +28,11 @@ pub const HEADER_READ_TIMEOUT_MS: u64 = 10_000;
 /// Most connections that are WebSockets, so that those who stay never take all places from those who come and go.
 pub const MAX_WEBSOCKETS: usize = 32;
 
-/// Most calls of one connection that run at once; what comes besides waits on the client's side. Two processors
-/// have no use for more, and each may hold an answer of [`MAX_RESPONSE_BODY_BYTES`].
+/// Most messages of one WebSocket that are taken in and not answered yet; what comes besides waits on the client's
+/// side. Two processors have no use for more, and each may hold an answer of [`MAX_RESPONSE_BODY_BYTES`].
 pub const MAX_CALLS_PER_CONNECTION: usize = 4;
 
-/// Bytes from which a request is a large one. While a large one is answered its connection sends no other.
+/// Bytes from which a request is a large one.
 pub const LARGE_REQUEST_BYTES: usize = 256 * 1024;
 
 /// Most large requests that are taken in at once, over all connections; others wait on the client's side. Each is
