@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod contracts;
 mod dev;
+mod floods;
 mod import_rules;
 mod keys;
 mod kills;
