@@ -60,12 +60,23 @@ async fn what_is_no_request_is_told_apart() {
         (&b"{\"jsonrpc\":\"2.0\",\"id\":1,"[..], -32700),
         (b"not json", -32700),
         (b"[1,", -32700),
+        (b"", -32700),
         (b"{\"jsonrpc\":\"2.0\",\"id\":1}", -32600),
+        (b"1", -32600),
+        (b"\"eth_chainId\"", -32600),
+        (b"null", -32600),
         (b"[]", -32600),
     ] {
         let answer = post(address, body).await;
         assert_eq!(answer.code(), code, "{}", String::from_utf8_lossy(body));
     }
+    for id in ["-1", "1.5", "1e400", "[1]", "{}", "true"] {
+        let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"eth_chainId\"}}");
+        let answer = post(address, body.as_bytes()).await;
+        assert_eq!((answer.code(), &answer.json()["id"]), (-32600, &Value::Null), "{id}");
+    }
+    let notification = post(address, b"{\"jsonrpc\":\"2.0\",\"method\":\"eth_chainId\"}").await;
+    assert_eq!((notification.status, notification.body.as_str()), (200, ""));
     let (code, text, _) = served.fail("eth_mine", json!([])).await;
     assert_eq!((code, text.as_str()), (-32601, "the method eth_mine does not exist/is not available"));
     let body = json!([request("eth_mine", json!([])), request("eth_chainId", json!([]))]).to_string();
