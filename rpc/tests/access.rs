@@ -27,7 +27,7 @@ async fn exposed(access: Access) -> (RpcServer, SocketAddr) {
 }
 
 /// An anchoring that the node would have to sign; what is wrong with it comes to light behind the gate.
-fn anchoring() -> Value {
+pub(crate) fn anchoring() -> Value {
     let manifest = json!({
         "sessionId": "7f1c2d3e-4b5a-4c6d-8e7f-901234567890", "chunkCount": 1, "totalSize": 5, "createdAt": 1_800_000_000u64,
         "merkleRoot": format!("0x{}", "11".repeat(32)),
