@@ -1,5 +1,6 @@
 //! Clients that send more than anybody could answer: whatever it is, and whether they read or not, the node keeps the
 //! memory that it had, and others are answered meanwhile.
+#![allow(clippy::unwrap_used, reason = "clippy knows that a test may panic, and not that what tests share may")]
 
 use crate::support::DevNode;
 use serde_json::json;

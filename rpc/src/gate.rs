@@ -126,13 +126,13 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, B
     let value = values.next();
     match values.next() {
         None => Ok(value),
-        Some(_) => Err(Box::new(respond::bad_head(&format!("the request has more than one {name} header")))),
+        Some(_) => Err(Box::new(respond::bad_request(&format!("the request has more than one {name} header")))),
     }
 }
 
 /// The Host that a request asks for, of which it has to name exactly one.
 fn host<B>(request: &Request<B>) -> Result<&str, Box<Answer>> {
-    let wrong = |what| Err(Box::new(respond::bad_head(what)));
+    let wrong = |what| Err(Box::new(respond::bad_request(what)));
     let header = only(request.headers(), HOST)?.map(|host| host.to_str().unwrap_or_default());
     match (header, request.uri().authority()) {
         (Some(""), _) => wrong("the host header names no host"),

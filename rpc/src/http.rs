@@ -92,7 +92,7 @@ impl Desk {
         let mut large = None;
         while let Some(frame) = body.frame().await {
             let frame =
-                frame.map_err(|_| Box::new(respond::bad_head("the body ended early, or is not of its form")))?;
+                frame.map_err(|_| Box::new(respond::bad_request("the body ended early, or is not of its form")))?;
             let Ok(data) = frame.into_data() else { continue };
             if data.len() > most - bytes.len() {
                 return Err(too_large());
@@ -132,5 +132,6 @@ impl Desk {
 /// Whether a body is said to be JSON.
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    ["application/json", "application/json-rpc"].iter().any(|json| kind.eq_ignore_ascii_case(json))
 }

@@ -32,7 +32,7 @@ pub const MAX_WEBSOCKETS: usize = 32;
 /// side. Two processors have no use for more, and each may hold an answer of [`MAX_RESPONSE_BODY_BYTES`].
 pub const MAX_CALLS_PER_CONNECTION: usize = 4;
 
-/// Bytes from which a request is a large one.
+/// Bytes from which a request is a large one. While a large one is answered its connection sends no other.
 pub const LARGE_REQUEST_BYTES: usize = 256 * 1024;
 
 /// Most large requests that are taken in at once, over all connections; others wait on the client's side. Each is

@@ -37,8 +37,8 @@ pub(crate) fn error(status: StatusCode, error: impl Into<ErrorObjectOwned>) -> A
     json(status, String::from(Box::<str>::from(error)))
 }
 
-/// The refusal of a request whose head is wrong, with a sentence that says in what.
-pub(crate) fn bad_head(what: &str) -> Answer {
+/// The refusal of a request that is no whole one, or contradicts itself, with a sentence that says in what.
+pub(crate) fn bad_request(what: &str) -> Answer {
     error(StatusCode::BAD_REQUEST, ErrorObjectOwned::owned(INVALID_REQUEST_CODE, what, None::<()>))
 }
 

@@ -86,7 +86,14 @@ async fn receive(
         };
         let passed = match received {
             Ok(Received::Message(message, large)) => {
-                calls.spawn(answer(dispatch.clone(), asker.clone(), message, large, turn, out.clone()));
+                let alone = large.is_some();
+                let answer = answer(dispatch.clone(), asker.clone(), message, large, turn, out.clone());
+                // While a large message is answered its connection sends no other.
+                if alone {
+                    answer.await;
+                } else {
+                    calls.spawn(answer);
+                }
                 true
             }
             Ok(Received::TooLarge) => {

@@ -123,6 +123,8 @@ async fn only_json_by_post_is_taken() {
     assert_eq!(status("application/x-www-form-urlencoded").await, 415);
     assert_eq!(status("application/json; charset=utf-8").await, 200);
     assert_eq!(status("Application/JSON").await, 200);
+    assert_eq!(status("application/json-rpc").await, 200);
+    assert_eq!(status("application/jsonp").await, 415);
     let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     assert_eq!(raw(address, &head, b"").await.status, 405);
 }

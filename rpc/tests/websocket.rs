@@ -205,6 +205,19 @@ async fn no_more_messages_are_taken_in_than_have_a_turn() {
     assert!(refused_after > (rounds - 1) * MAX_CALLS_PER_CONNECTION, "{refused_after}");
 }
 
+/// One connection would hold the turns of all.
+#[tokio::test]
+async fn while_a_large_message_is_answered_its_connection_sends_no_other() {
+    let served = serve(TestChain::short()).await;
+    let mut socket = WebSocket::open(served.server.local_addr()).await;
+    served.node.anchor_delay_ms.store(500, Ordering::Relaxed);
+    let question = request("lucid_anchorSession", json!([anchoring()])).to_string() + &" ".repeat(LARGE_REQUEST_BYTES);
+    socket.send(question.as_bytes()).await.unwrap();
+    socket.send(b"not json").await.unwrap();
+    assert!(socket.receive().await.unwrap()["result"].is_object());
+    assert_eq!(socket.receive().await.unwrap()["error"]["code"], -32700);
+}
+
 #[tokio::test]
 async fn what_was_asked_before_a_stop_is_answered_and_then_the_connection_says_goodbye() {
     let served = serve(TestChain::short()).await;
