@@ -46,6 +46,7 @@ fn floods() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
             TEXT,
             r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["weather"]}"#,
         ),
+        same("subscriptions", TEXT, r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}"#),
         same("calls", TEXT, r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#),
         same("pings", PING, "are you there?"),
         same("pongs that nobody asked for", PONG, ""),
