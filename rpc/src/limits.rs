@@ -3,7 +3,7 @@
 /// Most bytes in the body of one request. The largest honest one anchors 16,384 chunks: about 3 MB of JSON.
 pub const MAX_REQUEST_BODY_BYTES: u32 = 5 * 1024 * 1024;
 
-/// Most bytes in the head of one request, and of its body that are read before they are asked for.
+/// Most bytes in the head of one request, looked at after each read, and of a body that are read before they are needed.
 pub const MAX_REQUEST_HEAD_BYTES: usize = 64 * 1024;
 
 /// Most bytes in the body of one response: a full log answer or a proof with many paths, and small enough for

@@ -5,7 +5,7 @@ use lucid_rpc::{
     Access, MemoryShare, RpcServer, StartError,
     limits::{
         LARGE_REQUEST_BYTES, LARGE_REQUEST_TURN_MS, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_LARGE_REQUESTS,
-        MAX_REQUEST_BODY_BYTES,
+        MAX_REQUEST_BODY_BYTES, MAX_REQUEST_HEAD_BYTES,
     },
 };
 use serde_json::{Value, json};
@@ -50,6 +50,22 @@ async fn an_oversized_body_is_refused_whether_it_says_so_or_not() {
     );
     let answer = raw(address, &head, b"").await;
     assert_eq!((answer.status, answer.code()), (413, -32007));
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_not_read_to_its_end() {
+    let served = serve(TestChain::short()).await;
+    let address = served.server.local_addr();
+    let head = |bytes: usize| {
+        format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX: {}\r\n\r\n", "x".repeat(bytes))
+    };
+    assert_eq!(raw(address, &head(MAX_REQUEST_HEAD_BYTES / 2), b"").await.status, 405);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server looks after each of its reads, so some more may come; and it hangs up with some of it unread.
+    let _ = stream.write_all(head(4 * MAX_REQUEST_HEAD_BYTES).as_bytes()).await;
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
 
 #[tokio::test]
