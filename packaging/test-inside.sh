@@ -47,6 +47,15 @@ rpc() {
   ) 2>/dev/null || true
 }
 
+# get PORT PATH: the whole answer.
+get() {
+  (
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 0
+    printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&3
+    timeout 20 cat <&3
+  ) 2>/dev/null || true
+}
+
 chain_id() { rpc eth_chainId | sed -n 's/.*"result":"\(0x[0-9a-f]*\)".*/\1/p'; }
 
 # Waits until a command succeeds: until SECONDS COMMAND…
@@ -280,6 +289,7 @@ try_again
 try_anchor
 if [[ $mode == booted ]]; then
   try_kill
+  try_health
   try_stop
   try_watchdog
   try_bad_configuration

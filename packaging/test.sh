@@ -138,8 +138,8 @@ try_booted() {
 enter() {
   local leader=$1
   shift
-  nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wd=/ -- \
-    env --ignore-environment PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+  nsenter --target "$leader" --mount --uts --ipc --net --pid --root -- \
+    env --ignore-environment --chdir=/ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
 ((EUID == 0)) || give_up "it takes root to make a root of Debian and to boot it"
