@@ -28,6 +28,8 @@ before_install() {
   touch /run/systemd/timesync/synchronized
   if $emulated; then
     # The emulator itself makes memory executable.
+    mkdir -p /etc/systemd/system/lucid-node-backup.service.d
+    printf '[Service]\nMemoryDenyWriteExecute=no\n' >/etc/systemd/system/lucid-node-backup.service.d/emulated.conf
     drop_in emulated MemoryDenyWriteExecute=no TimeoutStartSec=300
   fi
 }
@@ -157,7 +159,7 @@ try_credentials() {
 }
 
 after_purge() {
-  rm -rf "/etc/systemd/system/$unit.d"
+  rm -rf "/etc/systemd/system/$unit.d" /etc/systemd/system/lucid-node-backup.service.d
   systemctl daemon-reload
   expect "what systemd knows of the unit" "$(show LoadState)" not-found
   [[ -z "$(find /etc/systemd -name 'lucid-node*')" ]] || fail "the purge left links of units"
