@@ -6,7 +6,7 @@
 #   test-inside.sh booted    systemd runs: the unit is started, killed, watched, stopped
 #
 # Ends with the first thing that is not as it should be.
-set -euo pipefail
+set -Eeuo pipefail
 
 mode=$1
 data=/var/lib/lucid-node

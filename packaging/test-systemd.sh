@@ -54,12 +54,12 @@ try_units() {
 try_health() {
   local said
   lucid-node status >status.txt || fail "lucid-node status: $(cat status.txt)"
-  useradd operator 2>/dev/null || true
-  if setpriv --reuid operator --regid operator --init-groups lucid-node status >/dev/null 2>&1; then
+  useradd --no-create-home somebody
+  if setpriv --reuid somebody --regid somebody --init-groups lucid-node status >/dev/null 2>&1; then
     fail "somebody outside of the group may ask"
   fi
-  usermod --append --groups lucid-node operator
-  setpriv --reuid operator --regid operator --init-groups lucid-node status >/dev/null || fail "a member of the group may not ask"
+  usermod --append --groups lucid-node somebody
+  setpriv --reuid somebody --regid somebody --init-groups lucid-node status >/dev/null || fail "a member of the group may not ask"
   ok "lucid-node status answers root and the group lucid-node, and nobody else: $(head -1 status.txt)"
   printf '[health]\nport = 9464\n' >>"$config"
   systemctl restart "$unit"
