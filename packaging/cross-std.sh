@@ -26,7 +26,7 @@ find_std() {
   fi
   std_source=
   std_sysroot=
-  echo "way 2 is closed: trixie-backports has no rust-src $(toolchain_version)"
+  echo "way 2 is closed: trixie-backports has no rust-src $(toolchain_version), or it could not be had or built"
   debian_toolchain
 }
 
@@ -45,15 +45,16 @@ apt_state() {
   apt-get "${apt_options[@]}" -q -q update
 }
 
+# Fails, rather than ends the build, where this way is closed.
 std_from_source() {
   local version package
-  apt_state trixie-backports
+  apt_state trixie-backports || return 1
   version=$(apt-cache "${apt_options[@]}" madison rust-src | awk '{ print $3 }' | grep "^$(toolchain_version)+" | head -1)
   if [[ -z "$version" ]]; then return 1; fi
   mkdir -p "$std_source"
-  (cd "$std_work" && apt-get "${apt_options[@]}" -q -q download "rust-src=$version")
+  (cd "$std_work" && apt-get "${apt_options[@]}" -q -q download "rust-src=$version") || return 1
   package=$(find "$std_work" -maxdepth 1 -name 'rust-src_*.deb' | head -1)
-  dpkg -x "$package" "$std_source"
+  dpkg -x "$package" "$std_source" || return 1
   rm -f "$package"
   build_std "$std_source/usr/src/rustc-$(toolchain_version)/library"
 }
@@ -66,17 +67,18 @@ build_std() {
     >"$empty/Cargo.toml"
   printf '#![no_std]\n' >"$empty/src/lib.rs"
   (
-    cd "$empty"
+    cd "$empty" || exit
     # As the released ones are built, and without a path of this machine.
     export RUSTFLAGS="-Cembed-bitcode=yes -Zunstable-options -Cforce-frame-pointers=non-leaf \
 --remap-path-prefix=$std_source=/usr/src/rust --remap-path-prefix=$cargo_home/registry/src=/usr/src/crates"
     export RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT=$1
     export CARGO_TARGET_DIR=$std_work/target
     cargo build --quiet --release --target "$triple" -Zbuild-std=std,panic_unwind,panic_abort,proc_macro
-  )
+  ) || return 1
   cp "$std_work/target/$triple/release/deps/"*.rlib "$lib/"
   rm -f "$lib"/libempty-*.rlib
   rm -rf "$std_work/target"
+  std_is_built
 }
 
 # debian_toolchain: Debian sid's compiler and both standard libraries, unpacked and run with their own C library. Cargo is the

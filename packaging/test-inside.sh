@@ -6,7 +6,7 @@
 #   test-inside.sh booted    systemd runs: the unit is started, killed, watched, stopped
 #
 # Ends with the first thing that is not as it should be.
-set -euo pipefail
+set -Eeuo pipefail
 
 mode=$1
 data=/var/lib/lucid-node
@@ -43,6 +43,15 @@ rpc() {
     exec 3<>/dev/tcp/127.0.0.1/8545 || exit 0
     printf 'POST / HTTP/1.1\r\nHost: 127.0.0.1:8545\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
       "${#body}" "$body" >&3
+    timeout 20 cat <&3
+  ) 2>/dev/null || true
+}
+
+# get PORT PATH: the whole answer.
+get() {
+  (
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 0
+    printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&3
     timeout 20 cat <&3
   ) 2>/dev/null || true
 }
@@ -280,6 +289,7 @@ try_again
 try_anchor
 if [[ $mode == booted ]]; then
   try_kill
+  try_health
   try_stop
   try_watchdog
   try_bad_configuration

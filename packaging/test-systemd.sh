@@ -28,6 +28,8 @@ before_install() {
   touch /run/systemd/timesync/synchronized
   if $emulated; then
     # The emulator itself makes memory executable.
+    mkdir -p /etc/systemd/system/lucid-node-backup.service.d
+    printf '[Service]\nMemoryDenyWriteExecute=no\n' >/etc/systemd/system/lucid-node-backup.service.d/emulated.conf
     drop_in emulated MemoryDenyWriteExecute=no TimeoutStartSec=300
   fi
 }
@@ -46,6 +48,33 @@ try_units() {
     ok "exposure of the running $name.service: $exposure"
   done
   expect "the mode of /run/lucid-node" "$(stat --format '%U:%G %a' /run/lucid-node)" "lucid-node:lucid-node 750"
+}
+
+# What an operator and a monitor may ask.
+try_health() {
+  local said
+  lucid-node status >status.txt || fail "lucid-node status: $(cat status.txt)"
+  useradd --no-create-home somebody
+  if setpriv --reuid somebody --regid somebody --init-groups lucid-node status >/dev/null 2>&1; then
+    fail "somebody outside of the group may ask"
+  fi
+  usermod --append --groups lucid-node somebody
+  setpriv --reuid somebody --regid somebody --init-groups lucid-node status >/dev/null || fail "a member of the group may not ask"
+  ok "lucid-node status answers root and the group lucid-node, and nobody else: $(head -1 status.txt)"
+  printf '[health]\nport = 9464\n' >>"$config"
+  systemctl restart "$unit"
+  until_true 60 answers
+  said=$(get 9464 /readyz)
+  grep -q '^HTTP/1.1 200' <<<"$said" || fail "/readyz says $said"
+  said=$(get 9464 /metrics)
+  grep -q '^lucid_head_number ' <<<"$said" || fail "/metrics says $said"
+  grep -q '^lucid_restarts_total{reason="killed"} [1-9]' <<<"$said" || fail "/metrics does not know of the kill"
+  sed -i '/^\[health\]$/{N;/^\[health\]\nport = 9464$/d}' "$config"
+  dpkg --verify lucid-node | tee verify.log
+  [[ ! -s verify.log ]] || fail "the configuration was not put back"
+  systemctl restart "$unit"
+  until_true 60 answers
+  ok "with health.port: /readyz and /metrics answer"
 }
 
 try_kill() {
@@ -130,7 +159,7 @@ try_credentials() {
 }
 
 after_purge() {
-  rm -rf "/etc/systemd/system/$unit.d"
+  rm -rf "/etc/systemd/system/$unit.d" /etc/systemd/system/lucid-node-backup.service.d
   systemctl daemon-reload
   expect "what systemd knows of the unit" "$(show LoadState)" not-found
   [[ -z "$(find /etc/systemd -name 'lucid-node*')" ]] || fail "the purge left links of units"

@@ -106,7 +106,7 @@ container=(systemd-nspawn --quiet --private-network --register=no --keep-unit)
 try_plain() {
   make_root "$arch" "$arch" systemd,systemd-sysv,dbus
   "${container[@]}" --directory "$folder" --pipe --as-pid2 --setenv=EMULATED="$emulated" \
-    /bin/bash /root/test-inside.sh plain
+    /bin/bash /root/test-inside.sh plain || die "FAILED: $arch in $suite"
 }
 
 # systemd itself runs natively in any case: emulated, it would be the emulator that is tried.
@@ -129,7 +129,7 @@ try_booted() {
     fi
     sleep 0.2
   done
-  enter "$leader" env EMULATED="$emulated" /bin/bash /root/test-inside.sh booted
+  enter "$leader" env EMULATED="$emulated" /bin/bash /root/test-inside.sh booted || die "FAILED: $arch in $suite, under systemd"
   enter "$leader" systemctl --no-block poweroff
   end=$((SECONDS + 30))
   while kill -0 "$pid" 2>/dev/null && ((SECONDS < end)); do sleep 0.2; done
@@ -138,8 +138,8 @@ try_booted() {
 enter() {
   local leader=$1
   shift
-  nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wd=/ -- \
-    env --ignore-environment PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+  nsenter --target "$leader" --mount --uts --ipc --net --pid --root -- \
+    env --ignore-environment --chdir=/ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
 ((EUID == 0)) || give_up "it takes root to make a root of Debian and to boot it"
