@@ -28,14 +28,42 @@ struct Library {
 /// # Errors
 /// Where cargo does not know the dependencies, or a library has no licence.
 pub(crate) fn notices(program: &str, triple: &str) -> anyhow::Result<String> {
+    let metadata = cargo(&["metadata", "--locked", "--format-version", "1", "--filter-platform", triple])?;
+    let metadata: Value = serde_json::from_slice(&metadata).context("cargo metadata gives no JSON")?;
+    let mut libraries = libraries(&metadata, program)?;
+    // The features in those data are those of all members and their tests together; the tree has the program's own.
+    let tree = cargo(&[
+        "tree",
+        "--locked",
+        "--package",
+        program,
+        "--target",
+        triple,
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+    ])?;
+    let linked = in_tree(&String::from_utf8_lossy(&tree));
+    libraries.retain(|library| linked.contains(&(library.name.clone(), library.version.clone())));
+    write_notices(&libraries)
+}
+
+fn cargo(arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", triple])
-        .output()
-        .context("cannot run cargo metadata")?;
-    anyhow::ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata gives no JSON")?;
-    write_notices(&libraries(&metadata, program)?)
+    let output =
+        Command::new(cargo).args(arguments).output().with_context(|| format!("cannot run cargo {}", arguments[0]))?;
+    anyhow::ensure!(output.status.success(), "cargo {}: {}", arguments[0], String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
+}
+
+/// Names and versions in what `cargo tree` writes without a prefix.
+fn in_tree(tree: &str) -> BTreeSet<(String, String)> {
+    let lines = tree.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((words.next()?.to_owned(), words.next()?.strip_prefix('v')?.to_owned()))
+    });
+    lines.collect()
 }
 
 /// What is linked into `program`, others' work only: normal dependencies, without macros, which run in the compiler.
