@@ -92,11 +92,13 @@ fn whoever_watches_a_node_is_told_how_it_is() {
     let mut command = lucid_node();
     command.args(["run", "--datadir", at, "--no-init", "--http-port", "0", "--accept-clock"]);
     let node = DevNode::spawn(command);
+    node.request("eth_chainId", ());
     let screen = text(&run(&["status", "--socket", socket]).stdout);
     assert!(screen.contains("State       well\n") && screen.contains("Last block  0, "), "{screen}");
     let document: Value = serde_json::from_slice(&run(&["status", "--socket", socket, "--json"]).stdout).unwrap();
     assert_eq!(document["rpc_addr"], node.addr().to_string());
     assert_eq!(document["pid"], node.pid());
+    assert_eq!(document["calls"]["eth_chainId"]["answered"], 1, "{document:#}");
     let doctor = lucid_node().args(["doctor", "--datadir", at, "--json"]).output().unwrap();
     let findings: Vec<Value> = serde_json::from_slice(&doctor.stdout).unwrap();
     let of = |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap();

@@ -4,19 +4,17 @@
 use crate::{
     access::{Access, Caller, Denied, Hosts, Namespace, Origins, Scope, Tokens},
     error::RpcError,
+    respond::{self, Answer},
 };
 use hyper::{
-    StatusCode, Uri,
+    Method, Request, StatusCode, Uri,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, VARY,
+        ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
         WWW_AUTHENTICATE,
     },
 };
-use jsonrpsee::{
-    server::{HttpBody, HttpRequest, HttpResponse, http::response, ws::is_upgrade_request},
-    types::{ErrorObjectOwned, Id, Response, ResponsePayload},
-};
+use soketto::handshake::http::is_upgrade_request;
 use std::{collections::BTreeSet, net::SocketAddr};
 
 /// How long a browser may remember what a page may send, in seconds: longer than a visit, and short enough that a
@@ -51,18 +49,20 @@ impl Gate {
     }
 
     /// Who sends the request; or the answer, where it is refused or was only a question about what may be sent.
-    pub(crate) fn admit<B>(&self, request: &HttpRequest<B>) -> Result<Caller, Box<HttpResponse>> {
-        let host = host(request).ok_or_else(|| Box::new(response::malformed()))?;
-        if !self.hosts.allow(host) {
-            return Err(Box::new(response::host_not_allowed()));
+    pub(crate) fn admit<B>(&self, request: &Request<B>) -> Result<Caller, Box<Answer>> {
+        if !self.hosts.allow(host(request)?) {
+            let text = "This node is not called by this Host. Other names than its own are allowed by http.allowed-hosts \
+                        of its configuration.\n";
+            return Err(Box::new(respond::text(StatusCode::FORBIDDEN, text)));
         }
+        let credentials = only(request.headers(), AUTHORIZATION)?;
         let origin = self.origin(request)?;
         if let Some(origin) = origin
-            && request.method() == hyper::Method::OPTIONS
+            && request.method() == Method::OPTIONS
         {
             return Err(Box::new(preflight(origin)));
         }
-        self.caller(request).map_err(|denied| {
+        self.caller(credentials, request.uri()).map_err(|denied| {
             let mut refused = refused(denied);
             self.share_with_page(origin, &mut refused);
             Box::new(refused)
@@ -70,11 +70,11 @@ impl Gate {
     }
 
     /// Lets the page that asked read the answer, where it is one that may.
-    pub(crate) fn share(&self, headers: &HeaderMap, answer: &mut HttpResponse) {
+    pub(crate) fn share(&self, headers: &HeaderMap, answer: &mut Answer) {
         self.share_with_page(headers.get(ORIGIN).filter(|origin| self.allows(origin)), answer);
     }
 
-    fn share_with_page(&self, origin: Option<&HeaderValue>, answer: &mut HttpResponse) {
+    fn share_with_page(&self, origin: Option<&HeaderValue>, answer: &mut Answer) {
         if let Some(origin) = origin {
             answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             answer.headers_mut().append(VARY, HeaderValue::from_static("origin"));
@@ -83,12 +83,13 @@ impl Gate {
 
     /// The page that the request comes from, where it may read the answer. A WebSocket of any other is refused; a
     /// plain request needs no refusal, for its body is never sent: the browser asks first.
-    fn origin<'a, B>(&self, request: &'a HttpRequest<B>) -> Result<Option<&'a HeaderValue>, Box<HttpResponse>> {
-        let Some(origin) = request.headers().get(ORIGIN) else { return Ok(None) };
+    fn origin<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a HeaderValue>, Box<Answer>> {
+        let Some(origin) = only(request.headers(), ORIGIN)? else { return Ok(None) };
         let text = origin.to_str().unwrap_or_default();
         if is_upgrade_request(request) && !self.origins.allow_socket(text) {
-            let text = "Provided Origin header is not whitelisted.\n";
-            return Err(Box::new(text_response(StatusCode::FORBIDDEN, text)));
+            let text = "Pages of this Origin open no WebSocket here. Those that do are listed in http.allowed-origins of \
+                        the node's configuration.\n";
+            return Err(Box::new(respond::text(StatusCode::FORBIDDEN, text)));
         }
         Ok(self.allows(origin).then_some(origin))
     }
@@ -97,40 +98,50 @@ impl Gate {
         origin.to_str().is_ok_and(|origin| self.origins.allow(origin))
     }
 
-    fn caller<B>(&self, request: &HttpRequest<B>) -> Result<Caller, Denied> {
-        let credentials = match request.headers().get(AUTHORIZATION) {
-            Some(header) => Some(bearer(header).ok_or(Denied::TokenUnknown)),
-            None => path_token(request.uri()).map(Ok),
-        };
-        let credentials = match credentials {
-            Some(credentials) if self.tokens.is_some() => Some(credentials?),
-            _ => None,
-        };
-        let caller = Caller::new(self.tokens.as_ref(), credentials, self.closed.clone())?;
+    /// Judges every token that came: the one in the header counts, and a wrong one beside it is refused all the same.
+    fn caller(&self, header: Option<&HeaderValue>, uri: &Uri) -> Result<Caller, Denied> {
+        let mut caller = self.known(None)?;
+        if self.tokens.is_some() {
+            if let Some(token) = path_token(uri) {
+                caller = self.known(Some(token))?;
+            }
+            if let Some(header) = header {
+                caller = self.known(Some(bearer(header).ok_or(Denied::TokenUnknown)?))?;
+            }
+        }
         if self.exposed {
             caller.may(Scope::Read)?;
         }
         Ok(caller)
     }
-}
 
-/// Takes the secret out of a request that was judged, so that no log of what lies behind can hold it.
-pub(crate) fn strip<B>(request: &mut HttpRequest<B>) {
-    request.headers_mut().remove(AUTHORIZATION);
-    *request.uri_mut() = Uri::default();
-}
-
-/// The Host that a request asks for; `None` where it names none, or two.
-fn host<B>(request: &HttpRequest<B>) -> Option<&str> {
-    let mut headers = request.headers().get_all(HOST).iter();
-    let header = headers.next().map(|host| host.to_str().ok());
-    if headers.next().is_some() {
-        return None;
+    fn known(&self, token: Option<&str>) -> Result<Caller, Denied> {
+        Caller::new(self.tokens.as_ref(), token, self.closed.clone())
     }
+}
+
+/// The value of a header that may be there once. Of two, another program on the way could have judged the other.
+fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, Box<Answer>> {
+    let mut values = headers.get_all(&name).iter();
+    let value = values.next();
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(Box::new(respond::bad_request(&format!("the request has more than one {name} header")))),
+    }
+}
+
+/// The Host that a request asks for, of which it has to name exactly one.
+fn host<B>(request: &Request<B>) -> Result<&str, Box<Answer>> {
+    let wrong = |what| Err(Box::new(respond::bad_request(what)));
+    let header = only(request.headers(), HOST)?.map(|host| host.to_str().unwrap_or_default());
     match (header, request.uri().authority()) {
-        (Some(header), None) => header,
-        (Some(header), Some(authority)) => header.filter(|host| *host == authority.as_str()),
-        (None, authority) => authority.map(|authority| authority.as_str()),
+        (Some(""), _) => wrong("the host header names no host"),
+        (Some(header), Some(authority)) if header != authority.as_str() => {
+            wrong("the host header and the address that is asked for differ")
+        }
+        (Some(host), _) => Ok(host),
+        (None, Some(authority)) => Ok(authority.as_str()),
+        (None, None) => wrong("the request has no host header"),
     }
 }
 
@@ -146,9 +157,8 @@ fn path_token(uri: &Uri) -> Option<&str> {
 }
 
 /// What a page that is allowed may send.
-fn preflight(origin: &HeaderValue) -> HttpResponse {
-    let mut answer = HttpResponse::new(HttpBody::empty());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
+fn preflight(origin: &HeaderValue) -> Answer {
+    let mut answer = respond::empty(StatusCode::NO_CONTENT);
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
@@ -159,27 +169,14 @@ fn preflight(origin: &HeaderValue) -> HttpResponse {
 }
 
 /// The answer to a request that is refused whole.
-fn refused(denied: Denied) -> HttpResponse {
+fn refused(denied: Denied) -> Answer {
     let status = match denied {
         Denied::TokenMissing(_) | Denied::TokenUnknown => StatusCode::UNAUTHORIZED,
         Denied::Scope { .. } => StatusCode::FORBIDDEN,
     };
-    let error = ErrorObjectOwned::from(RpcError::from(denied));
-    let body = Response::new(ResponsePayload::<()>::error(error), Id::Null);
-    let mut answer = HttpResponse::new(HttpBody::from(serde_json::to_string(&body).unwrap_or_default()));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    let mut answer = respond::error(status, RpcError::from(denied));
     if status == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    answer
-}
-
-/// An answer in plain text, like the server's own to what is no JSON-RPC.
-pub(crate) fn text_response(status: StatusCode, text: &'static str) -> HttpResponse {
-    let mut answer = HttpResponse::new(HttpBody::from(text));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     answer
 }

@@ -1,7 +1,7 @@
 //! Ids of subscriptions and filters: random, so that nobody finds another's, and written as geth writes them.
 
 use jsonrpsee::{
-    server::{IdProvider, RandomIntegerIdProvider},
+    core::{id_providers::RandomIntegerIdProvider, traits::IdProvider},
     types::SubscriptionId,
 };
 

@@ -10,21 +10,27 @@ mod api;
 mod backend;
 #[cfg(feature = "client")]
 mod client;
+mod counts;
+mod dispatch;
 #[cfg(test)]
 mod documented;
 mod error;
 mod filters;
+mod frames;
 mod gate;
-mod guard;
 mod health;
+mod http;
 mod ids;
 mod interface;
 pub mod limits;
 mod links;
+mod message;
+mod respond;
 mod revert;
 mod server;
 mod socket;
 mod view;
+mod websocket;
 mod wire;
 
 pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownNamespace, UnknownScope};
@@ -38,6 +44,7 @@ pub use client::{Client, ClientError, RpcFault};
 pub use health::{HealthServer, Look, StatusSocket};
 #[cfg(feature = "client")]
 pub use health::{StatusError, read_status};
+pub use links::MemoryShare;
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,

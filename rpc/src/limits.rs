@@ -3,6 +3,9 @@
 /// Most bytes in the body of one request. The largest honest one anchors 16,384 chunks: about 3 MB of JSON.
 pub const MAX_REQUEST_BODY_BYTES: u32 = 5 * 1024 * 1024;
 
+/// Most bytes in the head of one request, and of its body that are read before they are asked for.
+pub const MAX_REQUEST_HEAD_BYTES: usize = 64 * 1024;
+
 /// Most bytes in the body of one response: a full log answer or a proof with many paths, and small enough for
 /// a machine with 2 GiB of memory to hold one per connection that asks.
 pub const MAX_RESPONSE_BODY_BYTES: u32 = 16 * 1024 * 1024;
@@ -25,8 +28,8 @@ pub const HEADER_READ_TIMEOUT_MS: u64 = 10_000;
 /// Most connections that are WebSockets, so that those who stay never take all places from those who come and go.
 pub const MAX_WEBSOCKETS: usize = 32;
 
-/// Most calls of one connection that run at once; what comes besides waits on the client's side. Two processors
-/// have no use for more, and each may hold an answer of [`MAX_RESPONSE_BODY_BYTES`].
+/// Most messages of one WebSocket that are taken in and not answered yet; what comes besides waits on the client's
+/// side. Two processors have no use for more, and each may hold an answer of [`MAX_RESPONSE_BODY_BYTES`].
 pub const MAX_CALLS_PER_CONNECTION: usize = 4;
 
 /// Bytes from which a request is a large one. While a large one is answered its connection sends no other.
@@ -79,7 +82,7 @@ pub const MAX_FILTER_HASHES: usize = 10_000;
 pub const REQUEST_TIMEOUT_MS: u64 = 60_000;
 
 /// How long [`stop`](crate::RpcServer::stop) waits for requests that are being answered.
-pub const STOP_TIMEOUT_MS: u64 = 5_000;
+pub const STOP_TIMEOUT_MS: u64 = 1_000;
 
 /// Most reads of the store that run at once. More would only wait for the same disk.
 pub const MAX_CONCURRENT_READS: usize = 16;

@@ -1,17 +1,33 @@
 //! The open connections, and which of them has to go when there is no place for a new one.
 
 use crate::limits::{
-    LARGE_REQUEST_BYTES, MAX_CALLS_PER_CONNECTION, MAX_CONNECTIONS, MAX_LARGE_REQUESTS, MAX_UNREAD_ANSWER_BYTES,
-    MAX_WEBSOCKETS,
+    LARGE_REQUEST_TURN_MS, MAX_CONNECTIONS, MAX_LARGE_REQUESTS, MAX_UNREAD_ANSWER_BYTES, MAX_WEBSOCKETS,
 };
 use std::{
     collections::BTreeMap,
     net::Shutdown,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+/// What of the node's memory is for requests and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryShare {
+    /// Bytes of answers that clients have not read, over all connections; at most [`MAX_UNREAD_ANSWER_BYTES`].
+    pub unread_answer_bytes: usize,
+    /// Large requests that are taken in at once, over all connections; at most [`MAX_LARGE_REQUESTS`].
+    pub large_requests: usize,
+}
+
+impl Default for MemoryShare {
+    fn default() -> Self {
+        Self { unread_answer_bytes: MAX_UNREAD_ANSWER_BYTES, large_requests: MAX_LARGE_REQUESTS }
+    }
+}
 
 /// The connections that are open, at most [`MAX_CONNECTIONS`].
 #[derive(Debug)]
@@ -19,14 +35,16 @@ pub(crate) struct Links {
     open: Mutex<BTreeMap<u64, Arc<Link>>>,
     places: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    unread_answer_bytes: usize,
 }
 
 impl Links {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(memory: MemoryShare) -> Self {
         Self {
             open: Mutex::default(),
             places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            large: Arc::new(Semaphore::new(MAX_LARGE_REQUESTS)),
+            large: Arc::new(Semaphore::new(memory.large_requests.clamp(1, MAX_LARGE_REQUESTS))),
+            unread_answer_bytes: memory.unread_answer_bytes.min(MAX_UNREAD_ANSWER_BYTES),
         }
     }
 
@@ -35,9 +53,19 @@ impl Links {
         &self.places
     }
 
-    /// The turns to take in a large request.
-    pub(crate) fn large(&self) -> &Arc<Semaphore> {
-        &self.large
+    /// Waits for the turn of a large request that is coming in on a connection. Whenever that takes too long, the one
+    /// that has been coming in longest is given up for it.
+    pub(crate) async fn large_turn(&self, link: &Arc<Link>) -> Large {
+        let turn = Arc::clone(&self.large).acquire_owned();
+        tokio::pin!(turn);
+        loop {
+            if let Ok(turn) = timeout(Duration::from_millis(LARGE_REQUEST_TURN_MS), &mut turn).await {
+                link.state().coming = Some(Instant::now());
+                // The turns are never closed.
+                return Large { link: Arc::clone(link), _turn: turn.ok() };
+            }
+            self.close_first(|state| state.coming);
+        }
     }
 
     /// Connections that are open.
@@ -62,12 +90,7 @@ impl Links {
     /// Closes the connection that has waited longest for its client, so that silent ones never keep others out. One
     /// that is being answered or has subscriptions stays. Whether there was one to close.
     pub(crate) fn make_room(&self) -> bool {
-        self.close_first(|_, state| state.waits())
-    }
-
-    /// Closes the connection whose large request has been coming in longest, and is not answered yet.
-    pub(crate) fn give_up_large(&self) {
-        self.close_first(|_, state| state.waits() && state.turn.is_some());
+        self.close_first(|state| state.waits().then_some(state.since))
     }
 
     /// Notes an answer that has to be written to a connection, and makes those hang up who do not read theirs where
@@ -75,8 +98,8 @@ impl Links {
     pub(crate) fn note_answer(&self, link: &Link, bytes: usize) {
         link.state().unread += bytes;
         let unread = || self.open().values().map(|link| link.state().unread).sum::<usize>();
-        while unread() > MAX_UNREAD_ANSWER_BYTES {
-            if !self.close_first(|link, state| state.unread > 0 && *link.stalled.borrow()) {
+        while unread() > self.unread_answer_bytes {
+            if !self.close_first(|state| (state.unread > 0 && state.stalled).then_some(state.since)) {
                 return;
             }
         }
@@ -87,22 +110,24 @@ impl Links {
     pub(crate) fn upgrade(&self, link: &Link) -> bool {
         let is_one = |link: &&Arc<Link>| Some(link.state()).is_some_and(|state| state.websocket && !state.closed);
         let count = self.open().values().filter(is_one).count();
-        if count >= MAX_WEBSOCKETS && !self.close_first(|_, state| state.waits() && state.websocket) {
+        if count >= MAX_WEBSOCKETS
+            && !self.close_first(|state| (state.waits() && state.websocket).then_some(state.since))
+        {
             return false;
         }
         link.state().websocket = true;
         true
     }
 
-    /// Closes the one of these that was answered longest ago; false where there is none.
-    fn close_first(&self, among: impl Fn(&Link, &State) -> bool) -> bool {
+    /// Closes the connection for which `since` gives the earliest time; false where it gives none.
+    fn close_first(&self, since: impl Fn(&State) -> Option<Instant>) -> bool {
         let open = self.open();
         let these = open.values().filter_map(|link| {
             let state = link.state();
-            (!state.closed && among(link, &state)).then_some((state.since, link))
+            Some((since(&state).filter(|_| !state.closed)?, link))
         });
         let Some((since, link)) = these.min_by_key(|(since, _)| *since) else { return false };
-        tracing::debug!(idle_ms = since.elapsed().as_millis() as u64, "a connection is closed for the sake of others");
+        tracing::debug!(since_ms = since.elapsed().as_millis() as u64, "a connection is closed for the sake of others");
         link.close();
         true
     }
@@ -118,27 +143,23 @@ pub(crate) struct Link {
     id: u64,
     socket: std::net::TcpStream,
     state: Mutex<State>,
-    calls: Arc<Semaphore>,
-    /// Whether the client does not take what is written to it.
-    stalled: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
 struct State {
     /// When the client last completed a request or was answered.
     since: Instant,
+    /// Messages that are being answered.
     running: usize,
     subscriptions: usize,
     websocket: bool,
     closed: bool,
     /// Bytes of answers that are not written yet.
     unread: usize,
-    /// Bytes that came since all that came before was answered.
-    unanswered: usize,
-    /// The turn of the large request that is coming in or being answered.
-    turn: Option<OwnedSemaphorePermit>,
-    /// Who reads from the connection once there is room for what comes.
-    reader: Option<Waker>,
+    /// Whether the client does not take what is written to it.
+    stalled: bool,
+    /// Since when a large request is coming in that has its turn.
+    coming: Option<Instant>,
 }
 
 impl Link {
@@ -150,17 +171,15 @@ impl Link {
             websocket: false,
             closed: false,
             unread: 0,
-            unanswered: 0,
-            turn: None,
-            reader: None,
+            stalled: false,
+            coming: None,
         };
-        Self {
-            id,
-            socket,
-            state: Mutex::new(state),
-            calls: Arc::new(Semaphore::new(MAX_CALLS_PER_CONNECTION)),
-            stalled: watch::Sender::new(false),
-        }
+        Self { id, socket, state: Mutex::new(state) }
+    }
+
+    /// Its number among the connections that are open.
+    pub(crate) const fn id(&self) -> usize {
+        self.id as usize
     }
 
     /// Ends the connection, whatever it is at: whoever reads sees its end, whoever writes an error.
@@ -172,17 +191,12 @@ impl Link {
         }
         // One that has ended already cannot be shut down, and need not.
         let _ = self.socket.shutdown(Shutdown::Both);
-        self.wake();
     }
 
-    /// Waits for a call's turn: few run at once, and none while the client does not read its answers.
-    pub(crate) async fn begin_call(self: &Arc<Self>) -> Running {
+    /// Counts a message that is being answered for as long as the answer is kept.
+    pub(crate) fn begin(self: &Arc<Self>) -> Running {
         self.state().running += 1;
-        let mut running = Running { link: Arc::clone(self), _turn: None };
-        // Neither is ever closed while the link lives.
-        running._turn = Arc::clone(&self.calls).acquire_owned().await.ok();
-        let _ = self.stalled.subscribe().wait_for(|stalled| !stalled).await;
-        running
+        Running(Arc::clone(self))
     }
 
     /// Counts a subscription for as long as the answer is kept.
@@ -191,54 +205,16 @@ impl Link {
         Subscribed(Arc::clone(self))
     }
 
-    /// Whether nothing more may be read for now; the reader is then woken in time.
-    pub(crate) fn must_wait(&self, context: &Context<'_>) -> bool {
-        let mut state = self.state();
-        let busy = state.running >= MAX_CALLS_PER_CONNECTION
-            || (state.running > 0 && state.unanswered >= LARGE_REQUEST_BYTES)
-            || *self.stalled.borrow();
-        let wait = busy && !state.closed;
-        state.reader = wait.then(|| context.waker().clone());
-        wait
-    }
-
-    /// Notes bytes that came; true where the connection is a WebSocket.
-    pub(crate) fn note_read(&self, bytes: usize) -> bool {
-        let mut state = self.state();
-        state.unanswered += bytes;
-        state.websocket
-    }
-
-    /// Whether what comes has become a large request that has no turn yet.
-    pub(crate) fn needs_turn(&self) -> bool {
-        let state = self.state();
-        state.unanswered >= LARGE_REQUEST_BYTES && state.turn.is_none()
-    }
-
-    /// Gives the large request that is coming in its turn.
-    pub(crate) fn take_turn(&self, turn: OwnedSemaphorePermit) {
-        self.state().turn = Some(turn);
-    }
-
-    /// Notes that something was written: where nothing runs, all that came is answered.
+    /// Notes that the client took something that was written to it.
     pub(crate) fn note_written(&self, bytes: usize) {
         let mut state = self.state();
         state.unread = state.unread.saturating_sub(bytes);
-        state.settle();
+        state.stalled = false;
     }
 
-    /// Notes whether the client takes what is written to it.
-    pub(crate) fn set_stalled(&self, stalled: bool) {
-        if self.stalled.send_if_modified(|was| std::mem::replace(was, stalled) != stalled) && !stalled {
-            self.wake();
-        }
-    }
-
-    fn wake(&self) {
-        let reader = self.state().reader.take();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+    /// Notes that the client does not take what is written to it.
+    pub(crate) fn note_stalled(&self) {
+        self.state().stalled = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -251,31 +227,37 @@ impl State {
     const fn waits(&self) -> bool {
         self.running == 0 && self.subscriptions == 0
     }
-
-    fn settle(&mut self) {
-        if self.running == 0 {
-            self.unanswered = 0;
-            self.turn = None;
-        }
-    }
 }
 
-/// A call that is being answered.
+/// The turn of a large request, until it is answered.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct Large {
     link: Arc<Link>,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
+impl Large {
+    /// Notes that the request is there as a whole: it is not given up any more.
+    pub(crate) fn has_come(&self) {
+        self.link.state().coming = None;
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        self.has_come();
+    }
+}
+
+/// A message that is being answered.
+#[derive(Debug)]
+pub(crate) struct Running(Arc<Link>);
+
 impl Drop for Running {
     fn drop(&mut self) {
-        {
-            let mut state = self.link.state();
-            state.running -= 1;
-            state.since = Instant::now();
-            state.settle();
-        }
-        self.link.wake();
+        let mut state = self.0.state();
+        state.running -= 1;
+        state.since = Instant::now();
     }
 }
 

@@ -4,46 +4,23 @@ use crate::{
     access::Access,
     answers::methods,
     api::NodeApi,
-    gate::{Gate, strip, text_response},
-    guard::{GuardLayer, Transport},
-    ids::HexIds,
-    limits::{
-        HEADER_READ_TIMEOUT_MS, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_KEPT_CONNECTIONS, MAX_REQUEST_BODY_BYTES,
-        MAX_RESPONSE_BODY_BYTES, MAX_SUBSCRIPTIONS_PER_CONNECTION, MAX_WAITING_MESSAGES, PING_INTERVAL_MS,
-        PING_TIMEOUT_MS, REQUEST_TIMEOUT_MS, STOP_TIMEOUT_MS,
-    },
-    links::{Link, Links},
+    counts::CallCounts,
+    dispatch::Dispatch,
+    gate::Gate,
+    http::Desk,
+    limits::{HEADER_READ_TIMEOUT_MS, MAX_CONNECTIONS, MAX_REQUEST_HEAD_BYTES, STOP_TIMEOUT_MS},
+    links::{Links, MemoryShare},
     socket::Socket,
+    wire::CallsDocument,
 };
-use hyper::{
-    StatusCode,
-    body::Incoming,
-    header::{CONNECTION, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
-};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jsonrpsee::{
-    core::{BoxError, middleware::RpcServiceBuilder},
-    server::{
-        BatchRequestConfig, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
-        StopHandle, TowerService, TowerServiceBuilder, http::response, stop_channel, ws::is_upgrade_request,
-    },
-};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, watch},
     time::timeout,
 };
-use tower::{
-    Service,
-    layer::util::{Identity, Stack},
-};
-
-type Guarded = Stack<GuardLayer, Identity>;
-type Connector = TowerServiceBuilder<Guarded, Identity>;
-type Connection = TowerService<Guarded, Identity>;
 
 /// How often a new connection looks again for an idle one that could give it its place.
 const PLACE_PAUSE_MS: u64 = 50;
@@ -78,14 +55,21 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct RpcServer {
     local_addr: SocketAddr,
-    handle: ServerHandle,
+    /// Nothing is ever sent: who waits sees it go.
+    stop: watch::Sender<()>,
     links: Arc<Links>,
+    counts: Arc<CallCounts>,
 }
 
 impl RpcServer {
     /// Listens on `address` (port 0: any free one) and answers from `api` whoever `access` lets ask, over HTTP and
-    /// WebSocket. Beyond loopback it does not start without tokens.
-    pub async fn start<A: NodeApi>(address: SocketAddr, access: Access, api: Arc<A>) -> Result<Self, StartError> {
+    /// WebSocket, within its share of the memory. Beyond loopback it does not start without tokens.
+    pub async fn start<A: NodeApi>(
+        address: SocketAddr,
+        access: Access,
+        memory: MemoryShare,
+        api: Arc<A>,
+    ) -> Result<Self, StartError> {
         if !address.ip().is_loopback() && access.tokens.is_none() {
             return Err(StartError::Unprotected(address));
         }
@@ -96,21 +80,17 @@ impl RpcServer {
         let listener = TcpListener::bind(address).await.map_err(fault)?;
         let local_addr = listener.local_addr().map_err(fault)?;
         let methods = methods(api).map_err(|e| StartError::Methods(e.to_string()))?;
-        let connector = Server::builder()
-            .set_config(config())
-            .set_rpc_middleware(RpcServiceBuilder::new().layer(GuardLayer))
-            .to_service_builder();
-        let (stop, handle) = stop_channel();
-        let links = Arc::new(Links::new());
+        let (stop, stopped) = watch::channel(());
+        let links = Arc::new(Links::new(memory));
+        let counts = Arc::new(CallCounts::new());
         let front = Front {
             gate: Arc::new(Gate::new(local_addr, access)),
             links: Arc::clone(&links),
-            connector,
-            methods,
-            stop,
+            dispatch: Dispatch::new(methods, Arc::clone(&counts)),
+            stop: Stop(stopped),
         };
         tokio::spawn(front.accept(listener));
-        Ok(Self { local_addr, handle, links })
+        Ok(Self { local_addr, stop, links, counts })
     }
 
     /// The address that it listens on, with the port that the system chose.
@@ -118,11 +98,15 @@ impl RpcServer {
         self.local_addr
     }
 
+    /// Counts the calls since the start, by method, whenever it is asked.
+    pub fn calls(&self) -> impl Fn() -> BTreeMap<String, CallsDocument> + Send + Sync + 'static {
+        let counts = Arc::clone(&self.counts);
+        move || counts.documents()
+    }
+
     /// Takes no more requests, lets those that are being answered finish within [`STOP_TIMEOUT_MS`], and closes.
     pub async fn stop(self) {
-        if self.handle.stop().is_err() {
-            return;
-        }
+        drop(self.stop);
         // Each connection holds one place until it is closed; the accepting task gives back its own.
         let all = self.links.places().acquire_many(MAX_CONNECTIONS as u32);
         if timeout(Duration::from_millis(STOP_TIMEOUT_MS), all).await.is_err() {
@@ -131,37 +115,29 @@ impl RpcServer {
     }
 }
 
-fn config() -> ServerConfig {
-    let pings = PingConfig::new()
-        .ping_interval(Duration::from_millis(PING_INTERVAL_MS))
-        .inactive_limit(Duration::from_millis(PING_TIMEOUT_MS));
-    ServerConfig::builder()
-        .max_request_body_size(MAX_REQUEST_BODY_BYTES)
-        .max_response_body_size(MAX_RESPONSE_BODY_BYTES)
-        // One request at a time on each connection, so this never refuses what was accepted.
-        .max_connections(MAX_CONNECTIONS as u32)
-        .max_subscriptions_per_connection(MAX_SUBSCRIPTIONS_PER_CONNECTION)
-        .set_message_buffer_capacity(MAX_WAITING_MESSAGES)
-        .enable_ws_ping(pings)
-        .set_id_provider(HexIds)
-        .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH_CALLS))
-        .build()
+/// Tells that the server stops.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(watch::Receiver<()>);
+
+impl Stop {
+    /// Waits for the server to stop.
+    pub(crate) async fn stopped(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
 }
 
 /// All that a connection is served with.
 struct Front {
     gate: Arc<Gate>,
     links: Arc<Links>,
-    connector: Connector,
-    methods: Methods,
-    stop: StopHandle,
+    dispatch: Dispatch,
+    stop: Stop,
 }
 
 impl Front {
     /// Accepts connections, each with a place, until the server stops.
     async fn accept(self, listener: TcpListener) {
-        let stopped = self.stop.clone().shutdown();
-        tokio::pin!(stopped);
+        let mut stop = self.stop.clone();
         loop {
             let next = async {
                 let (stream, _) = listener.accept().await?;
@@ -169,7 +145,7 @@ impl Front {
             };
             let accepted = tokio::select! {
                 accepted = next => accepted,
-                () = &mut stopped => return,
+                () = stop.stopped() => return,
             };
             match accepted {
                 Ok((stream, Some(place))) => self.serve(stream, place),
@@ -209,68 +185,33 @@ impl Front {
             gate: Arc::clone(&self.gate),
             links: Arc::clone(&self.links),
             link: Arc::clone(socket.link()),
-            service: self.connector.clone().build(self.methods.clone(), self.stop.clone()),
+            dispatch: self.dispatch.clone(),
+            stop: self.stop.clone(),
         };
-        tokio::spawn(serve(socket, desk, self.stop.clone()));
+        tokio::spawn(serve(socket, desk));
     }
 }
 
 /// Serves one connection to its end, or until it has become a WebSocket, which goes on by itself; at a stop, to the
 /// end of the request that is being answered.
-async fn serve(socket: Socket, desk: Desk, stop: StopHandle) {
+async fn serve(socket: Socket, desk: Desk) {
+    let mut stop = desk.stop.clone();
     let service = service_fn(move |request| desk.clone().answer(request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(HEADER_READ_TIMEOUT_MS))
+        .max_buf_size(MAX_REQUEST_HEAD_BYTES)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
-    let stopped = stop.shutdown();
-    tokio::pin!(connection, stopped);
+    tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = &mut stopped => {
+        () = stop.stopped() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
-    }
-}
-
-/// Where the requests of one connection are answered.
-#[derive(Clone)]
-struct Desk {
-    gate: Arc<Gate>,
-    links: Arc<Links>,
-    link: Arc<Link>,
-    service: Connection,
-}
-
-impl Desk {
-    /// Answers one request; one that takes too long gets an error in its place.
-    async fn answer(mut self, mut request: HttpRequest<Incoming>) -> Result<HttpResponse, BoxError> {
-        let caller = match self.gate.admit(&request) {
-            Ok(caller) => caller,
-            Err(refused) => return Ok(*refused),
-        };
-        let transport = if is_upgrade_request(&request) { Transport::WebSocket } else { Transport::Http };
-        if transport == Transport::WebSocket && !self.links.upgrade(&self.link) {
-            return Ok(text_response(StatusCode::SERVICE_UNAVAILABLE, "Too many WebSockets are open.\n"));
-        }
-        let headers = request.headers().clone();
-        strip(&mut request);
-        let extensions = request.extensions_mut();
-        extensions.insert(caller);
-        extensions.insert(transport);
-        extensions.insert(Arc::clone(&self.link));
-        extensions.insert(Arc::clone(&self.links));
-        let answered = timeout(Duration::from_millis(REQUEST_TIMEOUT_MS), self.service.call(request)).await;
-        let mut answer = answered.unwrap_or_else(|_| Ok(response::internal_error()))?;
-        self.gate.share(&headers, &mut answer);
-        if transport == Transport::Http && self.links.len() > MAX_KEPT_CONNECTIONS {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(answer)
     }
 }

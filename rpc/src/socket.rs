@@ -1,7 +1,7 @@
-//! A client's socket as the server reads and writes it: neither may make the node hold more than a little.
+//! A client's socket as the server reads and writes it. A client that reads nothing for [`WRITE_STALL_TIMEOUT_MS`] is gone.
 
 use crate::{
-    limits::{LARGE_REQUEST_TURN_MS, WRITE_STALL_TIMEOUT_MS},
+    limits::WRITE_STALL_TIMEOUT_MS,
     links::{Link, Links},
 };
 use std::{
@@ -15,25 +15,16 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::{AcquireError, OwnedSemaphorePermit},
+    sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
 };
 
-type Turn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
-
 /// A connection's socket, with its place among the others. Both go when it is dropped.
-///
-/// While as many calls run as may, or the client does not read, nothing more is read from it: what it sends waits on
-/// its own side. A client that reads nothing for [`WRITE_STALL_TIMEOUT_MS`] is gone.
 pub(crate) struct Socket {
     stream: TcpStream,
     link: Arc<Link>,
     links: Arc<Links>,
     stall: Option<Pin<Box<Sleep>>>,
-    /// The wait for a turn to take in a large request, and how long it has lasted.
-    turn: Option<(Turn, Pin<Box<Sleep>>)>,
-    /// Whether those who handle what was read go first, before more is.
-    rests: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -44,40 +35,11 @@ impl Socket {
         stream.set_nodelay(true)?;
         let stream = stream.into_std()?;
         let link = links.add(stream.try_clone()?);
-        Ok(Self {
-            stream: TcpStream::from_std(stream)?,
-            link,
-            links,
-            stall: None,
-            turn: None,
-            rests: false,
-            _place: place,
-        })
+        Ok(Self { stream: TcpStream::from_std(stream)?, link, links, stall: None, _place: place })
     }
 
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
-    }
-
-    /// Waits for the turn of a large request.
-    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let patience = || Box::pin(sleep(Duration::from_millis(LARGE_REQUEST_TURN_MS)));
-        let links = &self.links;
-        let (turn, waited) =
-            self.turn.get_or_insert_with(|| (Box::pin(Arc::clone(links.large()).acquire_owned()), patience()));
-        if let Poll::Ready(turn) = turn.as_mut().poll(context) {
-            self.turn = None;
-            // The turns are never closed.
-            if let Ok(turn) = turn {
-                self.link.take_turn(turn);
-            }
-            return Poll::Ready(());
-        }
-        while waited.as_mut().poll(context).is_ready() {
-            links.give_up_large();
-            *waited = patience();
-        }
-        Poll::Pending
     }
 
     /// Passes on what a write came to, and ends one that makes no progress for too long.
@@ -85,10 +47,9 @@ impl Socket {
         if let Poll::Ready(written) = written {
             self.stall = None;
             self.link.note_written(*written.as_ref().unwrap_or(&0));
-            self.link.set_stalled(false);
             return Poll::Ready(written);
         }
-        self.link.set_stalled(true);
+        self.link.note_stalled();
         let timeout = || Box::pin(sleep(Duration::from_millis(WRITE_STALL_TIMEOUT_MS)));
         ready!(self.stall.get_or_insert_with(timeout).as_mut().poll(context));
         tracing::debug!("a client does not read what it asked for; its connection is closed");
@@ -105,22 +66,7 @@ impl Drop for Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.link.must_wait(context) {
-            return Poll::Pending;
-        }
-        if std::mem::take(&mut self.rests) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        if self.link.needs_turn() {
-            ready!(self.poll_turn(context));
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buf))?;
-        // Each message on a WebSocket becomes a task. Those of one read begin before the next, or they would pile up
-        // before they are counted.
-        self.rests = self.link.note_read(buf.filled().len() - before);
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_read(context, buf)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who may ask what: tokens, pages and what is off where others reach the node.
 
-use crate::support::{Served, StandIn, TestChain, WebSocket, post_with, raw, request, serve_with};
-use lucid_rpc::{Access, Client, Namespace, RpcServer, Scope, StartError, Token};
+use crate::support::{Served, StandIn, TestChain, WebSocket, post_as, post_with, raw, request, serve_with};
+use lucid_rpc::{Access, Client, MemoryShare, Namespace, RpcServer, Scope, StartError, Token};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
@@ -21,13 +21,13 @@ fn bearer(scope: Scope) -> String {
 /// A server that other machines reach, and where to find it from here.
 async fn exposed(access: Access) -> (RpcServer, SocketAddr) {
     let node = Arc::new(StandIn::new(TestChain::short()));
-    let server = RpcServer::start(([0, 0, 0, 0], 0).into(), access, node).await.unwrap();
+    let server = RpcServer::start(([0, 0, 0, 0], 0).into(), access, MemoryShare::default(), node).await.unwrap();
     let address = ([127, 0, 0, 1], server.local_addr().port()).into();
     (server, address)
 }
 
 /// An anchoring that the node would have to sign; what is wrong with it comes to light behind the gate.
-fn anchoring() -> Value {
+pub(crate) fn anchoring() -> Value {
     let manifest = json!({
         "sessionId": "7f1c2d3e-4b5a-4c6d-8e7f-901234567890", "chunkCount": 1, "totalSize": 5, "createdAt": 1_800_000_000u64,
         "merkleRoot": format!("0x{}", "11".repeat(32)),
@@ -60,6 +60,114 @@ async fn on_loopback_only_what_signs_needs_a_token() {
     let answers = post_with(address, "", batch.to_string().as_bytes()).await.json();
     assert_eq!(answers[0]["error"]["data"]["code"], "LUCID_ERR_2001");
     assert_eq!(answers[1]["result"], "0x7a69");
+}
+
+/// Whoever may not ask is not answered what is wrong with a question of megabytes.
+#[tokio::test]
+async fn what_the_node_would_sign_is_not_read_before_the_caller_is_judged() {
+    let served = serve_with(TestChain::short(), tokens()).await;
+    for params in [json!([{}]), json!([{ "manifest": 1, "transactions": [] }]), json!([1]), json!([[1]])] {
+        let (code, text, data) = served.fail("lucid_anchorSession", params.clone()).await;
+        assert_eq!((code, &data.unwrap()["code"]), (-32000, &json!("LUCID_ERR_2001")), "{params}: {text}");
+    }
+    // One that brings its transactions needs no token, and hears what is wrong with it.
+    let brought = json!([{ "manifest": 1, "transactions": ["0x00"] }]);
+    assert_eq!(served.fail("lucid_anchorSession", brought).await.0, -32602);
+    // A list of the fields in their order has its first one where a glance finds transactions. These have none.
+    let named = anchoring();
+    let manifest = &named["manifest"];
+    let manifest: Vec<_> =
+        ["sessionId", "chunkCount", "totalSize", "merkleRoot", "createdAt"].map(|field| manifest[field].clone()).into();
+    let none = [Value::Null, Value::Null, Value::Null, Value::Null, Value::Null, Value::Null];
+    let manifest: Vec<_> = manifest.into_iter().chain(none).collect();
+    let listed = json!([[
+        manifest,
+        named["leaves"],
+        named["ciphertext_sha256"],
+        named["size_bytes"],
+        null,
+        named["started_at"],
+        null,
+        null,
+        null
+    ]]);
+    let (_, text, data) = served.fail("lucid_anchorSession", listed.clone()).await;
+    assert_eq!(data.unwrap()["code"], "LUCID_ERR_2001", "{text}");
+    let anchor = bearer(Scope::Anchor);
+    let body = request("lucid_anchorSession", listed).to_string();
+    let answer = post_with(served.server.local_addr(), &anchor, body.as_bytes()).await.json();
+    assert!(answer["result"].is_object(), "{answer}");
+}
+
+/// Two programs on the way to the node could each judge another of two.
+#[tokio::test]
+async fn a_request_that_contradicts_itself_is_refused_with_a_sentence() {
+    let served = serve_with(TestChain::short(), tokens()).await;
+    let address = served.server.local_addr();
+    let body = request("eth_chainId", json!([])).to_string();
+    let good = bearer(Scope::Read);
+    for (lines, what) in [
+        (format!("Host: {address}\r\n"), "more than one host header"),
+        ("Host: evil.com\r\n".into(), "more than one host header"),
+        (format!("{good}{good}"), "more than one authorization header"),
+        (format!("{good}Authorization: Bearer nonsense\r\n"), "more than one authorization header"),
+        ("Origin: http://localhost\r\nOrigin: https://evil.com\r\n".into(), "more than one origin header"),
+    ] {
+        let answer = post_with(address, &lines, body.as_bytes()).await;
+        assert_eq!((answer.status, answer.code()), (400, -32600), "{lines}");
+        assert!(answer.body.contains(what), "{lines}: {}", answer.body);
+    }
+    let socket = "Origin: http://localhost\r\nOrigin: https://evil.com\r\n";
+    assert_eq!(WebSocket::open_with(address, &address.to_string(), "/", socket).await.err(), Some(400));
+    for (host, status) in [("Host: \r\n", 400), ("", 400), ("Host: 127.0.0.1:+PORT\r\n", 403), ("Host: :PORT\r\n", 403)]
+    {
+        let host = host.replace("PORT", &address.port().to_string());
+        let head = format!(
+            "POST / HTTP/1.1\r\n{host}Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        let answer = raw(address, &head, body.as_bytes()).await;
+        assert_eq!(answer.status, status, "{host}: {}", answer.body);
+        if status == 400 {
+            assert!(answer.code() == -32600 && answer.body.contains("host"), "{}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_good_token_hides_no_wrong_one() {
+    let served = serve_with(TestChain::short(), tokens()).await;
+    let address = served.server.local_addr();
+    let body = request("eth_chainId", json!([])).to_string();
+    let (good, wrong) = (token(Scope::Read).to_hex(), Token::from_bytes([9; 32]).to_hex());
+    for (path, header, status) in [(&good, &good, 200), (&wrong, &good, 401), (&good, &wrong, 401)] {
+        let head = format!(
+            "POST /{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+             Authorization: Bearer {header}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        assert_eq!(raw(address, &head, body.as_bytes()).await.status, status, "{path} {header}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_do_and_shows_no_token() {
+    let (_server, address) = exposed(tokens()).await;
+    let body = request("eth_chainId", json!([])).to_string();
+    let wrong = Token::from_bytes([9; 32]).to_hex();
+    let line = format!("Authorization: Bearer {wrong}\r\n");
+    for (lines, words) in [("", ["tokens/read", "Authorization: Bearer"]), (&line, ["not known", "folder tokens"])] {
+        let answer = post_with(address, lines, body.as_bytes()).await;
+        assert_eq!(answer.status, 401);
+        for word in words {
+            assert!(answer.json()["error"]["message"].as_str().unwrap().contains(word), "{}", answer.body);
+        }
+        assert!(!answer.body.contains(&wrong), "{}", answer.body);
+    }
+    let named = post_as(address, "node.example", "application/json", body.as_bytes()).await;
+    assert!(named.status == 403 && named.body.contains("http.allowed-hosts"), "{}", named.body);
+    let page = WebSocket::open_with(address, &address.to_string(), "/", "Origin: https://evil.com\r\n").await;
+    assert_eq!(page.err(), Some(403));
 }
 
 #[tokio::test]
@@ -168,7 +276,8 @@ async fn a_client_shows_its_token_and_keeps_it_to_itself() {
 #[tokio::test]
 async fn a_server_that_others_reach_does_not_start_without_tokens() {
     let node = Arc::new(StandIn::new(TestChain::short()));
-    let error = RpcServer::start(([0, 0, 0, 0], 0).into(), Access::default(), node).await.unwrap_err();
+    let error =
+        RpcServer::start(([0, 0, 0, 0], 0).into(), Access::default(), MemoryShare::default(), node).await.unwrap_err();
     assert!(matches!(error, StartError::Unprotected(_)), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! What the client says when things go wrong.
 
 use crate::support::{TestChain, serve, serve_with};
-use lucid_rpc::{Access, Client, ClientError, RpcServer, Scope, Token};
+use lucid_rpc::{Access, Client, ClientError, MemoryShare, RpcServer, Scope, Token};
 use serde_json::{Value, json};
 use tokio::{
     io::copy_bidirectional,
@@ -52,7 +52,9 @@ async fn a_refused_token_and_a_refused_host_are_not_told_as_a_node_that_is_not_t
         assert_eq!(error.to_string(), format!("the node at {url} refused the token that it was shown"));
     }
 
-    let exposed = RpcServer::start(([0, 0, 0, 0], 0).into(), access(), served.node.clone()).await.unwrap();
+    let exposed = RpcServer::start(([0, 0, 0, 0], 0).into(), access(), MemoryShare::default(), served.node.clone())
+        .await
+        .unwrap();
     let port = exposed.local_addr().port();
     let error = Client::new(&format!("http://127.0.0.1:{port}")).unwrap().chain_id().await.unwrap_err();
     assert!(matches!(error, ClientError::Unauthorized { shown: false, .. }), "{error:?}");

@@ -2,7 +2,7 @@
 
 use crate::support::{TestChain, WebSocket, post, post_as, raw, request, serve};
 use lucid_rpc::{
-    Access, RpcServer, StartError,
+    Access, MemoryShare, RpcServer, StartError,
     limits::{
         LARGE_REQUEST_BYTES, LARGE_REQUEST_TURN_MS, MAX_BATCH_CALLS, MAX_CONNECTIONS, MAX_LARGE_REQUESTS,
         MAX_REQUEST_BODY_BYTES,
@@ -60,12 +60,23 @@ async fn what_is_no_request_is_told_apart() {
         (&b"{\"jsonrpc\":\"2.0\",\"id\":1,"[..], -32700),
         (b"not json", -32700),
         (b"[1,", -32700),
+        (b"", -32700),
         (b"{\"jsonrpc\":\"2.0\",\"id\":1}", -32600),
+        (b"1", -32600),
+        (b"\"eth_chainId\"", -32600),
+        (b"null", -32600),
         (b"[]", -32600),
     ] {
         let answer = post(address, body).await;
         assert_eq!(answer.code(), code, "{}", String::from_utf8_lossy(body));
     }
+    for id in ["-1", "1.5", "1e400", "[1]", "{}", "true"] {
+        let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"eth_chainId\"}}");
+        let answer = post(address, body.as_bytes()).await;
+        assert_eq!((answer.code(), &answer.json()["id"]), (-32600, &Value::Null), "{id}");
+    }
+    let notification = post(address, b"{\"jsonrpc\":\"2.0\",\"method\":\"eth_chainId\"}").await;
+    assert_eq!((notification.status, notification.body.as_str()), (200, ""));
     let (code, text, _) = served.fail("eth_mine", json!([])).await;
     assert_eq!((code, text.as_str()), (-32601, "the method eth_mine does not exist/is not available"));
     let body = json!([request("eth_mine", json!([])), request("eth_chainId", json!([]))]).to_string();
@@ -112,6 +123,8 @@ async fn only_json_by_post_is_taken() {
     assert_eq!(status("application/x-www-form-urlencoded").await, 415);
     assert_eq!(status("application/json; charset=utf-8").await, 200);
     assert_eq!(status("Application/JSON").await, 200);
+    assert_eq!(status("application/json-rpc").await, 200);
+    assert_eq!(status("application/jsonp").await, 415);
     let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     assert_eq!(raw(address, &head, b"").await.status, 405);
 }
@@ -227,7 +240,8 @@ async fn clients_that_keep_their_connections_do_not_lock_others_out() {
 async fn a_port_in_use_is_named() {
     let served = serve(TestChain::short()).await;
     let address = served.server.local_addr();
-    let error = RpcServer::start(address, Access::default(), served.node.clone()).await.unwrap_err();
+    let error =
+        RpcServer::start(address, Access::default(), MemoryShare::default(), served.node.clone()).await.unwrap_err();
     assert!(matches!(error, StartError::AddressInUse(at) if at == address));
     assert!(error.to_string().contains(&address.to_string()));
 }
@@ -244,7 +258,8 @@ async fn a_stop_closes_idle_connections_and_frees_the_port() {
     served.server.stop().await;
     assert!(started.elapsed() < Duration::from_secs(2));
     assert_eq!(socket.receive().await, None);
-    let again = RpcServer::start(address, Access::default(), Arc::clone(&served.node)).await.unwrap();
+    let again =
+        RpcServer::start(address, Access::default(), MemoryShare::default(), Arc::clone(&served.node)).await.unwrap();
     assert_eq!(served.client.chain_id().await.unwrap(), 31_337);
     again.stop().await;
     assert!(served.client.chain_id().await.is_err());

@@ -17,6 +17,10 @@ const MAX_BLOCKING_THREADS: usize = 24;
 /// How long a thread that has nothing to do is kept: long enough for a burst of calls, and then its stack is given back.
 const IDLE_THREAD: Duration = Duration::from_secs(5);
 
+/// How long the end waits for threads that still answer somebody: a call may compute for seconds. What writes has ended
+/// before.
+const LAST_WORK: Duration = Duration::from_millis(300);
+
 /// A Lucid host's own chain, document store and JSON-RPC in one program with one file.
 #[derive(Debug, Parser)]
 #[command(
@@ -71,7 +75,11 @@ pub fn main() -> ExitCode {
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(cli.command, &flight_log)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(dispatch(cli.command, &flight_log));
+            runtime.shutdown_timeout(LAST_WORK);
+            outcome
+        }
         Err(error) => Err(anyhow::Error::new(error).context("cannot start the runtime")),
     };
     match outcome {

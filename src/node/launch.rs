@@ -22,11 +22,10 @@ use crate::{
     mempool::PoolLimits,
     service::Notifier,
 };
-use lucid_rpc::{Access, HealthServer, Look, RpcServer, StatusSocket};
+use lucid_rpc::{Access, HealthServer, Look, MemoryShare, RpcServer, StatusSocket};
 use lucid_storage::Options;
 use lucid_types::{ChainSpec, Rules};
 use std::{
-    collections::BTreeMap,
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -67,6 +66,7 @@ pub struct RunOptions {
 struct Watch {
     notifier: Notifier,
     facts: RunFacts,
+    memory: MemoryShare,
     health_port: Option<u16>,
     status_socket: Option<PathBuf>,
 }
@@ -126,7 +126,8 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     });
     let (node, access) = starting(&notifier, opening).await?;
     let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
-    let watch = Watch { notifier, facts, health_port, status_socket };
+    let memory = MemoryShare { unread_answer_bytes: budget.unread_answer_bytes, large_requests: budget.large_requests };
+    let watch = Watch { notifier, facts, memory, health_port, status_socket };
     serve(node, datadir, (http_addr, access), sealing, Some(watch)).await
 }
 
@@ -145,7 +146,8 @@ async fn serve(
     watch: Option<Watch>,
 ) -> Result<RunningNode, NodeError> {
     let node = Arc::new(node);
-    let server = RpcServer::start(http_addr, access, Arc::new(Backend::new(Arc::clone(&node)))).await?;
+    let memory = watch.as_ref().map_or_else(MemoryShare::default, |watch| watch.memory);
+    let server = RpcServer::start(http_addr, access, memory, Arc::new(Backend::new(Arc::clone(&node)))).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));
@@ -170,7 +172,8 @@ async fn answer_watchers(
     watch: &Watch,
 ) -> Result<Answering, NodeError> {
     let observer = Observer::new(Arc::clone(node), datadir.clone(), server.local_addr(), watch.facts.clone());
-    let look: Look = Arc::new(move || observer.look(BTreeMap::new()));
+    let calls = server.calls();
+    let look: Look = Arc::new(move || observer.look(calls()));
     let mut answering = Answering::default();
     if let Some(port) = watch.health_port {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

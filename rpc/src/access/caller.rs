@@ -6,13 +6,19 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Denied {
     /// No token came with the request.
-    #[error("this needs a token with the scope {0}: send it as \"Authorization: Bearer TOKEN\"")]
+    #[error(
+        "this needs a token with the scope {0}: send that of tokens/{0} in the node's data folder as \"Authorization: Bearer TOKEN\""
+    )]
     TokenMissing(Scope),
     /// The token is none that is known.
-    #[error("the token is not known to this node")]
+    #[error(
+        "the token is not known to this node: those that it knows were in the folder tokens of its data folder when it started"
+    )]
     TokenUnknown,
     /// The token is for something else.
-    #[error("this needs a token with the scope {needed}; the scope of the one that came is {held}")]
+    #[error(
+        "this needs a token with the scope {needed}, as in tokens/{needed} of the node's data folder; the scope of the one that came is {held}"
+    )]
     Scope {
         /// What is needed.
         needed: Scope,

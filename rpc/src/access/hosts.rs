@@ -55,9 +55,10 @@ pub(super) fn split(host: &str) -> (&str, Option<u16>) {
         Some((name, port)) if !name.is_empty() && name.starts_with('[') == name.ends_with(']') => (name, port),
         _ => return (host, None),
     };
+    // A sign before the digits would be read as a number too.
     match port.parse() {
-        Ok(port) => (name, Some(port)),
-        Err(_) => (host, None),
+        Ok(number) if port.starts_with(|first: char| first.is_ascii_digit()) => (name, Some(number)),
+        _ => (host, None),
     }
 }
 
@@ -83,6 +84,8 @@ mod tests {
             ":8545",
             "localhost:8545:8545",
             "localhost:x",
+            "localhost:",
+            "127.0.0.1:+8545",
         ];
         for host in strangers {
             assert!(!hosts.allow(host), "{host}");

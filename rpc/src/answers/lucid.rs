@@ -3,7 +3,7 @@ use crate::{
     api::{NodeApi, NodeError, ProofError, ProofRequest, VerifyRequest},
     backend::Backend,
     error::{RpcError, verdict},
-    interface::{LucidServer, Param},
+    interface::{LucidServer, Param, Unread},
     limits::{DEFAULT_PAGE_SESSIONS, MAX_NAMED_ACCOUNTS, MAX_PAGE_SESSIONS, MAX_PROOF_CHUNKS},
     view::{ChainView, stored},
     wire::{
@@ -18,6 +18,7 @@ use lucid_storage::{
     SessionsByOwnerAddr, SessionsByStatus, Snapshot, StoreKey, TransactionsByHash, last_anchorings,
 };
 use lucid_types::{AnchorProof, SessionId};
+use serde::{Deserialize, de::IgnoredAny};
 use std::ops::Bound;
 
 #[async_trait]
@@ -35,9 +36,14 @@ impl<A: NodeApi> LucidServer for Backend<A> {
     async fn anchor_session(
         &self,
         extensions: &Extensions,
-        request: Param<AnchorRequestDocument>,
+        request: Unread<AnchorRequestDocument>,
     ) -> Result<AnchorAcceptedDocument, RpcError> {
+        let brings = |Signed { transactions }| !transactions.is_empty();
+        if !request.look().is_some_and(brings) {
+            may_sign(extensions)?;
+        }
         let request = request.read()?.check()?;
+        // A glance is no reading: what counts is what the node would do.
         if request.transactions.is_empty() {
             may_sign(extensions)?;
         }
@@ -109,6 +115,12 @@ impl<A: NodeApi> LucidServer for Backend<A> {
         let (leaves, indexes) = (leaves.read()?, chunk_list(indexes)?);
         self.execute(move |api| Ok(MerkleDocument::new(leaves.len(), api.build_merkle(&leaves, &indexes)?))).await
     }
+}
+
+/// What an anchoring brings that the node need not sign; of nothing else is it looked at.
+#[derive(Deserialize)]
+struct Signed {
+    transactions: Vec<IgnoredAny>,
 }
 
 /// Whether the caller may have the node sign an anchoring with its key.

@@ -1,4 +1,4 @@
-use super::param::Param;
+use super::param::{Param, Unread};
 use crate::{
     error::RpcError,
     wire::{
@@ -19,7 +19,7 @@ pub(crate) trait Lucid {
 
     /// Takes a session to be anchored; it is on disk when this answers. Where the node is to sign, a token is needed.
     #[method(name = "anchorSession", with_extensions)]
-    async fn anchor_session(&self, request: Param<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError>;
+    async fn anchor_session(&self, request: Unread<AnchorRequestDocument>) -> Result<AnchorAcceptedDocument, RpcError>;
 
     /// The last anchoring of a session that this node was asked for; null where there is none.
     #[method(name = "getAnchoring")]

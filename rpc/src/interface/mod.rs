@@ -17,7 +17,7 @@ pub(crate) use filters::EthFiltersServer;
 pub(crate) use lucid::LucidServer;
 pub(crate) use methods::{METHODS, Need, SUBSCRIPTION_METHODS, need_of};
 pub(crate) use net::NetServer;
-pub(crate) use param::Param;
+pub(crate) use param::{Param, Unread};
 pub(crate) use subscriptions::EthSubscriptionsServer;
 pub(crate) use txpool::TxpoolServer;
 pub(crate) use web3::Web3Server;

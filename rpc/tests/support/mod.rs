@@ -8,7 +8,7 @@ pub(crate) use chain::{CONTRACT, TestChain, one_of_each_type, sender, session_id
 pub(crate) use node::{EVENT_CAPACITY, LIAR, REVERTING, StandIn};
 pub(crate) use socket::WebSocket;
 
-use lucid_rpc::{Access, Client, RpcServer};
+use lucid_rpc::{Access, Client, MemoryShare, RpcServer};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
@@ -29,7 +29,8 @@ pub(crate) async fn serve(chain: TestChain) -> Served {
 
 pub(crate) async fn serve_with(chain: TestChain, access: Access) -> Served {
     let node = Arc::new(StandIn::new(chain));
-    let server = RpcServer::start(([127, 0, 0, 1], 0).into(), access, node.clone()).await.unwrap();
+    let server =
+        RpcServer::start(([127, 0, 0, 1], 0).into(), access, MemoryShare::default(), node.clone()).await.unwrap();
     let client = Client::new(&format!("http://{}", server.local_addr())).unwrap();
     Served { node, server, client }
 }

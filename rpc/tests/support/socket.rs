@@ -11,6 +11,8 @@ use tokio::{
 /// How long a message may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
 const TEXT: u8 = 0x1;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
@@ -53,7 +55,12 @@ impl WebSocket {
 
     /// Sends a text message; an error where the connection has ended.
     pub(crate) async fn send(&mut self, text: &[u8]) -> std::io::Result<()> {
-        let mut frame = vec![0x80 | TEXT];
+        self.send_frame(0x80 | TEXT, text).await
+    }
+
+    /// Sends a frame with this first byte; an error where the connection has ended.
+    pub(crate) async fn send_frame(&mut self, head: u8, text: &[u8]) -> std::io::Result<()> {
+        let mut frame = vec![head];
         match text.len() {
             short @ ..126 => frame.push(0x80 | short as u8),
             middle @ ..0x1_0000 => {
@@ -65,28 +72,38 @@ impl WebSocket {
                 frame.extend((long as u64).to_be_bytes());
             }
         }
-        // The mask of zeros changes nothing, and is a mask.
-        frame.extend([0; 4]);
-        frame.extend(text);
-        self.stream.write_all(&frame).await
+        frame.extend(MASK);
+        frame.extend(text.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        self.send_bytes(&frame).await
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// The next frame: its first byte and what it carries; `None` at the end of the connection.
+    pub(crate) async fn receive_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 2];
+        timeout(PATIENCE, self.stream.read_exact(&mut head)).await.expect("no frame comes").ok()?;
+        let length = match head[1] {
+            126 => u64::from(self.stream.read_u16().await.ok()?),
+            127 => self.stream.read_u64().await.ok()?,
+            short => u64::from(short),
+        };
+        let mut payload = vec![0; length as usize];
+        self.stream.read_exact(&mut payload).await.ok()?;
+        Some((head[0], payload))
     }
 
     /// The next message; `None` at the end of the connection.
     pub(crate) async fn receive(&mut self) -> Option<Value> {
         loop {
-            let mut head = [0; 2];
-            timeout(PATIENCE, self.stream.read_exact(&mut head)).await.expect("no message comes").ok()?;
-            let length = match head[1] {
-                126 => u64::from(self.stream.read_u16().await.ok()?),
-                127 => self.stream.read_u64().await.ok()?,
-                short => u64::from(short),
-            };
-            let mut payload = vec![0; length as usize];
-            self.stream.read_exact(&mut payload).await.ok()?;
-            match head[0] & 0x0f {
+            let (head, payload) = self.receive_frame().await?;
+            match head & 0x0f {
                 TEXT => return Some(serde_json::from_slice(&payload).unwrap()),
                 CLOSE => return None,
-                PING => self.stream.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await.ok()?,
+                PING => self.send_frame(0x8a, &payload).await.ok()?,
                 other => panic!("frame of kind {other}"),
             }
         }
