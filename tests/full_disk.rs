@@ -59,6 +59,9 @@ fn a_full_disk_stops_blocks_and_nothing_else_until_there_is_room() {
         unreachable!()
     });
     assert!(refused.contains("no room"), "{refused}");
+    let next = transfer(&DEV_ACCOUNTS[0], sent + 1, Address::ZERO);
+    let not_taken = block_on(client.send_raw_transaction(&next)).unwrap_err().to_string();
+    assert!(not_taken.contains("disk is nearly full"), "{not_taken}");
     let received: U256 = serde_json::from_value(node.request("eth_getBalance", (Address::ZERO, "latest"))).unwrap();
     assert_eq!(received, U256::from(sent), "what was written is read on");
     lift(&node);

@@ -175,8 +175,12 @@ impl NodeApi for Backend {
 
     async fn submit_transaction(&self, raw: Bytes) -> Result<B256, SubmitError> {
         let node = Arc::clone(&self.node);
-        let added = tokio::task::spawn_blocking(move || node.submit(&raw)).await;
-        added.map_err(|_| rpc::NodeError::Stopping)?.map_err(submit_fault)
+        let added = tokio::task::spawn_blocking(move || match node.guards.disk_full() {
+            // It would wait for a block that cannot come, and be lost with the power.
+            Some(_) => Err(SubmitError::DiskFull),
+            None => node.submit(&raw).map_err(submit_fault),
+        });
+        added.await.map_err(|_| rpc::NodeError::Stopping)?
     }
 
     fn pending_transaction(&self, hash: B256) -> Option<PendingTransaction> {

@@ -52,6 +52,9 @@ pub enum SubmitError {
     /// It breaks a rule of the chain or of the pool.
     #[error(transparent)]
     Refused(#[from] TransactionRefusal),
+    /// No block could take it.
+    #[error("the node's disk is nearly full, so it takes no transactions until there is room again")]
+    DiskFull,
     /// The node could not answer.
     #[error(transparent)]
     Node(#[from] NodeError),

@@ -124,6 +124,8 @@ fn place(error: &RpcError) -> usize {
         DbJob(DbJobError::Busy(_)) => 51,
         DbJob(DbJobError::Node(_)) => 52,
         Anchor(AnchorError::DiskFull) => 53,
+        Submit(SubmitError::DiskFull) => 54,
+        Anchor(AnchorError::Submit(SubmitError::DiskFull)) => 55,
     }
 }
 
@@ -189,6 +191,8 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Anchor(AnchorError::Submit(stopping().into())), -32603, None),
         (Anchor(AnchorError::TooMany(9)), -32000, Some(6005)),
         (Anchor(AnchorError::DiskFull), -32000, Some(6005)),
+        (Submit(SubmitError::DiskFull), -32000, Some(6005)),
+        (Anchor(AnchorError::Submit(SubmitError::DiskFull)), -32000, Some(6005)),
         (Anchor(AnchorError::Node(stopping())), -32603, None),
         (Proof(ProofError::UnknownSession(session())), -32000, Some(6001)),
         (Proof(ProofError::SeveralAccounts { session_id: session(), accounts: Vec::new() }), -32602, Some(1001)),
