@@ -10,15 +10,17 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, lucid_node, transfer};
+use crate::support::{DevNode, block_on, lucid_node, run, text, transfer};
 use alloy_primitives::{Address, hex};
 use lucid_node::keys::DEV_ACCOUNTS;
 use serde_json::{Value, json};
 use std::{
+    ffi::OsStr,
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -191,4 +193,118 @@ fn first_answer(datadir: &Path) -> Duration {
     assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     took
+}
+
+/// A group of the kernel's whose memory is bounded. Without the right to make one, the process's own data are bounded.
+struct Cage {
+    folder: Option<PathBuf>,
+    bytes: u64,
+}
+
+impl Cage {
+    fn new(bytes: u64) -> Self {
+        let name = format!("lucid-limits-{}-{bytes}", std::process::id());
+        let made = [("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")];
+        let folder = made.into_iter().find_map(|(root, bound)| {
+            let folder = Path::new(root).join(&name);
+            fs::create_dir(&folder).ok()?;
+            if fs::write(folder.join(bound), bytes.to_string()).is_err() {
+                let _ = fs::remove_dir(&folder);
+                return None;
+            }
+            // Not every kernel has these: nothing may flee to a swap.
+            for (name, value) in [("memory.swap.max", "0"), ("memory.swappiness", "0")] {
+                let _ = fs::write(folder.join(name), value);
+            }
+            Some(folder)
+        });
+        Self { folder, bytes }
+    }
+
+    /// What runs `program` inside.
+    fn command(&self, program: &OsStr) -> Command {
+        let mut command = Command::new("sh");
+        match &self.folder {
+            Some(folder) => {
+                command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(folder.join("cgroup.procs"));
+            }
+            None => {
+                command.args(["-c", "exec prlimit --data=\"$0\" -- \"$@\"", &self.bytes.to_string()]);
+            }
+        }
+        command.arg(program);
+        command
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.folder.is_some() { "memory cgroup" } else { "RLIMIT_DATA" }
+    }
+}
+
+impl Drop for Cage {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            // The last process in it may still be going.
+            for _ in 0..50 {
+                if fs::remove_dir(folder).is_ok() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+/// Runs a development chain as a service would, under a hard limit, told of as much.
+fn caged(cage: &Cage, datadir: &Path) -> DevNode {
+    let at = datadir.to_str().unwrap();
+    let made = run(&["init", "--preset", "dev", "--datadir", at]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let mut command = cage.command(lucid_node().get_program());
+    command.args(["run", "--no-init", "--http-port", "0", "--datadir", at]);
+    command.env("LUCID__MEMORY__BUDGET_MIB", (cage.bytes >> 20).to_string());
+    DevNode::spawn(command)
+}
+
+/// A folder with a session of `chunks` chunks of 10 MiB.
+fn session_folder(folder: &Path, chunks: u8) -> PathBuf {
+    let session = folder.join("session");
+    fs::create_dir(&session).unwrap();
+    let mut chunk: Vec<u8> = (0..10 << 20).map(|at: u32| (at ^ (at >> 8)) as u8).collect();
+    for number in 0..chunks {
+        chunk[0] = number;
+        fs::write(session.join(format!("chunk_{number:04}.bin")), &chunk).unwrap();
+    }
+    session
+}
+
+fn anchored(node: &DevNode, session: &Path) {
+    let done = run(&["session", "anchor", "--rpc", node.url(), session.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+}
+
+#[test]
+#[ignore = "a bound of the release build"]
+fn within_128_mib_a_node_takes_30_000_transfers_and_a_session_of_200_mib() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let cage = Cage::new(128 << 20);
+    let node = caged(&cage, &folder.path().join("node"));
+    let began = Instant::now();
+    send_transfers(&node, 0, TRANSFERS);
+    anchored(&node, &session_folder(folder.path(), 20));
+    let (kib, secs) = (resident_kib(&node), began.elapsed().as_secs_f64());
+    println!("within 128 MiB ({}): {TRANSFERS} transfers and 20 chunks of 10 MiB, {kib} KiB, {secs:.1} s", cage.kind());
+    assert!(node.terminate().success());
+}
+
+#[test]
+#[ignore = "a bound of the release build"]
+fn within_64_mib_a_node_starts_and_serves_a_light_load() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let cage = Cage::new(64 << 20);
+    let node = caged(&cage, &folder.path().join("node"));
+    send_transfers(&node, 0, 2_000);
+    anchored(&node, &session_folder(folder.path(), 3));
+    println!("within 64 MiB ({}): 2000 transfers and 3 chunks of 10 MiB, {} KiB", cage.kind(), resident_kib(&node));
+    assert!(node.terminate().success());
 }
