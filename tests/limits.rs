@@ -258,7 +258,7 @@ impl Drop for Cage {
 /// Runs a development chain as a service would, under a hard limit, told of as much.
 fn caged(cage: &Cage, datadir: &Path) -> DevNode {
     let at = datadir.to_str().unwrap();
-    let made = run(&["init", "--preset", "dev", "--datadir", at]);
+    let made = run(&["init", "--solo", "--preset", "dev", "--datadir", at]);
     assert!(made.status.success(), "{}", text(&made.stderr));
     let mut command = cage.command(lucid_node().get_program());
     command.args(["run", "--no-init", "--http-port", "0", "--datadir", at]);
