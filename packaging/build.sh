@@ -103,7 +103,8 @@ make_package() {
 }
 
 build_again() {
-  local again version one other
+  local version one other
+  # Not local: it is removed when this function is over.
   again=$(mktemp -d "$target/again.XXXXXX")
   trap 'rm -rf "$again"' EXIT
   git clone --quiet "$root" "$again/lucid-node-again"

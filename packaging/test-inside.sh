@@ -117,6 +117,9 @@ try_install() {
   [[ -z "$(lucid-node config show --datadir "$data" --config "$config" | grep -v ' default$' || true)" ]] ||
     fail "the configuration file says more than defaults"
   ok "the configuration file says nothing but defaults, and is good"
+  printf '[http]\nport = 8546\n' >/etc/lucid-node/conf.d/port.toml
+  lucid-node config show --datadir "$data" | grep -q 'http.port *8546' || fail "the folder's configuration is another one"
+  rm /etc/lucid-node/conf.d/port.toml
 }
 
 try_start() {
@@ -251,7 +254,7 @@ try_purge() {
   if [[ $mode == plain ]]; then stop_node; fi
   dpkg --purge lucid-node >purge.log 2>&1 || { cat purge.log >&2; fail "the package cannot be purged"; }
   [[ ! -e $data ]] || fail "$data is still there"
-  [[ ! -e $config ]] || fail "$config is still there"
+  [[ ! -e /etc/lucid-node ]] || fail "/etc/lucid-node is still there"
   kept=$(echo /var/lib/lucid-node-keys-*)
   grep -q "$kept" purge.log || { cat purge.log >&2; fail "the purge does not say where the keys are"; }
   expect "the keys that were kept" "$(cd "$kept/keys" && sha256sum -- *)" "$before"

@@ -61,7 +61,6 @@ try_health() {
   usermod --append --groups lucid-node somebody
   setpriv --reuid somebody --regid somebody --init-groups lucid-node status >/dev/null || fail "a member of the group may not ask"
   ok "lucid-node status answers root and the group lucid-node, and nobody else: $(head -1 status.txt)"
-  mkdir -p /etc/lucid-node/conf.d
   printf '[health]\nport = 9464\n' >/etc/lucid-node/conf.d/health.toml
   systemctl restart "$unit"
   until_true 60 answers
@@ -70,7 +69,7 @@ try_health() {
   said=$(get 9464 /metrics)
   grep -q '^lucid_head_number ' <<<"$said" || fail "/metrics says $said"
   grep -q '^lucid_restarts_total{reason="killed"} [1-9]' <<<"$said" || fail "/metrics does not know of the kill"
-  rm -r /etc/lucid-node/conf.d
+  rm /etc/lucid-node/conf.d/health.toml
   systemctl restart "$unit"
   until_true 60 answers
   ok "with health.port in conf.d: /readyz and /metrics answer"
