@@ -28,10 +28,7 @@ struct Library {
 /// # Errors
 /// Where cargo does not know the dependencies, or a library has no licence.
 pub(crate) fn notices(program: &str, triple: &str) -> anyhow::Result<String> {
-    let metadata = cargo(&["metadata", "--locked", "--format-version", "1", "--filter-platform", triple])?;
-    let metadata: Value = serde_json::from_slice(&metadata).context("cargo metadata gives no JSON")?;
-    let mut libraries = libraries(&metadata, program)?;
-    // The features in those data are those of all members and their tests together; the tree has the program's own.
+    // Of the two, the tree knows which features are on, and the metadata where the files are.
     let tree = cargo(&[
         "tree",
         "--locked",
@@ -40,64 +37,39 @@ pub(crate) fn notices(program: &str, triple: &str) -> anyhow::Result<String> {
         "--target",
         triple,
         "--edges",
-        "normal",
+        "normal,no-proc-macro",
         "--prefix",
         "none",
+        "--format",
+        "{p}",
     ])?;
-    let linked = in_tree(&String::from_utf8_lossy(&tree));
-    libraries.retain(|library| linked.contains(&(library.name.clone(), library.version.clone())));
-    write_notices(&libraries)
+    let metadata = cargo(&["metadata", "--locked", "--format-version", "1"])?;
+    let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata gives no JSON")?;
+    write_notices(&libraries(&linked(&tree), &metadata)?)
 }
 
-fn cargo(arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output =
-        Command::new(cargo).args(arguments).output().with_context(|| format!("cannot run cargo {}", arguments[0]))?;
-    anyhow::ensure!(output.status.success(), "cargo {}: {}", arguments[0], String::from_utf8_lossy(&output.stderr));
-    Ok(output.stdout)
+fn cargo(arguments: &[&str]) -> anyhow::Result<String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program).args(arguments).output().context("cannot run cargo")?;
+    anyhow::ensure!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).context("cargo writes no UTF-8")
 }
 
-/// Names and versions in what `cargo tree` writes without a prefix.
-fn in_tree(tree: &str) -> BTreeSet<(String, String)> {
-    let lines = tree.lines().filter_map(|line| {
-        let mut words = line.split(' ');
-        Some((words.next()?.to_owned(), words.next()?.strip_prefix('v')?.to_owned()))
+/// Names and versions in what `cargo tree` writes: `name v1.2.3 (path) (*)`.
+fn linked(tree: &str) -> BTreeSet<(&str, &str)> {
+    let lines = tree.lines().map(|line| line.split(' '));
+    lines.filter_map(|mut words| Some((words.next()?, words.next()?.strip_prefix('v')?))).collect()
+}
+
+/// The libraries among all packages that are linked and others' work.
+fn libraries(linked: &BTreeSet<(&str, &str)>, metadata: &Value) -> anyhow::Result<BTreeSet<Library>> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let text = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
+    let packages = packages.filter(|package| {
+        let (name, version) = (text(package, "name"), text(package, "version"));
+        !package["source"].is_null() && linked.contains(&(name.as_str(), version.as_str()))
     });
-    lines.collect()
-}
-
-/// What is linked into `program`, others' work only: normal dependencies, without macros, which run in the compiler.
-fn libraries(metadata: &Value, program: &str) -> anyhow::Result<BTreeSet<Library>> {
-    let by_id = |list: &'static str| -> BTreeMap<&str, &Value> {
-        let list = metadata.pointer(list).and_then(Value::as_array).into_iter().flatten();
-        list.filter_map(|entry| Some((entry["id"].as_str()?, entry))).collect()
-    };
-    let (packages, nodes) = (by_id("/packages"), by_id("/resolve/nodes"));
-    let root = packages.iter().find(|(_, package)| package["name"] == program).map(|(id, _)| *id);
-    let mut waiting = vec![root.with_context(|| format!("there is no package {program}"))?];
-    let mut seen = BTreeSet::new();
-    let mut found = BTreeSet::new();
-    while let Some(id) = waiting.pop() {
-        let package = packages.get(id).with_context(|| format!("{id} is not described"))?;
-        if !seen.insert(id) || is_macro(package) {
-            continue;
-        }
-        if !package["source"].is_null() {
-            found.insert(library(package)?);
-        }
-        let dependencies = nodes.get(id).and_then(|node| node["deps"].as_array()).into_iter().flatten();
-        waiting.extend(dependencies.filter(|dependency| is_linked(dependency)).filter_map(|of| of["pkg"].as_str()));
-    }
-    Ok(found)
-}
-
-fn is_macro(package: &Value) -> bool {
-    let targets = package["targets"].as_array().into_iter().flatten();
-    targets.filter_map(|target| target["kind"].as_array()).flatten().any(|kind| kind == "proc-macro")
-}
-
-fn is_linked(dependency: &Value) -> bool {
-    dependency["dep_kinds"].as_array().into_iter().flatten().any(|kind| kind["kind"].is_null())
+    packages.map(library).collect()
 }
 
 fn library(package: &Value) -> anyhow::Result<Library> {
@@ -151,28 +123,22 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_linked_is_named_and_what_runs_in_the_compiler_is_not() {
-        let package = |id: &str, source: Value, kind: &str| {
-            json!({"id": id, "name": id, "version": "1", "license": "MIT", "repository": "", "source": source,
-                   "manifest_path": format!("/x/{id}/Cargo.toml"), "targets": [{"kind": [kind]}]})
+    fn what_is_linked_and_of_others_is_named_in_the_version_that_is_linked() {
+        let package = |name: &str, version: &str, source: Value| {
+            json!({"name": name, "version": version, "license": "MIT", "repository": "", "source": source,
+                   "manifest_path": format!("/x/{name}/Cargo.toml")})
         };
-        let dependency = |id: &str, kind: Value| json!({"pkg": id, "dep_kinds": [{"kind": kind}]});
-        let metadata = json!({
-            "packages": [
-                package("node", Value::Null, "bin"), package("ours", Value::Null, "lib"), package("a", json!("r"), "lib"),
-                package("macro", json!("r"), "proc-macro"), package("below-macro", json!("r"), "lib"),
-                package("build", json!("r"), "lib"), package("tests", json!("r"), "lib"),
-            ],
-            "resolve": {"nodes": [
-                {"id": "node", "deps": [dependency("ours", Value::Null), dependency("tests", json!("dev"))]},
-                {"id": "ours", "deps": [dependency("a", Value::Null), dependency("macro", Value::Null)]},
-                {"id": "macro", "deps": [dependency("below-macro", Value::Null)]},
-                {"id": "a", "deps": [dependency("build", json!("build"))]},
-            ]},
-        });
-        let names: Vec<String> = libraries(&metadata, "node").unwrap().into_iter().map(|found| found.name).collect();
-        assert_eq!(names, ["a"]);
-        assert!(libraries(&metadata, "gone").is_err());
+        let packages = [
+            package("node", "1.0.0", Value::Null),
+            package("a", "1.0.0", json!("registry")),
+            package("a", "2.0.0", json!("registry")),
+            package("b", "1.0.0", json!("registry")),
+        ];
+        let linked = linked("node v1.0.0 (/x/node)\na v2.0.0\na v2.0.0 (*)\n\n");
+        let found = libraries(&linked, &json!({"packages": packages})).unwrap();
+        let names: Vec<(&str, &str)> =
+            found.iter().map(|found| (found.name.as_str(), found.version.as_str())).collect();
+        assert_eq!(names, [("a", "2.0.0")]);
     }
 
     #[test]
