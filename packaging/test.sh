@@ -38,8 +38,8 @@ clean_up() {
 trap clean_up EXIT
 
 # A container outside of a unit leaves empty groups behind.
-for folder in /sys/fs/cgroup/payload /sys/fs/cgroup/supervisor /sys/fs/cgroup/*/payload /sys/fs/cgroup/*/supervisor; do
-  if [[ "$folder" != *'*'* && ! -e $folder ]]; then
+for folder in /sys/fs/cgroup/{,systemd/,unified/}{payload,supervisor}; do
+  if [[ ! -e $folder ]]; then
     cleanup+=("if [[ -d $folder ]]; then find $folder -depth -type d -exec rmdir {} +; fi")
   fi
 done
