@@ -19,7 +19,8 @@ find_std() {
     return
   fi
   std_sysroot=$std_work/sysroot-$(toolchain_version)
-  std_source=$std_work/source-$(toolchain_version)
+  # Always the same folder: names of symbols depend on where the sources of the standard library lie.
+  std_source=/var/tmp/lucid-node-std-$(toolchain_version)
   if std_is_built || std_from_source; then
     echo "way 2: built from Debian's rust-src $(toolchain_version)"
     return
@@ -51,17 +52,20 @@ std_from_source() {
   apt_state trixie-backports || return 1
   version=$(apt-cache "${apt_options[@]}" madison rust-src | awk '{ print $3 }' | grep "^$(toolchain_version)+" | head -1)
   if [[ -z "$version" ]]; then return 1; fi
-  mkdir -p "$std_source"
+  mkdir -p "$std_work"
+  # Two builds at a time would be in each other's way, and what somebody else has put there is not built.
+  mkdir -m 0755 "$std_source" || return 1
   (cd "$std_work" && apt-get "${apt_options[@]}" -q -q download "rust-src=$version") || return 1
   package=$(find "$std_work" -maxdepth 1 -name 'rust-src_*.deb' | head -1)
   dpkg -x "$package" "$std_source" || return 1
   rm -f "$package"
-  build_std "$std_source/usr/src/rustc-$(toolchain_version)/library"
+  build_std "$std_source/usr/src/rustc-$(toolchain_version)/library" || { rm -rf "$std_source" && return 1; }
+  rm -rf "$std_source"
 }
 
 # Built once in an empty crate, so that the program itself is compiled by the stable compiler that everybody has.
 build_std() {
-  local empty=$std_work/empty lib=$std_sysroot/lib/rustlib/$triple/lib
+  local empty=$std_source/empty lib=$std_sysroot/lib/rustlib/$triple/lib
   mkdir -p "$empty/src" "$lib"
   printf '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n[profile.release]\npanic = "abort"\n' \
     >"$empty/Cargo.toml"
@@ -72,12 +76,11 @@ build_std() {
     export RUSTFLAGS="-Cembed-bitcode=yes -Zunstable-options -Cforce-frame-pointers=non-leaf \
 --remap-path-prefix=$std_source=/usr/src/rust --remap-path-prefix=$cargo_home/registry/src=/usr/src/crates"
     export RUSTC_BOOTSTRAP=1 __CARGO_TESTS_ONLY_SRC_ROOT=$1
-    export CARGO_TARGET_DIR=$std_work/target
+    export CARGO_TARGET_DIR=$std_source/target
     cargo build --quiet --release --target "$triple" -Zbuild-std=std,panic_unwind,panic_abort,proc_macro
   ) || return 1
-  cp "$std_work/target/$triple/release/deps/"*.rlib "$lib/"
+  cp "$std_source/target/$triple/release/deps/"*.rlib "$lib/"
   rm -f "$lib"/libempty-*.rlib
-  rm -rf "$std_work/target"
   std_is_built
 }
 
