@@ -12,13 +12,14 @@ use std::{
 };
 
 /// Everything that a data folder may hold, and what a file system puts there itself.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "lucid.redb",
     "keys",
     "tokens",
     "backups",
     "chain.json",
     "lucid.toml",
+    "conf.d",
     "recorded-time",
     "flight-recorder",
     "flight-recorder.1",
