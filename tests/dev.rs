@@ -73,3 +73,19 @@ fn dev_does_not_listen_beyond_this_machine() {
         assert!(!output.status.success() && said.contains("loopback"), "{address}: {said}");
     }
 }
+
+/// Whoever names the wrong folder finds no keys among his files.
+#[test]
+fn a_folder_with_other_files_is_refused_as_init_does() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("thesis.tex"), "x").unwrap();
+    let said = |subcommand: &[&str]| {
+        let output = lucid_node().args(subcommand).arg("--datadir").arg(folder.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(73), "{subcommand:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let dev = said(&["dev", "--port", "0"]);
+    assert!(dev.contains("it holds thesis.tex"), "{dev}");
+    assert_eq!(dev, said(&["init"]));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made");
+}

@@ -124,7 +124,6 @@ fn found_key(path: &Path) -> Result<Option<SecretKey>, NodeError> {
 /// Refuses a folder with a chain in it, or with things that are none of a node's.
 fn refuse_used(datadir: &DataDir) -> Result<(), NodeError> {
     let path = datadir.path();
-    let io = |source| NodeError::Io { path: path.to_owned(), source };
     if datadir.store().exists() {
         let store = Store::open(datadir.store(), &Options::default())?;
         if store.snapshot()?.contains::<BlockchainState>(&Current)? {
@@ -133,6 +132,13 @@ fn refuse_used(datadir: &DataDir) -> Result<(), NodeError> {
             return Err(NodeError::HoldsAChain { path: path.to_owned(), chain_id: spec.chain_id, genesis_hash });
         }
     }
+    refuse_foreign_files(datadir)
+}
+
+/// Refuses a folder with things in it that are none of a node's.
+pub(super) fn refuse_foreign_files(datadir: &DataDir) -> Result<(), NodeError> {
+    let path = datadir.path();
+    let io = |source| NodeError::Io { path: path.to_owned(), source };
     for entry in fs::read_dir(path).map_err(io)? {
         let name = entry.map_err(io)?.file_name();
         if !DataDir::is_ours(&name) {

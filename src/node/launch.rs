@@ -9,6 +9,7 @@ use super::{
     datadir::{DataDir, no_store},
     dev::dev_chain_spec,
     error::NodeError,
+    init::refuse_foreign_files,
     pool_saver::save_pool,
     state::{Node, OpenOptions},
     status::{Observer, RunFacts, machine_bytes},
@@ -226,6 +227,7 @@ fn open_dev(datadir: &DataDir) -> Result<Node, NodeError> {
     let keys = if datadir.store().exists() {
         NodeKeys::load(&datadir.keys())?
     } else {
+        refuse_foreign_files(datadir)?;
         NodeKeys::load_or_create(&datadir.keys())?
     };
     let node = Node::open(datadir, keys, &Options::default(), |keys| {
