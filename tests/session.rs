@@ -278,7 +278,7 @@ fn what_a_user_gets_wrong_is_said_in_his_own_words() {
     let url = node.url().to_owned();
     node.kill();
     let said = refused(&["session", "list", "--rpc", &url]);
-    assert!(said.contains("lucid-node dev") && said.contains("--rpc"), "{said}");
+    assert!(["lucid-node run --datadir", "lucid-node dev", "--rpc"].iter().all(|hint| said.contains(hint)), "{said}");
 }
 
 #[test]
@@ -317,6 +317,24 @@ fn the_demo_tells_its_story_and_keeps_serving() {
     let page = block_on(async { node.client().sessions(&Default::default()).await.unwrap() });
     assert_eq!(page.sessions.len(), 1);
     assert!(node.interrupt().success());
+}
+
+/// What the node has taken is on its disk, whatever becomes of the node.
+#[test]
+fn who_waits_for_a_node_that_stops_is_told_that_the_anchoring_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = record(folder.path(), 2, 100);
+    let node = DevNode::start_in_with(&folder.path().join("chain"), &["--block-time", "3600"]);
+    let mut command = lucid_node();
+    command.args(["session", "anchor", "--rpc", node.url(), path(&recording)]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let id = lines.next().unwrap().split([' ', ':']).nth(1).unwrap().to_owned();
+    assert!(node.terminate().success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let rest = lines.collect::<Vec<_>>().join("\n");
+    assert!(rest.contains("is kept") && rest.contains(&format!("session status {id}")), "{rest}");
+    assert!(!rest.contains("lucid-node dev"), "{rest}");
 }
 
 /// The node serves and seals nothing: without a word its user would wait for ever.

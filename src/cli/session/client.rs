@@ -38,7 +38,7 @@ pub(in crate::cli) fn connect(url: &str, token_file: Option<&Path>) -> anyhow::R
 pub(in crate::cli) fn with_hint(error: anyhow::Error) -> anyhow::Error {
     let hint = match error.downcast_ref::<ClientError>() {
         Some(ClientError::Unreachable { .. }) => {
-            "Start a node with `lucid-node dev`, or name the address of one that runs with --rpc URL"
+            "Is it running? `lucid-node run --datadir DIR` starts it, or `lucid-node dev` one to try; --rpc URL names another"
         }
         Some(ClientError::Unauthorized { shown: true, .. }) => {
             "It may have been rotated since the file was copied; a node takes new tokens when it is started again"

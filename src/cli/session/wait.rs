@@ -2,7 +2,7 @@
 
 use super::anchor::Anchored;
 use crate::cli::{
-    exit_codes::{INTERRUPTED, coded},
+    exit_codes::{FAILED, INTERRUPTED, coded},
     signals::StopSignals,
     time::unix_now,
 };
@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressFinish};
 use lucid_rpc::{AnchorAcceptedDocument, Client, ClientError, SessionDocument};
 use lucid_storage::AnchoringStatus;
+use lucid_types::SessionId;
 use std::time::{Duration, Instant};
 
 /// How often the node is asked how far an anchoring has come.
@@ -27,7 +28,8 @@ pub(super) async fn follow(
 ) -> anyhow::Result<Anchored> {
     let id = accepted.session_id;
     if no_wait {
-        if let Some(news) = SealingWatch::default().news(client).await? {
+        // It has the job: that it does not say more changes nothing for the caller.
+        if let Ok(Some(news)) = SealingWatch::default().news(client).await {
             eprintln!("{news}");
         }
         return Ok(Anchored::of(accepted, None));
@@ -35,11 +37,27 @@ pub(super) async fn follow(
     let mut stop = StopSignals::listen().context("cannot wait for signals")?;
     eprintln!("Session {id}: the node has it on its disk; waiting until it is final");
     tokio::select! {
-        session = wait_until_final(client, accepted) => Ok(Anchored::of(accepted, Some(session?))),
+        session = wait_until_final(client, accepted) => {
+            Ok(Anchored::of(accepted, Some(session.map_err(|error| with_fate(error, id))?)))
+        }
         () = stop.received() => Err(coded(
             INTERRUPTED,
             format!("stopped waiting, and the node goes on: `lucid-node session status {id}` tells how it stands"),
         )),
+    }
+}
+
+/// The error; where it is that the node is gone, with what becomes of an anchoring that it has taken.
+fn with_fate(error: anyhow::Error, id: SessionId) -> anyhow::Error {
+    match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Unreachable { .. } | ClientError::TimedOut { .. }) => coded(
+            FAILED,
+            format!(
+                "stopped waiting: {error}\nThe anchoring is kept on the node's disk, and goes on when the node runs again: \
+                 `lucid-node session status {id}` then tells how it stands"
+            ),
+        ),
+        _ => error,
     }
 }
 
