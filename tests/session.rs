@@ -195,6 +195,12 @@ fn an_own_key_and_owner_are_what_the_chain_records() {
     assert!(run(&args).status.success());
     let status = output(&["session", "status", "--rpc", node.url(), id, "--account", &by]);
     assert!(status.contains("confirmed") && status.contains("in block 1"), "{status}");
+    let status_of = |account: &str| refused(&["session", "status", "--rpc", node.url(), id, "--account", account]);
+    let other = status_of("0x0000000000000000000000000000000000000012");
+    assert!(other.contains("has no session") && other.contains(&by), "{other}");
+    let misread = run(&["session", "status", "--rpc", node.url(), id, "--account", "0x12"]);
+    assert_eq!(misread.status.code(), Some(2));
+    assert!(text(&misread.stderr).contains("40 hexadecimal digits"), "{}", text(&misread.stderr));
 }
 
 /// Runs a command line that must fail with exit code 1, and gives what it said.
@@ -243,6 +249,10 @@ fn sessions_are_listed_and_each_tells_how_it_stands() {
     assert!(status["transactions"][1]["block_number"].is_u64() && status["retryable"] == false, "{status}");
     let listed: Value = serde_json::from_str(&list(&node, &["--status", "confirmed", "--json"])).unwrap();
     assert_eq!(listed[0]["session_id"], id);
+    let account = "0x0000000000000000000000000000000000000012";
+    let said = refused(&["session", "status", "--rpc", node.url(), id, "--account", account]);
+    let registered = format!("{} has registered it", anchored["account"].as_str().unwrap());
+    assert!(said.to_lowercase().contains(&registered), "{said}");
     let stranger = "7f1c2d3e-4b5a-4c6d-8e7f-901234567890";
     assert!(refused(&["session", "status", "--rpc", node.url(), stranger]).contains("session list"));
     assert!(refused(&["session", "retry", "--rpc", node.url(), stranger]).contains("was not asked to anchor"));

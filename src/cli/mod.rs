@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, everything else (progress, warnings, logs, errors) to standard error.
 
+mod address;
 mod app;
 mod config;
 mod db;

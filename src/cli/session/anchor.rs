@@ -5,6 +5,7 @@ use crate::{
         SessionMeta, anchor_calls,
     },
     cli::{
+        address::parse_address,
         exit_codes::{NO_INPUT, coded},
         input::read_file,
         time::unix_now,
@@ -31,7 +32,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Whose session it is; the registering account where absent.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     owner: Option<Address>,
     /// The session's id; a new one where absent.
     #[arg(long, value_name = "UUID")]

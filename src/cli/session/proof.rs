@@ -2,6 +2,7 @@ use super::{
     client::NodeArgs,
     output::{check_place, write_file},
 };
+use crate::cli::address::parse_address;
 use alloy_primitives::Address;
 use anyhow::Context;
 use lucid_types::SessionId;
@@ -18,7 +19,7 @@ pub(in crate::cli) struct Args {
     #[arg(long = "chunk", value_name = "I")]
     chunks: Vec<u32>,
     /// The account that registered the session; needed where several registered the same id.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     account: Option<Address>,
     /// Where the proof is written.
     #[arg(short, long, value_name = "FILE")]

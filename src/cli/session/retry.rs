@@ -1,4 +1,5 @@
 use super::{client::NodeArgs, wait::follow};
+use crate::cli::address::parse_address;
 use alloy_primitives::Address;
 use lucid_types::SessionId;
 
@@ -12,7 +13,7 @@ pub(in crate::cli) struct Args {
     /// The session.
     session_id: SessionId,
     /// The account that registers the session; needed where several had it anchored.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     account: Option<Address>,
     /// Do not wait until the anchor is final.
     #[arg(long)]

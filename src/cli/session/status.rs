@@ -1,8 +1,13 @@
 use super::{client::NodeArgs, wait::no_blocks};
-use crate::cli::time::{unix_now, utc};
+use crate::cli::{
+    address::parse_address,
+    time::{unix_now, utc},
+};
 use alloy_primitives::{Address, B256};
-use anyhow::Context;
-use lucid_rpc::{AnchoringDocument, AnchoringTransactionDocument, ChainInfoDocument, SessionDocument};
+use anyhow::anyhow;
+use lucid_rpc::{
+    AnchoringDocument, AnchoringTransactionDocument, ChainInfoDocument, Client, ClientError, SessionDocument,
+};
 use lucid_storage::AnchoringStatus;
 use lucid_types::{Rules, SessionId};
 use serde::Serialize;
@@ -15,7 +20,7 @@ pub(in crate::cli) struct Args {
     /// The session.
     session_id: SessionId,
     /// The account that registers the session; needed where several registered the same id.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     account: Option<Address>,
     /// Write one JSON object.
     #[arg(long)]
@@ -58,10 +63,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let status = match job {
         Some(job) => Status::of_job(job, &client.chain_info().await?),
         None => {
-            let session = client.session(args.session_id, args.account).await?;
-            let unknown =
-                || format!("the node knows no session {}; `session list` shows those it does", args.session_id);
-            Status::of_session(session.with_context(unknown)?)
+            let Some(session) = client.session(args.session_id, args.account).await? else {
+                return Err(unknown(&client, args.session_id, args.account).await?);
+            };
+            Status::of_session(session)
         }
     };
     if let Some(stop) = &status.sealing_stop {
@@ -73,6 +78,21 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         status.print();
     }
     Ok(())
+}
+
+/// The sentence for a session that the node does not have for `account`: others may have registered one with its id.
+async fn unknown(client: &Client, id: SessionId, account: Option<Address>) -> Result<anyhow::Error, ClientError> {
+    let Some(account) = account else {
+        return Ok(anyhow!("the node knows no session {id}; `session list` shows those it does"));
+    };
+    let others = match client.session(id, None).await {
+        Ok(None) => "and no other account has; `session list` shows those that the node knows".to_owned(),
+        Ok(Some(session)) => format!("{} has registered it", session.account),
+        // That several have, and which.
+        Err(ClientError::Fault { fault, .. }) if fault.lucid_code() == Some("LUCID_ERR_1001") => fault.message,
+        Err(error) => return Err(error),
+    };
+    Ok(anyhow!("the account {account} has no session {id}: {others}"))
 }
 
 impl From<&AnchoringTransactionDocument> for Sent {

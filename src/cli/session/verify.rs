@@ -1,6 +1,6 @@
 use crate::{
     anchoring::{self, Checked, digest_file, parse_proof},
-    cli::{app::with_causes, input::read_file, time::utc},
+    cli::{address::parse_address, app::with_causes, input::read_file, time::utc},
 };
 use alloy_primitives::{Address, B256, keccak256};
 use anyhow::{Context, bail};
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "HASH", value_parser = parse_hash)]
     genesis: Option<B256>,
     /// The account that must have registered the session.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     by: Option<Address>,
     /// Write the verdict as one JSON object, whether the proof holds or not.
     #[arg(long)]
