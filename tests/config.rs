@@ -69,7 +69,17 @@ fn check_refuses_what_run_refuses_with_the_same_sentence() {
     assert!(run(&["key", "rotate-token", "admin", "--datadir", datadir.to_str().unwrap()]).status.success());
     let named = |name: &str| vec!["--http-token-file".to_owned(), name.to_owned()];
     let token = token.to_str().unwrap();
-    let cases: [(&str, Vec<String>, i32, &str); 11] = [
+    let long = format!("[status]\nsocket = \"/tmp/{}\"\n", "s".repeat(103));
+    let cases: [(&str, Vec<String>, i32, &str); 15] = [
+        ("[http]\nport = 8599\n[health]\nport = 8599\n", vec![], 78, "health.port and http.port are both 8599"),
+        ("[status]\nsocket = \"/nosuch/sock\"\n", vec![], 78, "there is no folder /nosuch"),
+        (
+            "[status]\nsocket = \"lucid.toml\"\n",
+            vec![],
+            78,
+            "node/lucid.toml, which is status.socket: something that is no",
+        ),
+        (&long, vec![], 78, "at most 107 bytes, and this one has 108"),
         ("[http]\naddr = \"0.0.0.0\"\n", vec![], 78, "--http-allow-remote and --http-token-file"),
         ("", named(token), 66, "there is no token file"),
         ("", named(&own("admin")), 78, "hold the same token"),

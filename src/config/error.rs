@@ -97,6 +97,9 @@ pub enum ConfigError {
         /// What the chain has, in the same unit.
         own: String,
     },
+    /// Two servers cannot have one port.
+    #[error("health.port and http.port are both {0}: give the health port another one")]
+    SamePort(u16),
     /// Something secret is in the environment, where every child process and many a log could see it.
     #[error("{0} is set: secrets are never taken from the environment; put it into a file of mode 0600 and unset it")]
     SecretInEnvironment(String),

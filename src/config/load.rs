@@ -8,8 +8,8 @@ use super::{
     names::{self, is_host, is_origin},
     settings::{
         CLOCK_TRUST_LOCAL, ENV_PREFIX, HEALTH_PORT, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS,
-        HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT, MEMORY_BUDGET_MIB, SETTINGS,
-        STATUS_SOCKET, STORE_CACHE_MIB, Setting, env_name,
+        HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT, MEMORY_BUDGET_MIB, PATHS,
+        SETTINGS, STATUS_SOCKET, STORE_CACHE_MIB, Setting, env_name,
     },
     suggest::nearest,
 };
@@ -338,7 +338,8 @@ fn file_layer(file: &ConfigFile, layers: &mut Layers, said: &mut Vec<Claim>) -> 
     for (key, value) in file.values()? {
         let source = Source::File(file.path.clone());
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) {
-            layers.say(*setting, value, source);
+            let is_path = PATHS.contains(setting) && !value.is_empty();
+            layers.say(*setting, if is_path { from_folder_of(&file.path, &value) } else { value }, source);
         } else if claims::keys().any(|known| known == key) {
             said.push(Claim::of_parameter(&key, value, source)?);
         } else {
@@ -349,6 +350,11 @@ fn file_layer(file: &ConfigFile, layers: &mut Layers, said: &mut Vec<Claim>) -> 
         }
     }
     Ok(())
+}
+
+/// A path that a file names, as it is from the working directory: a service has another one than whoever wrote the file.
+fn from_folder_of(file: &Path, value: &str) -> String {
+    file.parent().unwrap_or(Path::new("")).join(value).to_string_lossy().into_owned()
 }
 
 fn environment_layer(

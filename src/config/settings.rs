@@ -94,6 +94,9 @@ pub(super) const SETTINGS: [Setting; 13] = [
     LOG_FORMAT,
 ];
 
+/// Those whose value is a path. In a file it begins at that file's folder, elsewhere at the working directory.
+pub(super) const PATHS: [Setting; 2] = [HTTP_TOKEN_FILE, STATUS_SOCKET];
+
 /// The name that a key has in the environment: `http.allow-remote` is `LUCID__HTTP__ALLOW_REMOTE`.
 pub(super) fn env_name(key: &str) -> String {
     let name = key.to_ascii_uppercase().replace('-', "_").replace('.', "__");

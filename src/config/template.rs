@@ -4,7 +4,8 @@ use super::settings::{SETTINGS, env_name};
 pub fn template() -> String {
     let mut text = String::from(
         "# Configuration of lucid-node. What is commented out has the value shown.\n\
-         # A flag beats the environment, which beats this file; `lucid-node config show` says what holds.\n",
+         # A flag beats the environment, which beats this file; `lucid-node config show` says what holds.\n\
+         # A relative path begins at the folder of this file.\n",
     );
     let mut section = "";
     for setting in SETTINGS {

@@ -107,3 +107,22 @@ fn what_is_said_of_the_chain_is_shown_with_the_rest() {
     let said: Vec<_> = config.entries().into_iter().skip(SETTINGS.len()).map(|entry| entry.key).collect();
     assert_eq!(said, ["COOLDOWN_SLOTS", "chain.id"]);
 }
+
+/// A service has another working directory than whoever wrote the file.
+#[test]
+fn a_path_in_a_file_begins_at_its_folder_and_elsewhere_at_the_working_directory() {
+    let text = "[http]\ntoken-file = \"token\"\n[status]\nsocket = \"/run/node.sock\"\n";
+    let files = [ConfigFile { path: PathBuf::from("/etc/node/lucid.toml"), text: text.to_owned() }];
+    let config = Config::load(&Flags::default(), [], &files).unwrap();
+    assert_eq!(config.token_file(), Some(Path::new("/etc/node/token")));
+    assert_eq!(config.status_socket(), Some(Path::new("/run/node.sock")));
+    let shown = config.entries().into_iter().find(|entry| entry.key == "http.token-file").unwrap();
+    assert_eq!(shown.value, "/etc/node/token");
+
+    let config = Config::load(&Flags::default(), env(&[("LUCID__HTTP__TOKEN_FILE", "token")]), &files).unwrap();
+    assert_eq!(config.token_file(), Some(Path::new("token")));
+    let flags = Flags { http_token_file: Some(PathBuf::from("other")), ..Flags::default() };
+    assert_eq!(Config::load(&flags, [], &files).unwrap().token_file(), Some(Path::new("other")));
+    let none = [ConfigFile { text: "[http]\ntoken-file = \"\"\n".to_owned(), ..files[0].clone() }];
+    assert_eq!(Config::load(&Flags::default(), [], &none).unwrap().token_file(), None);
+}
