@@ -6,7 +6,7 @@ use crate::{
     counts::CallCounts,
     error::RpcError,
     ids::HexIds,
-    interface::{Need, SUBSCRIPTION_METHODS, need_of},
+    interface::{Need, SUBSCRIPTION_METHODS, need_of, refused_params},
     limits::{MAX_BATCH_CALLS, MAX_RESPONSE_BODY_BYTES, MAX_SUBSCRIPTIONS_PER_CONNECTION},
     links::{Link, Links},
     message::{Call, Entry, Message},
@@ -107,6 +107,9 @@ impl Dispatch {
 
     async fn call(&self, call: Call<'_>, asker: &Asker) -> MethodResponse {
         let Call { id, method, params } = call;
+        if let Some(error) = refused_params(&method, params.map(RawValue::get)) {
+            return MethodResponse::error(id, ErrorObjectOwned::from(error));
+        }
         let params = Params::new(params.map(RawValue::get));
         let connection = ConnectionId(asker.link.id());
         let mut extensions = Extensions::new();

@@ -232,3 +232,20 @@ async fn proofs_and_trees() {
     assert_eq!(code(json!([leaves, vec![0; 2049]])).await, "LUCID_ERR_1001");
     assert_eq!(hex::encode(leaves[0]).len(), 64);
 }
+
+/// Whatever is wrong with parameters, a program finds the code where it is documented.
+#[tokio::test]
+async fn parameters_that_are_not_there_are_named_with_the_code_of_these_methods() {
+    let served = serve(TestChain::short()).await;
+    for method in ["lucid_anchorSession", "lucid_getAnchoring", "lucid_retryAnchoring", "lucid_verifyAnchorProof"] {
+        for params in [json!([]), json!({"session_id": session_id(1)}), json!([null]), json!(null)] {
+            let error = served.client.request::<Value>(method, &params).await.unwrap_err();
+            let fault = error.fault().unwrap();
+            assert_eq!(
+                (fault.code, fault.lucid_code()),
+                (-32602, Some("LUCID_ERR_1001")),
+                "{method} {params}: {fault}"
+            );
+        }
+    }
+}

@@ -10,6 +10,32 @@ use alloy_primitives::{Address, B256};
 use jsonrpsee::proc_macros::rpc;
 use lucid_types::{AnchorProof, SessionId};
 
+/// The first parameter of each method that has one, and whether it must be there; no other one must.
+const FIRST_PARAMS: [(&str, &str, bool); 8] = [
+    ("lucid_anchorSession", "request", true),
+    ("lucid_buildMerkle", "leaves", true),
+    ("lucid_getAnchorProof", "session id", true),
+    ("lucid_getAnchoring", "session id", true),
+    ("lucid_getSession", "session id", true),
+    ("lucid_listSessions", "query", false),
+    ("lucid_retryAnchoring", "session id", true),
+    ("lucid_verifyAnchorProof", "proof", true),
+];
+
+/// The error for parameters (JSON, where there are any) that the server would refuse before a `lucid_` method could
+/// with an error of these methods.
+pub(crate) fn refused_params(method: &str, params: Option<&str>) -> Option<RpcError> {
+    let (_, name, required) = FIRST_PARAMS.iter().find(|(known, ..)| *known == method)?;
+    let text = params.map_or("[]", str::trim_start);
+    let Some(first) = text.strip_prefix('[') else {
+        return Some(RpcError::InvalidRequest(format!(
+            "the parameters of {method} come as a list, the first is {name}"
+        )));
+    };
+    let is_missing = *required && first.trim_start().starts_with(']');
+    is_missing.then(|| RpcError::InvalidRequest(format!("{method} needs a parameter, {name}")))
+}
+
 /// The `lucid_` methods. Documents have the field names of their collections.
 #[rpc(server, namespace = "lucid")]
 pub(crate) trait Lucid {
@@ -74,4 +100,31 @@ pub(crate) trait Lucid {
         leaves: Param<Vec<B256>>,
         indexes: Option<Param<Vec<u32>>>,
     ) -> Result<MerkleDocument, RpcError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::METHODS;
+
+    #[test]
+    fn every_method_with_parameters_has_its_first_one_named() {
+        let methods = METHODS.iter().map(|(name, _)| *name);
+        let with_params = methods.filter(|name| name.starts_with("lucid_") && *name != "lucid_chainInfo");
+        assert!(with_params.eq(FIRST_PARAMS.iter().map(|(name, ..)| *name)));
+    }
+
+    #[test]
+    fn only_a_list_with_what_is_needed_reaches_a_method() {
+        let refused = |method, params| refused_params(method, params).map(|error| error.to_string());
+        for params in [None, Some("[]"), Some(" [ ]")] {
+            let said = refused("lucid_getAnchoring", params).unwrap();
+            assert_eq!(said, "lucid_getAnchoring needs a parameter, session id");
+            assert_eq!(refused("lucid_listSessions", params), None);
+            assert_eq!(refused("lucid_chainInfo", params), None);
+        }
+        assert!(refused("lucid_listSessions", Some("{}")).unwrap().contains("come as a list"));
+        assert_eq!(refused("lucid_getAnchoring", Some("[\"7f1c2d3e\"]")), None);
+        assert_eq!(refused("eth_getBalance", None), None);
+    }
 }

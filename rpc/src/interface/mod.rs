@@ -14,7 +14,7 @@ mod web3;
 pub(crate) use admin::AdminServer;
 pub(crate) use eth::EthServer;
 pub(crate) use filters::EthFiltersServer;
-pub(crate) use lucid::LucidServer;
+pub(crate) use lucid::{LucidServer, refused_params};
 pub(crate) use methods::{METHODS, Need, SUBSCRIPTION_METHODS, need_of};
 pub(crate) use net::NetServer;
 pub(crate) use param::{Param, Unread};
