@@ -159,6 +159,10 @@ impl Client {
         if !url.contains("://") && !url.is_empty() {
             return Err(fault(format!("it has no scheme; write http://{named}")));
         }
+        if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+            let text = "this program has no TLS; use http://, or a tunnel such as `ssh -L 8545:127.0.0.1:8545 HOST`";
+            return Err(fault(text.to_owned()));
+        }
         let http = HttpClientBuilder::default()
             .set_headers(headers)
             .max_request_size(CLIENT_MAX_REQUEST_BYTES)

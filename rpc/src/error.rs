@@ -51,7 +51,9 @@ pub(crate) enum RpcError {
     #[error("the method {0} does not exist/is not available")]
     UnknownMethod(String),
     /// A subscription where the node cannot send by itself.
-    #[error("notifications not supported")]
+    #[error(
+        "notifications not supported: subscriptions take a WebSocket, ws:// at this address; over HTTP there are filters"
+    )]
     NotificationsUnsupported,
     /// A subscription among other calls: its first news could come before its id.
     #[error("subscriptions are not taken in a batch")]

@@ -37,6 +37,12 @@ fn an_address_without_a_scheme_is_told_which_to_write() {
     }
 }
 
+#[test]
+fn an_address_with_tls_is_told_how_to_go_on() {
+    let error = Client::new("HTTPS://node.example/secret").unwrap_err().to_string();
+    assert!(error.contains("use http://, or a tunnel") && !error.contains("secret"), "{error}");
+}
+
 /// Somebody who has the wrong token, or calls the node by a wrong name, must not look for a node that does not run.
 #[tokio::test]
 async fn a_refused_token_and_a_refused_host_are_not_told_as_a_node_that_is_not_there() {

@@ -93,9 +93,9 @@ async fn waiting_transactions_come_as_hashes_or_whole() {
 async fn what_cannot_be_subscribed_to_is_refused() {
     let served = serve(TestChain::short()).await;
     let (code, text, _) = served.fail("eth_subscribe", json!(["newHeads"])).await;
-    assert_eq!((code, text.as_str()), (-32601, "notifications not supported"));
+    assert!(code == -32601 && text.starts_with("notifications not supported") && text.contains("ws://"), "{text}");
     let (code, text, _) = served.fail("eth_unsubscribe", json!(["0x1"])).await;
-    assert_eq!((code, text.as_str()), (-32601, "notifications not supported"));
+    assert!(code == -32601 && text.starts_with("notifications not supported") && text.contains("ws://"), "{text}");
 
     let mut socket = WebSocket::open(served.server.local_addr()).await;
     let (code, text) = socket.fail("eth_subscribe", json!(["weather"])).await;
