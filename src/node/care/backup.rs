@@ -40,8 +40,11 @@ pub fn backup(
     Ok(DbBackupDocument::new(place.display().to_string(), copied, chain_id, meta.genesis_hash, head_document(&head)))
 }
 
+/// How many seconds a name may be ahead of its time, where backups were made faster than one a second.
+const MAX_NAME_AHEAD_SECS: u64 = 60;
+
 /// As [`backup`], into a folder of backups, which is made where it is missing, under a name of height and `now` (Unix
-/// seconds).
+/// seconds), or of the next second that no backup of this height has.
 pub fn backup_into(
     folder: &Path,
     snapshot: &Snapshot,
@@ -51,8 +54,13 @@ pub fn backup_into(
     progress: &mut ReportStep<'_>,
 ) -> Result<DbBackupDocument, NodeError> {
     prepare_folder(folder)?;
-    let name = format!("lucid-{:08}-{now}{SUFFIX}", chain::read_head(snapshot)?.number);
-    backup(snapshot, meta, store_bytes, &folder.join(name), progress)
+    let height = chain::read_head(snapshot)?.number;
+    let path_at = |secs: u64| folder.join(format!("lucid-{height:08}-{secs}{SUFFIX}"));
+    let mut seconds = now..=now.saturating_add(MAX_NAME_AHEAD_SECS);
+    // Where all are taken, the first is refused by name.
+    let path =
+        seconds.find_map(|secs| Some(path_at(secs)).filter(|path| !path.exists())).unwrap_or_else(|| path_at(now));
+    backup(snapshot, meta, store_bytes, &path, progress)
 }
 
 /// Makes the folder, where it is missing, and clears it of what a kill cut short. Only one process at a time has the

@@ -150,9 +150,13 @@ fn a_backup_needs_room_and_a_name_of_its_own() {
     let into = |now| backup_into(&folder.backups(), &snapshot, meta, 1, now, &mut |_| Ok(()));
     let made = into(17).unwrap();
     assert_eq!(Path::new(&made.path).file_name().unwrap(), "lucid-00000002-17.redb");
-    assert!(matches!(into(17), Err(NodeError::Store(StoreError::AlreadyExists(_)))));
+    let again = backup(&snapshot, meta, 1, Path::new(&made.path), &mut |_| Ok(()));
+    assert!(matches!(again, Err(NodeError::Store(StoreError::AlreadyExists(_)))));
+    // Two within a second: the names keep the order in which they were made.
+    let next = into(17).unwrap();
+    assert_eq!(Path::new(&next.path).file_name().unwrap(), "lucid-00000002-18.redb");
     into(18).unwrap();
-    assert_eq!(fs::read_dir(folder.backups()).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(folder.backups()).unwrap().count(), 3);
 }
 
 #[tokio::test]
