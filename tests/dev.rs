@@ -61,7 +61,7 @@ fn a_second_node_on_the_same_folder_is_refused() {
     let second = lucid_node().args(["dev", "--port", "0", "--datadir"]).arg(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(69), "{said}");
-    assert!(said.contains("error: "), "{said}");
+    assert!(said.contains("error: ") && said.contains("A node runs on this folder"), "{said}");
 }
 
 /// Everybody knows the keys, so nobody else may reach them.
@@ -70,8 +70,20 @@ fn dev_does_not_listen_beyond_this_machine() {
     for address in ["0.0.0.0", "::", "192.0.2.1"] {
         let output = lucid_node().args(["dev", "--port", "0", "--host", address]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains("loopback"), "{address}: {said}");
+        assert_eq!(output.status.code(), Some(78), "{address}: {said}");
+        for words in ["loopback", "everybody knows", "http.allow-remote"] {
+            assert!(said.contains(words), "{address}: {said}");
+        }
     }
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_the_way_to_another() {
+    let node = DevNode::start();
+    let port = node.addr().port().to_string();
+    let output = lucid_node().args(["dev", "--port", &port]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(69) && said.contains(&port) && said.contains("--port N"), "{said}");
 }
 
 /// Whoever names the wrong folder finds no keys among his files.

@@ -70,6 +70,9 @@ fn init_prints_what_one_needs_to_know_and_what_to_copy() {
     assert_eq!(answer["account"].as_str().unwrap().parse::<Address>().unwrap(), spec.server);
     let copied: Vec<_> = answer["copy_off_the_machine"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(copied.iter().any(|path| path.ends_with("account.key")) && !copied.concat().contains("highest-signed"));
+    let other = folder.path().join("other");
+    let told = text(&run(&["init", "--datadir", str_of(&other)]).stdout);
+    assert!(told.ends_with(&format!("Run it:  lucid-node run --datadir {}\n", other.display())), "{told}");
     let (code, said) = refused(&["init", "--datadir", str_of(&datadir)]);
     assert_eq!(code, 73);
     assert!(said.contains(&spec.chain_id.to_string()) && said.contains(answer["genesis_hash"].as_str().unwrap()));

@@ -1,9 +1,10 @@
-use super::{db::with_damage_advice, serve::serve, signals::StopSignals};
+use super::{db::with_store_advice, serve::serve, signals::StopSignals};
 use crate::{
     keys::{DEV_ACCOUNTS, DEV_MNEMONIC},
-    node::{DataDir, LaunchOptions, RunningNode, Sealing, launch},
+    node::{DataDir, LaunchOptions, NodeError, RunningNode, Sealing, launch},
 };
 use anyhow::Context;
+use lucid_rpc::StartError;
 use std::{
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -41,10 +42,17 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let sealing = args.block_time.map_or(Sealing::Instant, |secs| Sealing::Every(Duration::from_secs(secs)));
     let options = LaunchOptions { datadir: datadir.clone(), http_addr: SocketAddr::new(args.host, args.port), sealing };
     let folder = datadir.path().to_owned();
-    let running = launch(options).await.map_err(|error| with_damage_advice(error.into(), &folder))?;
+    let running = launch(options).await.map_err(|error| with_store_advice(with_port_hint(error), &folder))?;
     print_banner(&running, &datadir, args.datadir.is_some()).context("cannot write to standard output")?;
     drop(datadir);
-    serve(running, stop).await.map_err(|error| with_damage_advice(error, &folder))
+    serve(running, stop).await.map_err(|error| with_store_advice(error, &folder))
+}
+
+/// The error; where the port is taken, with the way to another.
+fn with_port_hint(error: NodeError) -> anyhow::Error {
+    let taken = matches!(error, NodeError::Start(StartError::AddressInUse(_)));
+    let text = format!("{error}\n--port N names another one, and --port 0 takes a free one");
+    if taken { anyhow::Error::new(error).context(text) } else { error.into() }
 }
 
 fn print_banner(running: &RunningNode, datadir: &DataDir, kept: bool) -> io::Result<()> {

@@ -1,4 +1,4 @@
-use super::{db::with_damage_advice, input::read_file, time::unix_now};
+use super::{db::with_store_advice, input::read_file, time::unix_now};
 use crate::{
     config::template,
     node::{DataDir, Initialised, NewChain, init},
@@ -53,11 +53,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let datadir = DataDir::at(&args.datadir)?;
     let made = init(&datadir, chain, &template(), unix_now())
-        .map_err(|error| with_damage_advice(error.into(), datadir.path()))?;
+        .map_err(|error| with_store_advice(error.into(), datadir.path()))?;
     if args.json {
         println!("{}", to_json(&datadir, &made));
     } else {
         print(&datadir, &made);
+        if made.signed_known {
+            println!("\nRun it:  lucid-node run --datadir {}", datadir.path().display());
+        }
     }
     Ok(())
 }
@@ -90,6 +93,7 @@ fn is_validator(made: &Initialised) -> bool {
     made.spec.validators.iter().any(|validator| validator.node == account)
 }
 
+/// Prints what was made, and what is to be done about it before it is run.
 pub(super) fn print(datadir: &DataDir, made: &Initialised) {
     let dir = datadir.path().display();
     println!("Chain     id {}", made.spec.chain_id);
@@ -106,7 +110,6 @@ pub(super) fn print(datadir: &DataDir, made: &Initialised) {
         println!("\nThis node's account is not among the chain's validators, so it makes no blocks.");
     }
     if made.signed_known {
-        println!("\nRun it:  lucid-node run --datadir {dir}");
         return;
     }
     println!(

@@ -1,5 +1,5 @@
 use super::{
-    config::ConfigArgs, db::with_damage_advice, flight, init, serve::serve, signals::StopSignals, time::unix_now,
+    config::ConfigArgs, db::with_store_advice, flight, init, serve::serve, signals::StopSignals, time::unix_now,
 };
 use crate::{
     config::{self, template},
@@ -41,7 +41,7 @@ impl Args {
 
 pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
     let folder = args.config.datadir.clone();
-    run_node(args, flight_log).await.map_err(|error| with_damage_advice(error, &folder))
+    run_node(args, flight_log).await.map_err(|error| with_store_advice(error, &folder))
 }
 
 async fn run_node(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {

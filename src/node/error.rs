@@ -154,7 +154,10 @@ pub enum NodeError {
     #[error(transparent)]
     SoloSpec(#[from] SoloSpecError),
     /// A development node offers keys that everyone knows.
-    #[error("this node listens on the loopback interface only, and {0} is not on it")]
+    #[error(
+        "a development chain listens on the loopback interface only, because everybody knows its keys, and {0} is not on \
+         it. For a chain of your own (`lucid-node init`), `lucid-node run` takes http.allow-remote"
+    )]
     NotLoopback(SocketAddr),
     /// An address off this machine, and not both words that allow it.
     #[error(

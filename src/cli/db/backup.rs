@@ -1,5 +1,5 @@
 use super::{
-    place::{Found, Place, look, wait, with_damage_advice},
+    place::{Found, Place, look, wait, with_store_advice},
     progress::Bar,
 };
 use crate::{
@@ -78,7 +78,7 @@ fn copy(datadir: &DataDir, output: Option<&Path>) -> anyhow::Result<DbBackupDocu
             care::backup_into(&folder, &look.snapshot, &look.meta, look.file_bytes, unix_now(), progress)
         }
     };
-    copied.map_err(|error| with_damage_advice(error.into(), datadir.path()))
+    copied.map_err(|error| with_store_advice(error.into(), datadir.path()))
 }
 
 fn print(backup: &DbBackupDocument, datadir: &Path) {

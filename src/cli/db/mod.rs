@@ -8,5 +8,5 @@ mod run;
 mod stats;
 mod verify;
 
-pub(super) use place::{damage_advice, with_damage_advice};
+pub(super) use place::{damage_advice, with_store_advice};
 pub(super) use run::{Command, run};

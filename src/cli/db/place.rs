@@ -6,7 +6,7 @@ use crate::{
         session::connect,
     },
     config::CLIENT_RPC_VARIABLE,
-    node::DataDir,
+    node::{DataDir, NodeError},
 };
 use lucid_rpc::{Client, DbJobDocument};
 use lucid_storage::{Meta, Options, Snapshot, Store, StoreError};
@@ -74,7 +74,7 @@ pub(super) struct Look {
 
 /// Looks at the store of a folder: at every page before any is believed.
 pub(super) fn look(datadir: &DataDir) -> anyhow::Result<Look> {
-    look_at(&datadir.store()).map_err(|error| with_advice(error, datadir.path()))
+    look_at(&datadir.store()).map_err(|error| with_store_advice(error.into(), datadir.path()))
 }
 
 /// As [`look`], at the file of a backup.
@@ -98,26 +98,27 @@ fn look_at(path: &Path) -> Result<Look, StoreError> {
     Ok(Look { meta, snapshot, file_bytes: fs::metadata(path).map_err(fault)?.len() })
 }
 
-/// The error, and what to do about it.
-fn with_advice(error: StoreError, datadir: &Path) -> anyhow::Error {
-    let advice = match error {
-        StoreError::Locked(_) => {
-            "A node runs on this folder: ask it with --rpc URL instead of --datadir, or stop it first".to_owned()
-        }
-        _ => return with_damage_advice(error.into(), datadir),
+/// The error; where it is that the store in `datadir` is damaged or another process has it, with what to do about that.
+pub(in crate::cli) fn with_store_advice(error: anyhow::Error, datadir: &Path) -> anyhow::Error {
+    let advice = if is_damage(&error) {
+        damage_advice(Some(datadir))
+    } else if is_locked(&error) {
+        "A node runs on this folder: ask it with --rpc URL (`db` and `session` take that), or stop it first".to_owned()
+    } else {
+        return error;
     };
     // The context holds the error's own text, which is then not said again.
-    let text = format!("{error}\n{advice}");
-    anyhow::Error::new(error).context(text)
+    let text = format!("{}\n{advice}", with_causes(&error));
+    error.context(text)
 }
 
-/// The error; where it is that the store in `datadir` is damaged, with what to do about that.
-pub(in crate::cli) fn with_damage_advice(error: anyhow::Error, datadir: &Path) -> anyhow::Error {
-    if !is_damage(&error) {
-        return error;
-    }
-    let text = format!("{}\n{}", with_causes(&error), damage_advice(Some(datadir)));
-    error.context(text)
+/// Whether the error is that another process has the store.
+fn is_locked(error: &anyhow::Error) -> bool {
+    let of_store = |cause: &(dyn std::error::Error + 'static)| {
+        let of_node = cause.downcast_ref::<NodeError>().and_then(NodeError::of_store);
+        matches!(of_node.or_else(|| cause.downcast_ref()), Some(StoreError::Locked(_)))
+    };
+    error.chain().any(of_store)
 }
 
 /// How to make sure that the store of a folder is damaged, and what to do then. `None` where it is not known whose.

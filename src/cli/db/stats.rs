@@ -1,4 +1,4 @@
-use super::place::{Found, Place, look, with_damage_advice};
+use super::place::{Found, Place, look, with_store_advice};
 use crate::node::care;
 use lucid_rpc::DbStatsDocument;
 
@@ -23,7 +23,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             // The number of a table's entries is written in a page, and no row of the table says that it is wrong.
             let look = look(&datadir)?;
             care::stats(&look.snapshot, &look.meta, look.file_bytes, None, args.sizes)
-                .map_err(|error| with_damage_advice(error.into(), datadir.path()))?
+                .map_err(|error| with_store_advice(error.into(), datadir.path()))?
         }
         Found::Node(client) => client.db_stats(args.sizes).await?,
     };

@@ -1,5 +1,5 @@
 use super::{
-    place::{Found, Look, Place, look, look_at_backup, restore_advice, wait, with_damage_advice},
+    place::{Found, Look, Place, look, look_at_backup, restore_advice, wait, with_store_advice},
     progress::Bar,
 };
 use crate::node::care;
@@ -28,7 +28,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Some(path) => (check(&look_at_backup(path)?)?, BACKUP_ADVICE.to_owned()),
         None => match args.place.find()? {
             Found::Folder(datadir) => {
-                let report = check(&look(&datadir)?).map_err(|error| with_damage_advice(error, datadir.path()))?;
+                let report = check(&look(&datadir)?).map_err(|error| with_store_advice(error, datadir.path()))?;
                 (report, restore_advice(datadir.path()))
             }
             Found::Node(client) => {
