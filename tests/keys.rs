@@ -28,7 +28,12 @@ fn a_nodes_keys_go_off_the_machine_and_come_back() {
     let (account, consensus) = (folder.path().join("a.key"), folder.path().join("c.key"));
     assert!(run(&["key", "export", "--datadir", str_of(&first), "-o", str_of(&account)]).status.success());
     let printed = run(&["key", "export", "--datadir", str_of(&first), "--consensus", "--stdout"]);
-    assert_eq!(printed.stdout.len(), 65);
+    assert_eq!((printed.stdout.len(), text(&printed.stderr).as_str()), (65, ""));
+    fs::set_permissions(first.join("keys"), fs::Permissions::from_mode(0o755)).unwrap();
+    let warned = run(&["key", "export", "--datadir", str_of(&first), "--consensus", "--stdout"]);
+    assert_eq!(warned.stdout, printed.stdout);
+    assert!(text(&warned.stderr).contains("keys has mode 0755"), "{}", text(&warned.stderr));
+    fs::set_permissions(first.join("keys"), fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(&consensus, &printed.stdout).unwrap();
     assert_eq!(mode(&account), 0o600);
 

@@ -40,9 +40,19 @@ pub(super) const BROKEN_PIPE: u8 = 141;
 
 /// What `--help` says of them.
 pub(super) const HELP: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 65 bad data (chain spec, store, key); 66 a file is missing or unreadable;
-69 port or store in use; 70 internal fault; 73 something is there already; 74 disk error; 77 wrong permissions, or a node that refuses
-the token; 78 wrong configuration, or no chain in the data folder; 130 interrupted while waiting.";
+Exit codes:
+  0    done
+  1    failed
+  2    wrong usage
+  65   bad data (chain spec, store, key)
+  66   a file is missing or unreadable
+  69   port or store in use
+  70   internal fault
+  73   something is there already
+  74   disk error
+  77   wrong permissions, or a node that refuses the token
+  78   wrong configuration, or no chain in the data folder
+  130  interrupted while waiting";
 
 /// An error of the command line itself, with its code and sentence.
 #[derive(Debug, thiserror::Error)]
@@ -287,7 +297,7 @@ mod tests {
             INTERRUPTED,
         ];
         for code in codes {
-            assert!(HELP.contains(&format!("{code} ")), "{code}");
+            assert!(HELP.contains(&format!("\n  {code:<5}")), "{code}");
             assert!(include_str!("../../docs/operate.md").contains(&format!("| {code} |")), "{code}");
         }
     }

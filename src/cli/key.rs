@@ -11,7 +11,9 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::{
+    fs,
     io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -191,7 +193,9 @@ fn key_path(datadir: &DataDir, consensus: bool) -> PathBuf {
 }
 
 fn export(datadir: &Path, consensus: bool, output: Option<&Path>) -> anyhow::Result<()> {
-    let key = read_key_file(&key_path(&DataDir::at_existing(datadir)?, consensus))?;
+    let datadir = DataDir::at_existing(datadir)?;
+    let key = read_key_file(&key_path(&datadir, consensus))?;
+    warn_of_open_folder(&datadir.keys());
     match output {
         Some(path) => {
             create_key_file(path, &key)?;
@@ -203,6 +207,15 @@ fn export(datadir: &Path, consensus: bool, output: Option<&Path>) -> anyhow::Res
         }
     }
     Ok(())
+}
+
+/// The folder of keys that others can look into is no reason to keep a key from its owner, and one to tell him.
+fn warn_of_open_folder(folder: &Path) {
+    let mode = fs::metadata(folder).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
+    if mode & 0o077 != 0 {
+        let shown = folder.display();
+        eprintln!("warning: {shown} has mode {mode:04o} and so is open to other users; run: chmod 700 {shown}");
+    }
 }
 
 fn import(datadir: &Path, consensus: bool, file: Option<&Path>) -> anyhow::Result<()> {
