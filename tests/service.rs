@@ -17,12 +17,14 @@ fn how_each_run_ended_is_known_to_the_next_and_to_the_operator() {
     let at = datadir.to_str().unwrap();
     fast_chain(datadir);
     let nothing = text(&run(&["why", "--datadir", at]).stdout);
-    assert!(nothing.contains("no node has run on this folder yet"), "{nothing}");
+    assert!(nothing.contains("has not run on this folder yet"), "{nothing}");
     DevNode::run_in(datadir, &[]).terminate();
     DevNode::run_in(datadir, &[]).kill();
     let node = DevNode::run_in(datadir, &[]);
     let second = lucid_node().args(["run", "--datadir", at, "--no-init", "--http-port", "0"]).output().unwrap();
     assert_eq!(second.status.code(), Some(69));
+    let runs = text(&run(&["why", "--datadir", at]).stdout);
+    assert!(runs.contains("A node runs on this folder since"), "{runs}");
     node.terminate();
     // Another boot of the machine, as the recorder sees one.
     DevNode::run_in(datadir, &[]).kill();
@@ -94,7 +96,7 @@ fn whoever_watches_a_node_is_told_how_it_is() {
     let node = DevNode::spawn(command);
     node.request("eth_chainId", ());
     let screen = text(&run(&["status", "--socket", socket]).stdout);
-    assert!(screen.contains("State       well\n") && screen.contains("Last block  0, "), "{screen}");
+    assert!(screen.contains("State       well\n") && screen.contains("Last block  0, of the slot"), "{screen}");
     let document: Value = serde_json::from_slice(&run(&["status", "--socket", socket, "--json"]).stdout).unwrap();
     assert_eq!(document["rpc_addr"], node.addr().to_string());
     assert_eq!(document["pid"], node.pid());

@@ -1,5 +1,6 @@
-use super::{config, exit_codes, status::INSTALLED_SOCKET, time::unix_now};
+use super::{app::with_causes, config, exit_codes, status::INSTALLED_SOCKET, time::unix_now};
 use crate::{
+    config::Config,
     doctor::{Finding, Level, Machine, Running, Subject, examine},
     node::DataDir,
 };
@@ -22,7 +23,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let config = config::load_for(&args.datadir, args.config.as_deref())?;
+    // What is wrong with it is a finding like others: this is the moment to ask a doctor.
+    let (config, config_fault) = match config::load_for(&args.datadir, args.config.as_deref()) {
+        Ok(config) => (config, None),
+        Err(error) => (Config::default(), Some(with_causes(&error))),
+    };
     let socket = config.status_socket().map_or_else(|| PathBuf::from(INSTALLED_SOCKET), PathBuf::from);
     let is_installed = args.datadir.as_os_str() == DataDir::INSTALLED;
     // A socket that nobody named may be that of another node.
@@ -31,6 +36,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let subject = Subject {
         datadir: args.datadir.clone(),
         http_addr: config.http_addr(),
+        config_fault,
         clock_synchronised: lucid_kernel::clock_synchronised().unwrap_or(false),
         now: unix_now(),
         running: running.map(running_node),

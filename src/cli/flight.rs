@@ -3,7 +3,7 @@
 use super::time::unix_now;
 use crate::{
     node::{DataDir, RunFacts},
-    service::{FlightLog, Recorder, boot_id},
+    service::{FlightLog, Recorder, RecorderError, boot_id},
 };
 use std::sync::{Arc, OnceLock};
 use tracing::{info, warn};
@@ -16,6 +16,8 @@ static RECORDER: OnceLock<Arc<Recorder>> = OnceLock::new();
 pub(super) fn start(datadir: &DataDir, log: &FlightLog) -> RunFacts {
     let recorder = match Recorder::start(datadir.path(), env!("CARGO_PKG_VERSION"), &boot_id(), unix_now()) {
         Ok(recorder) => Arc::new(recorder),
+        // Another node runs on the folder, which this one is about to learn from the store.
+        Err(RecorderError::InUse(_)) => return RunFacts::default(),
         Err(error) => {
             warn!(%error, "nothing is recorded for `lucid-node why`");
             return RunFacts::default();

@@ -1,5 +1,6 @@
 use super::{
-    exit_codes::{UNAVAILABLE, coded},
+    config,
+    exit_codes::{CONFIG, UNAVAILABLE, coded},
     time::utc,
 };
 use lucid_rpc::{StatusDocument, StatusError, read_status};
@@ -11,16 +12,32 @@ pub(super) const INSTALLED_SOCKET: &str = "/run/lucid-node/lucid-node.sock";
 /// Show how the running node is, on one screen. Ends with code 1 where it cannot do its work.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The node's status socket, which `status.socket` names.
-    #[arg(long, value_name = "PATH", default_value = INSTALLED_SOCKET)]
-    socket: PathBuf,
+    /// The node's status socket, if it is not the one that the package's service has.
+    #[arg(long, value_name = "PATH", conflicts_with = "datadir")]
+    socket: Option<PathBuf>,
+    /// The node's folder, whose configuration names the socket.
+    #[arg(long, value_name = "DIR")]
+    datadir: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
+impl Args {
+    fn place(&self) -> anyhow::Result<PathBuf> {
+        let Some(datadir) = &self.datadir else {
+            return Ok(self.socket.clone().unwrap_or_else(|| PathBuf::from(INSTALLED_SOCKET)));
+        };
+        let config = config::load_for(datadir, None)?;
+        config
+            .status_socket()
+            .map(PathBuf::from)
+            .ok_or_else(|| coded(CONFIG, format!("the configuration of {} names no status.socket", datadir.display())))
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let status = read_status(&args.socket).map_err(with_advice)?;
+    let status = read_status(&args.place()?).map_err(with_advice)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
@@ -76,10 +93,10 @@ fn screen(status: &StatusDocument) -> String {
         (
             "Last block",
             format!(
-                "{}, {} ago, at {}",
+                "{}, of the slot that began at {}, {} ago",
                 status.head.number,
-                span(status.finality_age_secs),
-                utc(status.head.timestamp)
+                utc(status.head.timestamp),
+                span(status.finality_age_secs)
             ),
         ),
         ("Waiting", pool),

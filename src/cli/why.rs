@@ -1,10 +1,10 @@
 use super::{
-    exit_codes,
+    exit_codes::{self, NO_INPUT, coded},
     time::{unix_now, utc},
 };
 use crate::{
     node::DataDir,
-    service::{Ending, Entry, Event, Flight, boot_id},
+    service::{Ending, Entry, Event, Flight, Recorder, boot_id},
 };
 use anyhow::Context;
 use serde_json::json;
@@ -27,7 +27,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let folder = &args.datadir;
-    fs::metadata(folder).with_context(|| format!("cannot look into {}", folder.display()))?;
+    let found = fs::metadata(folder).with_context(|| format!("cannot look into {}", folder.display()))?;
+    if !found.is_dir() {
+        return Err(coded(NO_INPUT, format!("{} is not a folder", folder.display())));
+    }
     let flight =
         Flight::read(folder).with_context(|| format!("cannot read the flight recorder in {}", folder.display()))?;
     let shown = &flight.entries[flight.entries.len().saturating_sub(args.lines)..];
@@ -37,13 +40,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     if flight.entries.is_empty() {
-        println!("Nothing is on record in {}: no node has run on this folder yet.", folder.display());
+        println!("Nothing is on record in {}: `lucid-node run` has not run on this folder yet.", folder.display());
         return Ok(());
     }
     for entry in shown {
         println!("{}  {}", utc(entry.at), sentence(entry));
     }
-    println!("\n{}", verdict(&flight));
+    println!("\n{}", verdict(&flight, Recorder::is_in_use(folder)));
     Ok(())
 }
 
@@ -61,7 +64,7 @@ fn sentence(entry: &Entry) -> String {
 }
 
 /// What it comes to.
-fn verdict(flight: &Flight) -> String {
+fn verdict(flight: &Flight, runs: bool) -> String {
     let starts = flight.starts();
     let counts: Vec<String> = Ending::ALL
         .into_iter()
@@ -70,16 +73,12 @@ fn verdict(flight: &Flight) -> String {
     let counts = format!("Starts so far, by how the run before ended: {}.", counts.join(", "));
     let Some(last) = flight.last_start() else { return counts };
     let ended = flight.ending(&boot_id());
-    if matches!(ended, Ending::Killed) {
-        // Seen from outside these two look the same: neither has written its end.
+    if runs {
         let days = unix_now().saturating_sub(last.at) / 86_400;
-        return format!(
-            "{counts}\nThe last run began {} ({days} days ago) and has not ended, or was killed.",
-            utc(last.at)
-        );
+        return format!("{counts}\nA node runs on this folder since {} ({days} days).", utc(last.at));
     }
     let help = match ended {
-        Ending::Failed | Ending::Fault => format!("\nWhat exit codes mean: {}", exit_codes::HELP),
+        Ending::Failed | Ending::Fault => format!("\n{}", exit_codes::HELP),
         _ => String::new(),
     };
     format!("{counts}\nThe last run has ended: {ended}.{help}")

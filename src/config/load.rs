@@ -128,6 +128,14 @@ const OUR_PREFIX: &str = "LUCID_";
 /// Endings of names that hold secrets. Their files may be named in the environment, and they themselves never.
 const SECRET_ENDINGS: [&str; 5] = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_MNEMONIC"];
 
+impl Default for Config {
+    /// What holds where nobody says anything.
+    #[expect(clippy::expect_used, reason = "a test loads the defaults")]
+    fn default() -> Self {
+        Self::load(&Flags::default(), [], []).expect("every default is a value of its setting")
+    }
+}
+
 impl Config {
     /// Puts flags before environment before file before defaults, and checks every value.
     ///

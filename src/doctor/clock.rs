@@ -1,13 +1,37 @@
-use super::{Finding, Problem, Subject};
+use super::{Finding, Problem, Subject, files::StoreLook};
 
-/// The clock. By one that nobody keeps a node makes no blocks.
-pub(super) fn clock(subject: &Subject) -> Finding {
-    match subject.clock_synchronised {
-        true => Finding::good("clock", "synchronised, as the kernel says"),
-        false => Finding::problem(
-            "clock",
-            Problem::ClockUnsynchronised,
-            "not synchronised, as the kernel says; a node makes no blocks by it",
-        ),
+/// The clock. By one that nobody keeps a node makes no blocks, unless it was told to or its chain has a clock of its own.
+pub(super) fn clock(subject: &Subject, store: &StoreLook) -> Finding {
+    if subject.clock_synchronised {
+        return Finding::good("clock", "synchronised, as the kernel says");
+    }
+    let seals = subject.running.as_ref().is_some_and(|running| running.sealing_stop.is_none());
+    if seals || store.is_dev() {
+        return Finding::good("clock", "not synchronised, as the kernel says; this node makes blocks all the same");
+    }
+    Finding::problem(
+        "clock",
+        Problem::ClockUnsynchronised,
+        "not synchronised, as the kernel says; a node makes no blocks by it",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::running::{Running, tests::subject},
+        *,
+    };
+
+    #[test]
+    fn a_clock_that_nobody_keeps_is_a_problem_where_blocks_depend_on_it() {
+        let judge = |running| {
+            let subject = Subject { clock_synchronised: false, ..subject(running) };
+            clock(&subject, &StoreLook::Absent).problem
+        };
+        assert_eq!(judge(None), Some("clock-unsynchronised"));
+        assert_eq!(judge(Some(Running::default())), None, "it seals by --accept-clock");
+        let stopped = Running { sealing_stop: Some("the clock".to_owned()), ..Running::default() };
+        assert_eq!(judge(Some(stopped)), Some("clock-unsynchronised"));
     }
 }

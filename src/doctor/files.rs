@@ -2,6 +2,7 @@
 
 use super::{Finding, Problem, Subject};
 use lucid_storage::{Options, Store, StoreError};
+use lucid_types::{ChainSpec, Rules};
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -16,39 +17,94 @@ const LOOK_BYTES: usize = 4 << 20;
 const OLD_BACKUP_DAYS: u64 = 8;
 const DAY_SECS: u64 = 86_400;
 
-/// What only the node may read: folder, names that must be there, whether others in it count too.
-const PRIVATE: [(&str, &[&str]); 2] = [("keys", &["account.key", "consensus.key"]), ("tokens", &[])];
+/// The store, in the data folder.
+const STORE: &str = "lucid.redb";
 
-pub(super) fn files(subject: &Subject) -> Vec<Finding> {
+/// The keys that a node cannot be without.
+const KEYS: [&str; 2] = ["account.key", "consensus.key"];
+
+/// Folders that only the node may read, and what the modes in them may allow. A token may be for the node's group too.
+const PRIVATE: [(&str, u32); 2] = [("keys", 0o700), ("tokens", 0o750)];
+
+/// What a look at the store gave.
+#[derive(Debug)]
+pub(super) enum StoreLook {
+    /// There is none.
+    Absent,
+    /// It can be read: the format of its file, and whether it is a development chain.
+    Opens { format_version: u32, is_dev: bool },
+    /// A process has it.
+    InUse,
+    /// It cannot be read.
+    Fault(StoreError),
+}
+
+impl StoreLook {
+    pub(super) const fn is_dev(&self) -> bool {
+        matches!(self, Self::Opens { is_dev: true, .. })
+    }
+}
+
+/// Looks at the store.
+pub(super) fn look(subject: &Subject) -> StoreLook {
+    let store = subject.datadir.join(STORE);
+    if !store.exists() {
+        return StoreLook::Absent;
+    }
+    if subject.running.is_some() {
+        return StoreLook::InUse;
+    }
+    match Store::inspect(&store, &Options { cache_bytes: LOOK_BYTES }, false) {
+        Ok((meta, _)) => {
+            let is_dev = ChainSpec::from_json(&meta.chain_spec).is_ok_and(|spec| spec.rules == Rules::Dev);
+            StoreLook::Opens { format_version: meta.format_version, is_dev }
+        }
+        Err(StoreError::Locked(_)) => StoreLook::InUse,
+        Err(error) => StoreLook::Fault(error),
+    }
+}
+
+pub(super) fn files(subject: &Subject, store: &StoreLook) -> Vec<Finding> {
     let folder = &subject.datadir;
     if let Err(error) = fs::read_dir(folder) {
         return vec![match error.kind() {
-            io::ErrorKind::NotFound => Finding::problem("chain", Problem::NoChain, "DIR is not there"),
-            _ => Finding::problem("chain", Problem::NotReadable, format!("DIR cannot be looked into: {error}")),
+            io::ErrorKind::NotFound => Finding::problem("store", Problem::NoChain, "DIR is not there"),
+            _ => Finding::problem("store", Problem::NotReadable, format!("DIR cannot be looked into: {error}")),
         }];
     }
-    let store = folder.join("lucid.redb");
-    if !store.exists() {
-        return vec![Finding::problem("chain", Problem::NoChain, "DIR holds no lucid.redb")];
+    let mut findings = vec![store_file(subject, store)];
+    if findings[0].problem == Some(Problem::NoChain.name()) {
+        return findings;
     }
-    vec![keys(folder), signing(folder), store_file(&store, subject), backup(folder, subject.now)]
+    let keys = keys(subject);
+    let are_missing = keys.problem == Some(Problem::KeyMissing.name());
+    findings.push(keys);
+    // Without keys nobody asks what they have signed.
+    if !are_missing {
+        findings.push(signing(folder));
+    }
+    findings.push(backup(folder, subject.now));
+    findings
 }
 
-fn keys(folder: &Path) -> Finding {
+/// Those that are there must be for the node's eyes only.
+fn keys(subject: &Subject) -> Finding {
+    let folder = &subject.datadir;
+    let missing: Vec<&str> = KEYS.into_iter().filter(|name| !folder.join("keys").join(name).exists()).collect();
+    if missing.len() == KEYS.len() && subject.running.is_some() {
+        return Finding::good("keys", "not in DIR: the service manager hands them over");
+    }
+    if missing.len() == KEYS.len() {
+        let found = "none in DIR/keys, which is right only where systemd hands them over (LoadCredential=)";
+        return Finding::problem("keys", Problem::KeyMissing, found);
+    }
+    if let [name] = missing[..] {
+        return Finding::problem("keys", Problem::KeyMissing, format!("DIR/keys/{name} is missing"));
+    }
     let owner = fs::metadata(folder).map(|folder| folder.uid()).ok();
     let mut seen = 0;
-    for (name, needed) in PRIVATE {
+    for (name, allowed) in PRIVATE {
         let inner = folder.join(name);
-        for name in needed.iter().filter(|name| !inner.join(name).exists()) {
-            // Keys may come from the service manager instead.
-            if fs::read_dir(&inner).is_ok_and(|mut entries| entries.next().is_some()) {
-                return Finding::problem(
-                    "keys",
-                    Problem::KeyMissing,
-                    format!("{} is missing", inner.join(name).display()),
-                );
-            }
-        }
         let entries = match fs::read_dir(&inner) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -60,15 +116,13 @@ fn keys(folder: &Path) -> Finding {
         for path in std::iter::once(inner.clone()).chain(inside) {
             let Ok(file) = fs::symlink_metadata(&path) else { continue };
             let mode = file.permissions().mode() & 0o777;
-            // A token may be for the node's group too.
-            let allowed = if name == "tokens" { 0o750 } else { 0o700 };
             if mode & !allowed != 0 {
                 let found = format!("{} has mode {mode:04o}: others can read it", path.display());
-                return Finding::problem("keys", Problem::OpenToOthers, found);
+                return Finding::problem("keys", Problem::OpenToOthers, found).about(&path);
             }
             if owner.is_some_and(|owner| owner != file.uid()) {
                 let found = format!("{} belongs to user {}, and the folder does not", path.display(), file.uid());
-                return Finding::problem("keys", Problem::OtherOwner, found);
+                return Finding::problem("keys", Problem::OtherOwner, found).about(&path);
             }
             seen += 1;
         }
@@ -84,26 +138,30 @@ fn signing(folder: &Path) -> Finding {
     }
 }
 
-fn store_file(store: &Path, subject: &Subject) -> Finding {
-    if subject.running.is_some() {
-        return Finding::good("store", "open, and read by the node");
-    }
-    match Store::inspect(store, &Options { cache_bytes: LOOK_BYTES }, false) {
-        Ok((meta, _)) => Finding::good("store", format!("opens, format {}", meta.format_version)),
-        Err(StoreError::Locked(_)) => Finding::good("store", "in use by a process that has no status socket"),
-        Err(error @ StoreError::NewerFormat { .. }) => {
+fn store_file(subject: &Subject, store: &StoreLook) -> Finding {
+    let folder = &subject.datadir;
+    match store {
+        StoreLook::Absent if ["keys", "chain.json"].iter().any(|name| folder.join(name).exists()) => {
+            let newest = newest_in(&folder.join("backups"));
+            let newest = newest.map(|(path, _)| format!("; the last backup here is {}", path.display()));
+            let found = format!("DIR has keys or a chain spec, and no {STORE}{}", newest.unwrap_or_default());
+            Finding::problem("store", Problem::StoreGone, found)
+        }
+        StoreLook::Absent => Finding::problem("store", Problem::NoChain, format!("DIR holds no {STORE}")),
+        StoreLook::Opens { format_version, .. } => Finding::good("store", format!("opens, format {format_version}")),
+        StoreLook::InUse => Finding::good("store", "open, and read by the node"),
+        StoreLook::Fault(error @ StoreError::NewerFormat { .. }) => {
             Finding::problem("store", Problem::StoreNewer, error.to_string())
         }
-        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+        StoreLook::Fault(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
             Finding::problem("store", Problem::NotReadable, "it is not for this user to read")
         }
-        Err(error) => Finding::problem("store", Problem::StoreDamaged, error.to_string()),
+        StoreLook::Fault(error) => Finding::problem("store", Problem::StoreDamaged, error.to_string()),
     }
 }
 
 fn backup(folder: &Path, now: u64) -> Finding {
-    let newest = newest_in(&folder.join("backups"));
-    let Some((path, at)) = newest else {
+    let Some((path, at)) = newest_in(&folder.join("backups")) else {
         return Finding::problem("backup", Problem::NoBackup, "there is none in DIR/backups");
     };
     let days = now.saturating_sub(at) / DAY_SECS;
@@ -141,11 +199,12 @@ mod tests {
         folder
     }
 
-    const KEYS: [&str; 3] = ["keys/account.key", "keys/consensus.key", "keys/highest-signed"];
+    const FILES: [&str; 3] = ["keys/account.key", "keys/consensus.key", "keys/highest-signed"];
 
     #[test]
     fn keys_that_others_can_read_are_named() {
-        let folder = folder(&KEYS);
+        let folder = folder(&FILES);
+        let keys = |folder: &Path| keys(&Subject { datadir: folder.to_owned(), ..subject(None) });
         assert_eq!(keys(folder.path()).problem, None);
         assert_eq!(signing(folder.path()).problem, None);
         let key = folder.path().join("keys/account.key");
@@ -155,6 +214,8 @@ mod tests {
         assert!(open.found.contains("account.key has mode 0640"), "{}", open.found);
         fs::remove_file(key).unwrap();
         assert_eq!(keys(folder.path()).problem, Some("key-missing"));
+        fs::remove_file(folder.path().join("keys/consensus.key")).unwrap();
+        assert_eq!(keys(folder.path()).problem, Some("key-missing"));
         fs::remove_file(folder.path().join("keys/highest-signed")).unwrap();
         assert_eq!(signing(folder.path()).problem, Some("nothing-known-of-signing"));
     }
@@ -163,13 +224,18 @@ mod tests {
     fn a_folder_without_a_chain_and_one_with_a_damaged_store_are_told_apart() {
         let judge = |path: &Path| {
             let subject = Subject { datadir: path.to_owned(), ..subject(None) };
-            files(&subject).iter().find_map(|finding| finding.problem)
+            let findings = files(&subject, &look(&subject));
+            findings.iter().filter_map(|finding| finding.problem).collect::<Vec<_>>()
         };
         let empty = folder(&[]);
-        assert_eq!(judge(empty.path()), Some("no-chain"));
-        assert_eq!(judge(&empty.path().join("gone")), Some("no-chain"));
-        let damaged = folder(&[&KEYS[..], &["lucid.redb"]].concat());
-        assert_eq!(judge(damaged.path()), Some("store-damaged"));
+        assert_eq!(judge(empty.path()), ["no-chain"]);
+        assert_eq!(judge(&empty.path().join("gone")), ["no-chain"]);
+        let damaged = folder(&[&FILES[..], &["lucid.redb"]].concat());
+        assert_eq!(judge(damaged.path()), ["store-damaged", "no-backup"]);
+        let gone = folder(&[&FILES[..], &["chain.json", "backups/a.redb"]].concat());
+        assert_eq!(judge(gone.path())[0], "store-gone");
+        let without_keys = folder(&["chain.json"]);
+        assert_eq!(judge(without_keys.path()), ["store-gone", "key-missing", "no-backup"], "and nothing of signing");
     }
 
     #[test]

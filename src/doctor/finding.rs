@@ -2,7 +2,10 @@
 
 use super::{Machine, Problem, Running, clock, disk, files, journal, machine, network, running};
 use serde::Serialize;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -27,6 +30,9 @@ pub struct Finding {
     pub level: Level,
     /// What is so.
     pub found: String,
+    /// The file or folder that it is about; absent where it is about none, or several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
     /// Which problem it is; absent where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<&'static str>,
@@ -38,7 +44,7 @@ pub struct Finding {
 impl Finding {
     /// Something that is as it should be.
     pub(super) fn good(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, level: Level::Good, found: found.into(), problem: None, remedy: None }
+        Self { check, level: Level::Good, found: found.into(), path: None, problem: None, remedy: None }
     }
 
     /// Something that is not.
@@ -47,9 +53,30 @@ impl Finding {
             check,
             level: problem.level(),
             found: found.into(),
+            path: None,
             problem: Some(problem.name()),
             remedy: Some(problem.remedy().to_owned()),
         }
+    }
+}
+
+impl Finding {
+    /// The same, about this path.
+    pub(super) fn about(mut self, path: &Path) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// With names for what stands in their places.
+    fn named(mut self, datadir: &Path) -> Self {
+        let datadir = datadir.display().to_string();
+        self.found = self.found.replace("DIR", &datadir);
+        let path = self.path.as_ref().map(|path| path.display().to_string());
+        self.remedy = self.remedy.map(|remedy| {
+            let remedy = remedy.replace("DIR", &datadir);
+            path.map_or(remedy.clone(), |path| remedy.replace("PATH", &path))
+        });
+        self
     }
 }
 
@@ -60,6 +87,8 @@ pub struct Subject {
     pub datadir: PathBuf,
     /// Where the node is configured to listen.
     pub http_addr: SocketAddr,
+    /// What is wrong with the configuration; `None` for nothing.
+    pub config_fault: Option<String>,
     /// Whether the kernel holds its clock for synchronised.
     pub clock_synchronised: bool,
     /// The wall clock, in Unix seconds.
@@ -70,17 +99,16 @@ pub struct Subject {
 
 /// Looks at everything; the order is that in which an operator would mend it.
 pub fn examine(machine: &Machine, subject: &Subject) -> Vec<Finding> {
+    let store = files::look(subject);
     let mut findings = vec![machine::pages(), machine::power(machine), machine::temperature(machine)];
     findings.extend([machine::memory(machine), machine::memory_cgroup(machine)]);
-    findings.extend([clock::clock(subject), journal::journal(machine)]);
+    findings.extend([clock::clock(subject, &store), journal::journal(machine)]);
     findings.extend(disk::disk(machine, subject));
-    findings.extend(files::files(subject));
+    findings.extend(
+        subject.config_fault.iter().map(|fault| Finding::problem("configuration", Problem::BadConfiguration, fault)),
+    );
+    findings.extend(files::files(subject, &store));
     findings.push(network::port(machine, subject));
-    findings.extend(running::node(subject));
-    for finding in &mut findings {
-        if let Some(remedy) = &mut finding.remedy {
-            *remedy = remedy.replace("DIR", &subject.datadir.display().to_string());
-        }
-    }
-    findings
+    findings.extend(running::node(subject, &store));
+    findings.into_iter().map(|finding| finding.named(&subject.datadir)).collect()
 }

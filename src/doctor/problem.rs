@@ -31,8 +31,12 @@ pub enum Problem {
     DiskFillsUp,
     /// The port can be reached from other machines.
     PortExposed,
+    /// The configuration cannot be used.
+    BadConfiguration,
     /// There is no chain.
     NoChain,
+    /// There are keys or a chain spec, and no store.
+    StoreGone,
     /// Others can read what only the node may.
     OpenToOthers,
     /// A file belongs to another user than the rest.
@@ -49,6 +53,8 @@ pub enum Problem {
     NotReadable,
     /// There is no copy of the store, or an old one.
     NoBackup,
+    /// A node runs and does not say how it is.
+    NoStatusSocket,
     /// No node runs.
     NotRunning,
     /// The node makes no blocks.
@@ -61,7 +67,7 @@ pub enum Problem {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::Undervoltage,
         Self::Hot,
         Self::LowMemory,
@@ -75,7 +81,9 @@ impl Problem {
         Self::DiskFull,
         Self::DiskFillsUp,
         Self::PortExposed,
+        Self::BadConfiguration,
         Self::NoChain,
+        Self::StoreGone,
         Self::OpenToOthers,
         Self::OtherOwner,
         Self::KeyMissing,
@@ -84,6 +92,7 @@ impl Problem {
         Self::StoreNewer,
         Self::NotReadable,
         Self::NoBackup,
+        Self::NoStatusSocket,
         Self::NotRunning,
         Self::MakesNoBlocks,
         Self::Stuck,
@@ -100,7 +109,7 @@ impl Problem {
         self.facts().1
     }
 
-    /// The one line that mends it; `DIR` stands for the data folder.
+    /// The one line that mends it; `DIR` stands for the data folder, and `PATH` for what is named.
     pub const fn remedy(self) -> &'static str {
         self.facts().2
     }
@@ -142,26 +151,51 @@ impl Problem {
                 "unless other machines have to call the node, set http.addr to 127.0.0.1; else keep a firewall in front",
             ),
             Self::NoChain => ("no-chain", Bad, "`lucid-node init --datadir DIR --solo`, or mount the disk that has it"),
-            Self::OpenToOthers => ("open-to-others", Bad, "`sudo chmod go= PATH` with the path that is named"),
+            Self::BadConfiguration => (
+                "bad-configuration",
+                Bad,
+                "mend what is named; `lucid-node config check --datadir DIR` says whether it is good",
+            ),
+            Self::StoreGone => (
+                "store-gone",
+                Bad,
+                "mount the disk that has it, or `lucid-node db restore --datadir DIR FILE` with the last backup; the keys stay",
+            ),
+            Self::NoStatusSocket => (
+                "no-status-socket",
+                Note,
+                "name a path in status.socket and start the node again: then `lucid-node status` and this look into it",
+            ),
+            Self::OpenToOthers => ("open-to-others", Bad, "`sudo chmod go= PATH`"),
             Self::OtherOwner => ("other-owner", Bad, "`sudo chown -R lucid-node: DIR`, or the user that runs the node"),
-            Self::KeyMissing => ("key-missing", Bad, "put the copy of keys/ back that was made after `init`"),
+            Self::KeyMissing => ("key-missing", Bad, "put the copy of DIR/keys back that was made after `init`"),
             Self::NothingKnownOfSigning => (
                 "nothing-known-of-signing",
                 Bad,
-                "`lucid-node run --accept-restored` once, after reading what it risks",
+                "`lucid-node run --datadir DIR --accept-restored` once, after reading in docs/operate.md what it risks",
             ),
             Self::StoreDamaged => {
                 ("store-damaged", Bad, "`lucid-node db restore --datadir DIR FILE` with the last backup")
             }
             Self::StoreNewer => ("store-newer", Bad, "install the newer version of lucid-node again"),
             Self::NotReadable => ("not-readable", Warn, "run this with sudo, or as the user of the node"),
-            Self::NoBackup => {
-                ("no-backup", Warn, "`sudo systemctl enable --now lucid-node-backup.timer`, and copy it off")
-            }
-            Self::NotRunning => ("not-running", Warn, "`sudo systemctl start lucid-node`, and `lucid-node why`"),
+            Self::NoBackup => (
+                "no-backup",
+                Warn,
+                "`lucid-node db backup`, with `--rpc` while the node runs, and copy it off; the package has lucid-node-backup.timer",
+            ),
+            Self::NotRunning => (
+                "not-running",
+                Warn,
+                "`sudo systemctl start lucid-node`, or `lucid-node run --datadir DIR`; `lucid-node why --datadir DIR` says how it ended",
+            ),
             Self::MakesNoBlocks => ("makes-no-blocks", Bad, "see the reason; it goes on by itself when that is gone"),
-            Self::Stuck => ("stuck", Bad, "`sudo systemctl restart lucid-node`; if it comes back, look at the disk"),
-            Self::EndedBadly => ("ended-badly", Note, "`lucid-node why` says what happened, and when"),
+            Self::Stuck => (
+                "stuck",
+                Bad,
+                "start it again (`sudo systemctl restart lucid-node`); if it comes back, look at the disk",
+            ),
+            Self::EndedBadly => ("ended-badly", Note, "`lucid-node why --datadir DIR` says what happened, and when"),
         }
     }
 }

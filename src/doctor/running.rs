@@ -1,6 +1,6 @@
 //! The node itself, where one runs.
 
-use super::{Finding, Problem, Subject};
+use super::{Finding, Problem, Subject, files::StoreLook};
 use std::collections::BTreeMap;
 
 /// What a node that runs says of itself.
@@ -25,9 +25,16 @@ pub struct Running {
 /// Endings that nobody wished for.
 const BAD_ENDINGS: [&str; 4] = ["failed", "fault", "killed", "power_cut"];
 
-pub(super) fn node(subject: &Subject) -> Vec<Finding> {
+pub(super) fn node(subject: &Subject, store: &StoreLook) -> Vec<Finding> {
     let Some(running) = &subject.running else {
-        return vec![Finding::problem("node", Problem::NotRunning, "no node answers on the status socket")];
+        return vec![match store {
+            StoreLook::InUse => Finding::problem(
+                "node",
+                Problem::NoStatusSocket,
+                "runs, or another process has the store; none says how it is",
+            ),
+            _ => Finding::problem("node", Problem::NotRunning, "does not run"),
+        }];
     };
     let node = match (&running.stuck, &running.sealing_stop) {
         (Some(reason), _) => Finding::problem("node", Problem::Stuck, format!("cannot go on: {reason}")),
@@ -60,6 +67,7 @@ pub(super) mod tests {
         Subject {
             datadir: "/var/lib/lucid-node".into(),
             http_addr: ([127, 0, 0, 1], 8545).into(),
+            config_fault: None,
             clock_synchronised: true,
             now: 1_800_000_000,
             running,
@@ -68,8 +76,9 @@ pub(super) mod tests {
 
     #[test]
     fn the_worst_of_a_node_is_told() {
-        let problem = |running: Running| node(&subject(Some(running)))[0].problem;
-        assert_eq!(node(&subject(None))[0].problem, Some("not-running"));
+        let problem = |running: Running| node(&subject(Some(running)), &StoreLook::InUse)[0].problem;
+        assert_eq!(node(&subject(None), &StoreLook::Absent)[0].problem, Some("not-running"));
+        assert_eq!(node(&subject(None), &StoreLook::InUse)[0].problem, Some("no-status-socket"));
         assert_eq!(problem(Running::default()), None);
         let stopped = Running { sealing_stop: Some("the clock".to_owned()), ..Running::default() };
         assert_eq!(problem(stopped.clone()), Some("makes-no-blocks"));

@@ -93,6 +93,13 @@ impl Recorder {
         Ok(Self { folder: folder.to_owned(), before, starts, state: Mutex::new(state) })
     }
 
+    /// Whether a node that runs has the recorder in `folder`.
+    pub fn is_in_use(folder: &Path) -> bool {
+        // Not made where it is missing: this only looks.
+        let file = File::open(folder.join(NOW));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// How the run before this one ended.
     pub const fn before(&self) -> Ending {
         self.before
@@ -184,8 +191,13 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
+/// One line of a bounded length.
 fn cut(text: &str) -> String {
-    text.chars().take(MAX_TEXT_CHARS).collect()
+    let mut line: String = text.chars().take(MAX_TEXT_CHARS).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    if line.len() < text.len() {
+        line.push('\u{2026}');
+    }
+    line
 }
 
 #[cfg(test)]
@@ -233,7 +245,9 @@ mod tests {
         let first = start(folder.path(), "a", 1);
         let second = Recorder::start(folder.path(), "0.1.0", "a", 2);
         assert!(matches!(second, Err(RecorderError::InUse(_))));
+        assert!(Recorder::is_in_use(folder.path()));
         drop(first);
+        assert!(!Recorder::is_in_use(folder.path()));
         start(folder.path(), "a", 3);
     }
 
