@@ -140,3 +140,17 @@ fn a_node_takes_its_keys_from_the_service_managers_credentials() {
     let (code, said) = support::refused(without);
     assert_eq!(code, 66, "{said}");
 }
+
+/// A kill while the second key was drawn.
+#[test]
+fn keys_that_are_half_made_are_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().to_str().unwrap();
+    assert!(run(&["key", "new", "--datadir", at]).status.success());
+    let account = std::fs::read(folder.path().join("keys/account.key")).unwrap();
+    std::fs::remove_file(folder.path().join("keys/consensus.key")).unwrap();
+    assert!(run(&["key", "new", "--datadir", at]).status.success());
+    assert_eq!(std::fs::read(folder.path().join("keys/account.key")).unwrap(), account);
+    assert!(run(&["key", "show", "--datadir", at]).status.success());
+    assert_eq!(run(&["key", "new", "--datadir", at]).status.code(), Some(73));
+}

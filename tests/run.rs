@@ -392,3 +392,35 @@ fn what_waits_survives_a_restart_and_a_kill_a_second_later() {
     let rows = snapshot.raw_prefix(TableId::Mempool, &[], Direction::Forward).unwrap();
     assert_eq!(rows.count(), 0, "what is in blocks waits no longer");
 }
+
+/// Whatever stands in the place of a file of the node: it must not keep the node waiting for ever.
+#[test]
+fn a_pipe_in_place_of_a_file_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    fast_chain(folder.path());
+    let pipe = |name: &str| {
+        let path = folder.path().join(name);
+        let _ = fs::rename(&path, path.with_extension("aside"));
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    };
+    for name in ["flight-recorder", "flight-recorder.1", "recorded-time"] {
+        let path = pipe(name);
+        DevNode::run_in(folder.path(), &[]).terminate();
+        fs::remove_file(path).unwrap();
+    }
+    for (name, code) in [("chain.json", 74), ("keys/highest-signed", 0), ("lucid.redb", 65)] {
+        let path = pipe(name);
+        if code == 0 {
+            let node = DevNode::run_in(folder.path(), &[]);
+            assert!(node.banner().iter().any(|line| line.contains("highest-signed")), "{:?}", node.banner());
+            node.terminate();
+        } else {
+            let args = ["run", "--datadir", str_of(folder.path()), "--no-init", "--http-port", "0"];
+            assert_eq!(refused(&args).0, code, "{name}");
+        }
+        fs::remove_file(&path).unwrap();
+        fs::rename(path.with_extension("aside"), path).unwrap();
+    }
+    DevNode::run_in(folder.path(), &[]).terminate();
+}

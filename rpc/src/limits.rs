@@ -17,6 +17,9 @@ pub const MAX_BATCH_CALLS: u32 = 50;
 /// waited longest for its client is closed; where all are being answered, it waits.
 pub const MAX_CONNECTIONS: usize = 64;
 
+/// Connections that wait in the kernel until they are accepted.
+pub const MAX_WAITING_CONNECTIONS: u32 = 1024;
+
 /// Open connections up to which one is kept for its client's next request. With more, each is closed once it is
 /// answered: those that wait for a place must not wait until idle ones run into their timeout.
 pub const MAX_KEPT_CONNECTIONS: usize = 32;
@@ -158,7 +161,11 @@ pub const MAX_NAMED_ACCOUNTS: usize = 10;
 pub const MAX_PROOF_CHUNKS: usize = 2_048;
 
 /// Most connections to the health port; one more waits.
-pub const MAX_HEALTH_CONNECTIONS: usize = 8;
+pub const MAX_HEALTH_CONNECTIONS: usize = 32;
+
+/// How long a connection to the health port may take to ask. It comes from this machine, so that silent ones are soon out
+/// of the way of a monitor.
+pub const HEALTH_READ_TIMEOUT_MS: u64 = 500;
 
 /// Most connections to the status socket; one more waits.
 pub const MAX_STATUS_CONNECTIONS: usize = 4;

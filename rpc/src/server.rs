@@ -8,7 +8,9 @@ use crate::{
     dispatch::Dispatch,
     gate::Gate,
     http::Desk,
-    limits::{HEADER_READ_TIMEOUT_MS, MAX_CONNECTIONS, MAX_REQUEST_HEAD_BYTES, STOP_TIMEOUT_MS},
+    limits::{
+        HEADER_READ_TIMEOUT_MS, MAX_CONNECTIONS, MAX_REQUEST_HEAD_BYTES, MAX_WAITING_CONNECTIONS, STOP_TIMEOUT_MS,
+    },
     links::{Links, MemoryShare},
     socket::Socket,
     wire::CallsDocument,
@@ -17,7 +19,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, watch},
     time::timeout,
 };
@@ -77,7 +79,7 @@ impl RpcServer {
             io::ErrorKind::AddrInUse => StartError::AddressInUse(address),
             _ => StartError::Listen { address, source },
         };
-        let listener = TcpListener::bind(address).await.map_err(fault)?;
+        let listener = listen(address).map_err(fault)?;
         let local_addr = listener.local_addr().map_err(fault)?;
         let methods = methods(api).map_err(|e| StartError::Methods(e.to_string()))?;
         let (stop, stopped) = watch::channel(());
@@ -113,6 +115,15 @@ impl RpcServer {
             tracing::warn!("some requests were still being answered when the server stopped");
         }
     }
+}
+
+/// Listens, with room for those who come in a burst: with less, each who finds none waits a second for its next try.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A node that is started again takes its port while connections of the run before are still dying.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(MAX_WAITING_CONNECTIONS)
 }
 
 /// Tells that the server stops.

@@ -104,7 +104,7 @@ fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
         std::process::exit(exit_codes::BROKEN_PIPE.into());
     }
     if info.location().is_some_and(|place| exit_codes::is_in_database(place.file())) {
-        eprintln!("error: the database could not be read or written. Most likely its file is damaged: {info}");
+        eprintln!("error: the database could not be read or written. Most likely its file is damaged.");
         flight::fault(&info.to_string());
         eprintln!("{}", db::damage_advice(None));
         std::process::exit(exit_codes::DATA.into());
@@ -124,7 +124,13 @@ pub(super) fn with_causes(error: &anyhow::Error) -> String {
             text.push_str(&cause);
         }
     }
-    text
+    // Some of it may be a stranger's: what a server answered, what a file has.
+    printable(&text)
+}
+
+/// A text without what would move a terminal's cursor, change its colours or its title. Lines stay lines.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()> {

@@ -1,12 +1,10 @@
 use crate::{
-    config::{Config, ConfigError, ConfigFile, Flags, Source},
-    node::{DataDir, NodeError, check_config},
+    config::{self, Config, ConfigError, ConfigFile, Flags, Source},
+    node::{DataDir, check_config},
 };
 use anyhow::Context;
-use lucid_types::ChainSpec;
 use serde_json::json;
 use std::{
-    fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -71,9 +69,7 @@ impl ConfigArgs {
             chain_params: self.chain_params.clone(),
         };
         let files = files(&self.datadir, self.config.as_deref())?;
-        // What is no Unicode is no name or value of ours.
-        let environment =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment = config::text_of(std::env::vars_os())?;
         Ok(Config::load(&flags, environment, &files)?)
     }
 }
@@ -143,12 +139,7 @@ fn print(config: &Config) {
 /// Judges the configuration as `run` does, for the chain in the folder where there is one.
 fn check(config: &Config, datadir: &Path) -> anyhow::Result<()> {
     let datadir = DataDir::at_existing(datadir)?;
-    let path = datadir.chain_spec();
-    let spec = match fs::read(&path) {
-        Ok(text) => Some(ChainSpec::from_json(&text).with_context(|| path.display().to_string())?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(source) => return Err(NodeError::Io { path, source }.into()),
-    };
+    let spec = datadir.read_chain_spec().with_context(|| datadir.chain_spec().display().to_string())?;
     check_config(&datadir, config, spec.as_ref())?;
     match spec {
         Some(spec) => println!("The configuration is good, and says nothing that the chain {} is not", spec.chain_id),

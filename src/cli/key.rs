@@ -141,9 +141,11 @@ fn new(place: &Place, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let datadir = DataDir::at(place.datadir.as_deref().unwrap_or(Path::new(".")))?;
-    for name in [ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE] {
-        let path = datadir.keys().join(name);
-        if path.exists() {
+    // A kill may have come between the two: then the missing one is made, unless the keys have signed already.
+    let paths = [ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE].map(|name| datadir.keys().join(name));
+    let is_half_made = paths[0].exists() && !paths[1].exists() && !datadir.store().exists();
+    for path in paths {
+        if path.exists() && !is_half_made {
             return Err(KeyError::AlreadyExists { path }.into());
         }
     }

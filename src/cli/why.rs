@@ -1,4 +1,5 @@
 use super::{
+    app::printable,
     exit_codes::{self, NO_INPUT, coded},
     time::{unix_now, utc},
 };
@@ -44,7 +45,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     for entry in shown {
-        println!("{}  {}", utc(entry.at), sentence(entry));
+        println!("{}  {}", utc(entry.at), printable(&sentence(entry)).replace('\n', " "));
     }
     println!("\n{}", verdict(&flight, Recorder::is_in_use(folder)));
     Ok(())

@@ -64,6 +64,11 @@ pub(super) struct Claim {
     fact: Fact,
 }
 
+/// Whether the services that this program replaces were told something by this name.
+pub(super) fn is_legacy(name: &str) -> bool {
+    LEGACY.iter().any(|(known, _)| *known == name)
+}
+
 impl Claim {
     /// A name of the file's section `chain`, or of the spec.
     pub(super) fn of_parameter(name: &str, value: String, source: Source) -> Result<Self, ConfigError> {

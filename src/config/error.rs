@@ -50,6 +50,9 @@ pub enum ConfigError {
         /// The one that was most likely meant.
         nearest: Option<String>,
     },
+    /// A name or value of the environment is no text.
+    #[error("the environment's {0} is not UTF-8 text")]
+    NotUnicode(String),
     /// There is no such parameter of a chain.
     #[error("a chain has no parameter {name}{}", DidYouMean(*.nearest))]
     UnknownParameter {

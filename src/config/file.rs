@@ -63,18 +63,21 @@ impl ConfigFile {
         let mut paths = Vec::new();
         for entry in entries {
             let path = entry.map_err(fault)?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
+            let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if !is_hidden && path.extension().is_some_and(|extension| extension == "toml") {
                 paths.push(path);
             }
         }
         paths.sort();
-        paths.iter().filter_map(|path| Self::read(path).transpose()).collect()
+        // One that is named there and leads nowhere is missing.
+        let read = |path: &PathBuf| Self::read(path)?.ok_or_else(|| ConfigError::Missing(path.clone()));
+        paths.iter().map(read).collect()
     }
 
     /// Its values as text, each under `section.name`.
     pub(super) fn values(&self) -> Result<Vec<(String, String)>, ConfigError> {
         let syntax = |message: String| ConfigError::Syntax { path: self.path.clone(), message };
-        let table: Table = self.text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?;
+        let table: Table = self.text.parse().map_err(|error: toml::de::Error| syntax(place_of(&error, &self.text)))?;
         let mut values = Vec::new();
         for (section, value) in table {
             match value {
@@ -97,6 +100,17 @@ impl ConfigFile {
         }
         Ok(values)
     }
+}
+
+/// What is wrong, and where. The text of the line is not repeated: whoever names a key file by mistake would find the key
+/// in the log.
+fn place_of(error: &toml::de::Error, text: &str) -> String {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return "it cannot be read".to_owned();
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    format!("line {line}, column {column} is no table, key or value as TOML has them")
 }
 
 /// Whether settings or facts of the chain are under this name.
@@ -129,13 +143,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_file_that_is_named_by_mistake_is_not_repeated() {
+        for text in ["100851fd0e5a75\n", "[http]\nport = 1\n5ec7e7 = = 5ec7e7\n", "5ec7e7 = [5ec7e7\n", "\"5ec7e7\n"] {
+            let file = ConfigFile { path: PathBuf::from("x.toml"), text: text.to_owned() };
+            let said = file.values().unwrap_err().to_string();
+            assert!(said.contains("x.toml is not valid TOML: line "), "{said}");
+            assert!(!said.contains("5ec7") && !said.contains("1008"), "{said}");
+        }
+    }
+
+    #[test]
     fn parts_are_read_in_the_order_of_their_names() {
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("lucid-node.toml");
         assert_eq!(ConfigFile::read_parts(&main).unwrap(), []);
         let parts = folder.path().join("conf.d");
         fs::create_dir(&parts).unwrap();
-        for name in ["20-b.toml", "10-a.toml", "30-c.toml.dpkg-old", "README"] {
+        for name in ["20-b.toml", "10-a.toml", "30-c.toml.dpkg-old", ".40-d.toml", "README"] {
             fs::write(parts.join(name), name).unwrap();
         }
         let texts: Vec<_> = ConfigFile::read_parts(&main).unwrap().into_iter().map(|part| part.text).collect();

@@ -7,6 +7,7 @@
 mod budget;
 mod claims;
 mod decimal;
+mod environment;
 mod error;
 mod file;
 mod load;
@@ -16,6 +17,7 @@ mod suggest;
 mod template;
 
 pub use budget::Budget;
+pub use environment::text_of;
 pub use error::ConfigError;
 pub use file::ConfigFile;
 pub use load::{Config, Entry, Flags, LogFormat, Source};

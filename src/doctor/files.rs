@@ -54,7 +54,8 @@ pub(super) fn look(subject: &Subject) -> StoreLook {
     if subject.running.is_some() {
         return StoreLook::InUse;
     }
-    match Store::inspect(&store, &Options { cache_bytes: LOOK_BYTES }, false) {
+    // All of it is read: over a damaged page the engine could end the whole program, and nothing would be told.
+    match Store::inspect(&store, &Options { cache_bytes: LOOK_BYTES }, true) {
         Ok((meta, _)) => {
             let is_dev = ChainSpec::from_json(&meta.chain_spec).is_ok_and(|spec| spec.rules == Rules::Dev);
             StoreLook::Opens { format_version: meta.format_version, is_dev }

@@ -109,6 +109,10 @@ impl HighestSignedFile {
     /// [`KeyError::HighestSigned`] if it says anything else; [`KeyError::Io`].
     pub fn read(&self) -> Result<Option<HighestSigned>, KeyError> {
         let path = self.path();
+        // Before it is opened: a pipe would keep its reader waiting.
+        if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+            return Err(KeyError::HighestSigned { path });
+        }
         let file = match fs::File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(io_error("open", &path))?,

@@ -1,13 +1,10 @@
 //! The wall clock, and the last time that this node recorded while it had no doubt about it.
 
 use super::{
-    datadir::{DataDir, write_whole},
+    datadir::{DataDir, read_small, write_whole},
     error::NodeError,
 };
-use std::{
-    fs,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The wall clock since 1970; zero for a clock before that, which no chain's genesis is.
 pub(super) fn since_epoch() -> Duration {
@@ -22,8 +19,8 @@ pub(super) fn unix_now() -> u64 {
 /// The recorded time in Unix seconds; 0 where there is none, or none that can be read. What it serves is caution, so
 /// less of it is never an error.
 pub(super) fn recorded(datadir: &DataDir) -> u64 {
-    let text = fs::read_to_string(datadir.recorded_time()).ok();
-    text.and_then(|text| text.trim_end().parse().ok()).unwrap_or_default()
+    let text = read_small(&datadir.recorded_time()).ok().flatten();
+    text.and_then(|text| String::from_utf8(text).ok()?.trim_end().parse().ok()).unwrap_or_default()
 }
 
 /// Records the time of now.
@@ -42,7 +39,7 @@ mod tests {
         let before = unix_now();
         record(&folder).unwrap();
         assert!((before..=unix_now()).contains(&recorded(&folder)));
-        fs::write(folder.recorded_time(), "noon").unwrap();
+        std::fs::write(folder.recorded_time(), "noon").unwrap();
         assert_eq!(recorded(&folder), 0);
     }
 }

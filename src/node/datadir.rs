@@ -2,10 +2,11 @@
 
 use super::error::NodeError;
 use crate::keys::{ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HIGHEST_SIGNED_FILE, HighestSigned, HighestSignedFile};
+use lucid_types::ChainSpec;
 use std::{
     ffi::OsStr,
     fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -25,6 +26,9 @@ const NAMES: [&str; 11] = [
     "flight-recorder.1",
     "lost+found",
 ];
+
+/// Most bytes that are read of a small file: a chain spec with the most allocations is far below it.
+const MAX_SMALL_FILE_BYTES: u64 = 64 << 20;
 
 /// The folder that holds all of a node: one store, and the keys beside it.
 #[derive(Debug, Clone)]
@@ -98,6 +102,15 @@ impl DataDir {
         self.path.join("chain.json")
     }
 
+    /// The chain spec that lies beside the store, for people; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`NodeError::Io`], [`NodeError::Spec`]
+    pub fn read_chain_spec(&self) -> Result<Option<ChainSpec>, NodeError> {
+        let text = read_small(&self.chain_spec())?;
+        Ok(text.map(|text| ChainSpec::from_json(&text)).transpose()?)
+    }
+
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
         self.path.join("lucid.toml")
@@ -137,6 +150,23 @@ pub fn no_store(path: &Path) -> NodeError {
 fn newest_backup(folder: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     files.filter(|path| path.extension() == Some(OsStr::new("redb"))).max()
+}
+
+/// Reads a small file of the folder; `None` where there is none.
+pub(super) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, NodeError> {
+    let io = |source| NodeError::Io { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        looked => {
+            // Before it is opened: a pipe would keep its reader waiting.
+            if !looked.map_err(io)?.is_file() {
+                return Err(io(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file")));
+            }
+        }
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path).map_err(io)?.take(MAX_SMALL_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    Ok(Some(bytes))
 }
 
 /// Bytes that are free on the disk with `folder`, for who is not root; `None` where it does not say.

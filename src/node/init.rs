@@ -161,11 +161,7 @@ fn refuse_signed(datadir: &DataDir) -> Result<(), NodeError> {
 /// The spec that is asked for, or the one that an earlier run has left.
 fn spec_of(datadir: &DataDir, chain: NewChain, keys: &NodeKeys, now: u64) -> Result<ChainSpec, NodeError> {
     let path = datadir.chain_spec();
-    let left = match fs::read(&path) {
-        Ok(text) => Some(ChainSpec::from_json(&text)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(source) => return Err(NodeError::Io { path, source }),
-    };
+    let left = datadir.read_chain_spec()?;
     let dev = chain == NewChain::Dev;
     match (chain, left) {
         (NewChain::Spec(spec), None) => Ok(*spec),

@@ -25,9 +25,8 @@ use crate::{
 };
 use lucid_rpc::{Access, HealthServer, Look, MemoryShare, RpcServer, StatusSocket};
 use lucid_storage::Options;
-use lucid_types::{ChainSpec, Rules};
+use lucid_types::Rules;
 use std::{
-    fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -206,18 +205,10 @@ fn open_chain(datadir: &DataDir, options: &OpenOptions) -> Result<Node, NodeErro
         Ok(files) => info!(files, "removed what a kill left of keys that were being made"),
         Err(failure) => warn!(%failure, "what a kill left of keys could not be removed"),
     }
-    let path = datadir.chain_spec();
-    match fs::read(&path) {
-        Ok(text) => {
-            let spec = ChainSpec::from_json(&text)?;
-            let (expected, found) = (spec.chain_id, node.spec().chain_id);
-            if spec != *node.spec() {
-                return Err(NodeError::OtherChain { path: datadir.store(), found, expected });
-            }
-        }
-        // It is for people, who may have moved it; the store has its own.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(NodeError::Io { path, source }),
+    // It is for people, who may have moved it; the store has its own.
+    if let Some(spec) = datadir.read_chain_spec()?.filter(|spec| spec != node.spec()) {
+        let (expected, found) = (spec.chain_id, node.spec().chain_id);
+        return Err(NodeError::OtherChain { path: datadir.store(), found, expected });
     }
     Ok(node)
 }

@@ -240,6 +240,10 @@ fn write_meta(database: &Database, meta: &Meta) -> Result<(), StoreError> {
 
 /// Opens a file that is there and not empty: the engine would make a database of an empty one.
 fn open_file(path: &Path, how: &OpenOptions) -> Result<File, StoreError> {
+    // Before it is opened: a pipe would keep its reader waiting.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(StoreError::NotAStore(path.to_owned()));
+    }
     let file = how.open(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
         _ => io_error(path, source),

@@ -2,7 +2,7 @@
 //! no body.
 
 use super::{Look, checks, metrics};
-use crate::limits::{HEADER_READ_TIMEOUT_MS, MAX_HEALTH_CONNECTIONS, STATUS_TIMEOUT_MS};
+use crate::limits::{HEALTH_READ_TIMEOUT_MS, MAX_HEALTH_CONNECTIONS, STATUS_TIMEOUT_MS};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
@@ -82,10 +82,10 @@ async fn serve(stream: TcpStream, look: Look) {
     let service = service_fn(move |request| answer(request, Arc::clone(&look)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(HEADER_READ_TIMEOUT_MS))
+        .header_read_timeout(Duration::from_millis(HEALTH_READ_TIMEOUT_MS))
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    let ended = timeout(Duration::from_millis(HEADER_READ_TIMEOUT_MS + STATUS_TIMEOUT_MS), connection).await;
+    let ended = timeout(Duration::from_millis(HEALTH_READ_TIMEOUT_MS + STATUS_TIMEOUT_MS), connection).await;
     if !matches!(ended, Ok(Ok(()))) {
         tracing::debug!("a connection to the health port was cut off");
     }
@@ -125,9 +125,8 @@ async fn answer(request: Request<Incoming>, look: Look) -> Result<Response<Strin
 
 /// A page of the web could have its own name lead to this machine; what it then says as Host is that name.
 fn is_loopback_host(request: &Request<Incoming>) -> bool {
-    let Some(host) = request.headers().get(hyper::header::HOST).and_then(|host| host.to_str().ok()) else {
-        return false;
-    };
+    let mut hosts = request.headers().get_all(hyper::header::HOST).iter();
+    let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else { return false };
     let name = host
         .rsplit_once(':')
         .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
@@ -191,6 +190,18 @@ mod tests {
         assert!(get(&server, "/livez").await.starts_with("HTTP/1.1 200"));
         let ready = get(&server, "/readyz").await;
         assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("sealing failed: the disk is full"), "{ready}");
+    }
+
+    #[tokio::test]
+    async fn silent_connections_do_not_blind_a_monitor() {
+        let server = server(Arc::new(status)).await;
+        let mut silent = Vec::new();
+        for _ in 0..MAX_HEALTH_CONNECTIONS * 2 {
+            silent.push(TcpStream::connect(server.local_addr()).await.unwrap());
+        }
+        let asked = std::time::Instant::now();
+        assert!(get(&server, "/livez").await.starts_with("HTTP/1.1 200"));
+        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use alloy_primitives::Address;
 use lucid_rpc::HeadDocument;
 use lucid_storage::{Options, Store};
 use lucid_types::ChainSpec;
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 /// A backup that was put back.
 #[derive(Debug)]
@@ -74,13 +74,8 @@ pub fn restore(datadir: &DataDir, from: &Path, progress: &mut ReportStep<'_>) ->
 /// say where the chain has one validator.
 fn refuse_other_chain(datadir: &DataDir, spec: &ChainSpec) -> Result<(), NodeError> {
     let path = datadir.chain_spec();
-    match fs::read(&path) {
-        Ok(text) if ChainSpec::from_json(&text)? != *spec => {
-            return Err(NodeError::BackupOfOtherChain { path, chain_id: spec.chain_id });
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(NodeError::Io { path, source }),
+    if datadir.read_chain_spec()?.is_some_and(|there| there != *spec) {
+        return Err(NodeError::BackupOfOtherChain { path, chain_id: spec.chain_id });
     }
     match (account_of(datadir)?, &spec.validators[..]) {
         (Some(account), [validator]) if account != validator.node => {

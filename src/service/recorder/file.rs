@@ -88,6 +88,10 @@ impl Recorder {
         let event = Event::Start { version: version.to_owned(), boot: boot.to_owned(), before, starts: starts.clone() };
         let start = Entry { at: now, event };
         let bytes = file.metadata().map_err(io)?.len();
+        let older = folder.join(BEFORE);
+        if fs::symlink_metadata(&older).is_ok_and(|older| older.len() > MAX_FILE_BYTES) {
+            fs::remove_file(older).map_err(io)?;
+        }
         let mut state = State { file, bytes, start: start.clone(), warnings: BTreeMap::new() };
         state.write(folder, &start).map_err(io)?;
         Ok(Self { folder: folder.to_owned(), before, starts, state: Mutex::new(state) })
@@ -96,7 +100,8 @@ impl Recorder {
     /// Whether a node that runs has the recorder in `folder`.
     pub fn is_in_use(folder: &Path) -> bool {
         // Not made where it is missing: this only looks.
-        let file = File::open(folder.join(NOW));
+        let path = folder.join(NOW);
+        let file = check_regular(&path).and_then(|()| File::open(path));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
@@ -171,7 +176,12 @@ impl State {
         }
         let file = open(&unfinished)?;
         file.try_lock()?;
-        fs::rename(&now, before)?;
+        // One that is longer than any of ours was put there, and would stay for long.
+        if self.bytes > MAX_FILE_BYTES {
+            fs::remove_file(&now)?
+        } else {
+            fs::rename(&now, before)?
+        }
         fs::rename(unfinished, now)?;
         File::open(folder)?.sync_all()?;
         (self.file, self.bytes) = (file, 0);
@@ -188,7 +198,16 @@ fn line(entry: &Entry) -> io::Result<Vec<u8>> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
+    check_regular(path)?;
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
+}
+
+/// Refuses what is there and is no file of ours: a pipe would keep its reader waiting, and a link leads elsewhere.
+pub(super) fn check_regular(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file")),
+        _ => Ok(()),
+    }
 }
 
 /// One line of a bounded length.
@@ -298,6 +317,29 @@ mod tests {
         assert_eq!(next.before(), Ending::PowerCut);
         let flight = Flight::read(folder.path()).unwrap();
         assert_eq!((flight.entries.len(), flight.unreadable), (2, 1));
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_neither_waited_for_nor_followed_nor_kept() {
+        let folder = folder();
+        let (now, before) = (folder.path().join(NOW), folder.path().join(BEFORE));
+        assert!(std::process::Command::new("mkfifo").arg(&now).status().unwrap().success());
+        assert!(matches!(Recorder::start(folder.path(), "0.1.0", "a", 1), Err(RecorderError::Io { .. })));
+        assert!(Flight::read(folder.path()).is_err());
+        assert!(!Recorder::is_in_use(folder.path()));
+        fs::remove_file(&now).unwrap();
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, &now).unwrap();
+        assert!(Recorder::start(folder.path(), "0.1.0", "a", 1).is_err());
+        assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
+        fs::remove_file(&now).unwrap();
+        for huge in [&now, &before] {
+            File::create(huge).unwrap().set_len(1 << 40).unwrap();
+        }
+        drop(start(folder.path(), "a", 1));
+        let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        assert!(bytes(&now) + bytes(&before) <= MAX_FLIGHT_BYTES);
     }
 
     #[test]

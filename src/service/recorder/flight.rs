@@ -24,7 +24,9 @@ impl Flight {
     pub fn read(folder: &Path) -> io::Result<Self> {
         let mut flight = Self::default();
         for name in [file::BEFORE, file::NOW] {
-            let file = match fs::File::open(folder.join(name)) {
+            let path = folder.join(name);
+            file::check_regular(&path)?;
+            let file = match fs::File::open(path) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
