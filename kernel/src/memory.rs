@@ -5,10 +5,10 @@
 #[cfg(target_env = "gnu")]
 const MMAP_THRESHOLD_BYTES: libc::c_int = 128 * 1024;
 
-/// So much of the end of the heap is kept when it is free: about what a full block takes and gives back, which else would
-/// be asked of the system anew for each.
+/// So much of the end of the heap is kept when it is free: about half of what a full block takes and gives back, which else
+/// would be asked of the system anew for each. With more, a burst of work would stand in memory for good.
 #[cfg(target_env = "gnu")]
-const TRIM_THRESHOLD_BYTES: libc::c_int = 8 * 1024 * 1024;
+const TRIM_THRESHOLD_BYTES: libc::c_int = 4 * 1024 * 1024;
 
 /// Has all threads share one heap. Each thread else gets one of its own, and what one of them frees is of no use to the
 /// others: over many blocks memory grows to several times of what is in use. To be called before threads start.
