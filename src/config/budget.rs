@@ -13,7 +13,7 @@ pub(super) const MIN_BUDGET_MIB: u64 = 64;
 const PROGRAM_MIB: u64 = 24;
 
 /// Least and most memory for pages of the store, in MiB: with more than this, blocks were no faster.
-const CACHE_MIB: (u64, u64) = (4, 28);
+const CACHE_MIB: (u64, u64) = (4, 26);
 
 /// Most memory for transactions that wait, in MiB.
 const MAX_POOL_MIB: u64 = 16;
@@ -72,8 +72,8 @@ mod tests {
     fn what_is_shared_out_grows_with_the_budget_up_to_what_is_of_use() {
         assert_eq!(shares(64), [5, 2, 10, 1]);
         assert_eq!(shares(128), [13, 7, 26, 2]);
-        assert_eq!(shares(256), [28, 16, 58, 4]);
-        assert_eq!(shares(4096), [28, 16, 64, 4]);
+        assert_eq!(shares(256), [26, 16, 58, 4]);
+        assert_eq!(shares(4096), [26, 16, 64, 4]);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) const MEMORY_BUDGET_MIB: Setting = Setting {
 pub(super) const STORE_CACHE_MIB: Setting = Setting {
     key: "store.cache-mib",
     default: "auto",
-    about: "Memory for pages of the store, in MiB (4 to 4096); auto: its share of the budget, at most 28.",
+    about: "Memory for pages of the store, in MiB (4 to 4096); auto: its share of the budget, at most 26.",
 };
 pub(super) const LOG_FORMAT: Setting = Setting {
     key: "log.format",

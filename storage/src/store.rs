@@ -26,7 +26,7 @@ use std::{
 /// Memory that the database may use for pages, unless told otherwise: half of it takes the pages that a commit
 /// changes. A full block changes 12 to 14 MiB of them, and those that do not fit are written twice; more would leave a
 /// small machine too little for the rest. (The engine's own default is 1 GiB.)
-pub const DEFAULT_CACHE_BYTES: usize = 28 << 20;
+pub const DEFAULT_CACHE_BYTES: usize = 26 << 20;
 
 /// Mode of a store that is made: local paths and payouts are nobody else's business.
 const FILE_MODE: u32 = 0o600;
