@@ -105,7 +105,7 @@ fn end_at_panic(info: &panic::PanicHookInfo<'_>) {
     }
     if info.location().is_some_and(|place| exit_codes::is_in_database(place.file())) {
         eprintln!("error: the database could not be read or written. Most likely its file is damaged.");
-        flight::fault(&info.to_string());
+        flight::stop(exit_codes::DATA, "the database could not be read or written: its file is most likely damaged");
         eprintln!("{}", db::damage_advice(None));
         std::process::exit(exit_codes::DATA.into());
     }

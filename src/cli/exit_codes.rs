@@ -158,6 +158,7 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::NotEmpty { .. }
         | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
         NodeError::NoRoom { .. } => IO,
+        NodeError::OtherUsersFolder { .. } => NO_PERMISSION,
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }
         | NodeError::OtherChain { .. }

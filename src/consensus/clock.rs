@@ -38,11 +38,12 @@ pub struct ClockPolicy {
 #[non_exhaustive]
 pub enum ClockStop {
     /// The kernel does not vouch for it.
-    #[error("the kernel says that its clock is not synchronised")]
+    #[error("the clock is not synchronised, as far as the kernel and systemd-timesyncd know")]
     Unsynchronised,
     /// It is trusted for a while without the kernel's word, and that while is over, or the clock went back.
     #[error(
-        "the kernel says that its clock is not synchronised, and it is not within {} h of the last recorded time",
+        "the clock is not synchronised, as far as the kernel and systemd-timesyncd know, and not within {} h of the last \
+         recorded time",
         CLOCK_TRUSTED_SECS / 3_600
     )]
     TrustExpired,

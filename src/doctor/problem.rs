@@ -189,7 +189,9 @@ impl Problem {
                 Warn,
                 "`sudo systemctl start lucid-node`, or `lucid-node run --datadir DIR`; `lucid-node why --datadir DIR` says how it ended",
             ),
-            Self::MakesNoBlocks => ("makes-no-blocks", Bad, "see the reason; it goes on by itself when that is gone"),
+            Self::MakesNoBlocks => {
+                ("makes-no-blocks", Bad, "see the reason, and \"When a node makes no blocks\" in docs/operate.md")
+            }
             Self::Stuck => (
                 "stuck",
                 Bad,

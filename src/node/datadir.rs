@@ -7,7 +7,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -27,6 +27,9 @@ const NAMES: [&str; 11] = [
     "lost+found",
 ];
 
+/// The user who may do everything.
+const ROOT: u32 = 0;
+
 /// Most bytes that are read of a small file: a chain spec with the most allocations is far below it.
 const MAX_SMALL_FILE_BYTES: u64 = 64 << 20;
 
@@ -42,15 +45,21 @@ impl DataDir {
     /// The folder of a node that came with a package.
     pub const INSTALLED: &str = "/var/lib/lucid-node";
 
-    /// A folder that stays; it is made where it is missing, readable by its owner only.
+    /// A folder that stays and is written to; it is made where it is missing, readable by its owner only.
     pub fn at(path: &Path) -> Result<Self, NodeError> {
         use std::os::unix::fs::DirBuilderExt;
         let io = |source| NodeError::Io { path: path.to_owned(), source };
         if !path.exists() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         }
-        if !fs::metadata(path).map_err(io)?.is_dir() {
+        let folder = fs::metadata(path).map_err(io)?;
+        if !folder.is_dir() {
             return Err(NodeError::NotAFolder(path.to_owned()));
+        }
+        // What root makes here is root's, and the node that has the folder could not read it.
+        let own = fs::metadata("/proc/self").map_or(folder.uid(), |process| process.uid());
+        if own == ROOT && folder.uid() != ROOT {
+            return Err(NodeError::OtherUsersFolder { path: path.to_owned(), owner: folder.uid() });
         }
         Ok(Self { path: path.to_owned(), temporary: None })
     }
@@ -61,7 +70,10 @@ impl DataDir {
             io::ErrorKind::NotFound => NodeError::NoFolder(path.to_owned()),
             _ => NodeError::Io { path: path.to_owned(), source },
         })?;
-        if metadata.is_dir() { Self::at(path) } else { Err(NodeError::NotAFolder(path.to_owned())) }
+        match metadata.is_dir() {
+            true => Ok(Self { path: path.to_owned(), temporary: None }),
+            false => Err(NodeError::NotAFolder(path.to_owned())),
+        }
     }
 
     /// A folder that is removed when the node has stopped.
@@ -192,6 +204,18 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), NodeError> 
 
 #[cfg(test)]
 mod tests {
+    /// Only root can be taken for somebody else.
+    #[test]
+    fn root_does_not_write_into_the_folder_of_the_nodes_user() {
+        let folder = tempfile::tempdir().unwrap();
+        if std::os::unix::fs::chown(folder.path(), Some(65_534), None).is_err() {
+            return println!("skipped: this is not root");
+        }
+        let refused = DataDir::at(folder.path()).unwrap_err();
+        assert!(matches!(refused, NodeError::OtherUsersFolder { owner: 65_534, .. }), "{refused}");
+        DataDir::at_existing(folder.path()).unwrap();
+    }
+
     use super::*;
     use crate::keys::NodeKeys;
 

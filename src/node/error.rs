@@ -31,6 +31,18 @@ pub enum NodeError {
     /// A folder was named that is not there.
     #[error("there is no folder {}", .0.display())]
     NoFolder(PathBuf),
+    /// Root would make files in the folder of another user.
+    #[error(
+        "{} belongs to user {owner}, who could not read what root makes in it; run this as that user, which with the \
+         package is `sudo -u lucid-node lucid-node \u{2026}`",
+        path.display()
+    )]
+    OtherUsersFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+    },
     /// The data folder is a file.
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
