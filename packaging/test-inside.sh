@@ -208,7 +208,10 @@ try_restore() {
   backup=$(find "$data/backups" -name '*.redb' | sort | tail -1)
   install -d -o lucid-node -g lucid-node -m 0700 "$data-restored"
   cp -a "$data/chain.json" "$data-restored/"
-  lucid-node db restore --datadir "$data-restored" "$backup" >restore.log 2>&1 || { cat restore.log >&2; fail "no restore"; }
+  # What root made there the node could not read.
+  if lucid-node db restore --datadir "$data-restored" "$backup" >restore.log 2>&1; then fail "root restored into the node's folder"; fi
+  "${as_node[@]}" lucid-node db restore --datadir "$data-restored" "$backup" >restore.log 2>&1 ||
+    { cat restore.log >&2; fail "no restore"; }
   lucid-node db verify --datadir "$data-restored" >verify.log 2>&1 || { cat verify.log >&2; fail "the restored store is bad"; }
   rm -r "$data-restored"
   ok "the backup was restored, and db verify is content"
