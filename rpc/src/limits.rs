@@ -170,7 +170,10 @@ pub const HEALTH_READ_TIMEOUT_MS: u64 = 500;
 /// Most connections to the status socket; one more waits.
 pub const MAX_STATUS_CONNECTIONS: usize = 4;
 
-/// How long a node may take to say how it is, and a reader to take it.
+/// How long whoever asks for the status may take to read it: it comes from this machine.
+pub const STATUS_WRITE_TIMEOUT_MS: u64 = 1_000;
+
+/// How long a node may take to say how it is.
 pub const STATUS_TIMEOUT_MS: u64 = 5_000;
 
 /// Most bytes of a status that are read: some hundreds for each method that was ever called.

@@ -1,7 +1,7 @@
 //! The health port. It is for the machine's own monitoring, so it listens on loopback only, knows three paths, and reads
 //! no body.
 
-use super::{Look, checks, metrics};
+use super::{Look, accept::accept_each, checks, metrics};
 use crate::limits::{HEALTH_READ_TIMEOUT_MS, MAX_HEALTH_CONNECTIONS, STATUS_TIMEOUT_MS};
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -14,7 +14,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
@@ -58,23 +57,8 @@ impl Drop for HealthServer {
 }
 
 async fn accept(listener: TcpListener, look: Look) {
-    let places = Arc::new(Semaphore::new(MAX_HEALTH_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let look = Arc::clone(&look);
-                tokio::spawn(async move {
-                    serve(stream, look).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the health port takes nobody");
-                tokio::time::sleep(Duration::from_millis(STATUS_TIMEOUT_MS)).await;
-            }
-        }
-    }
+    let next = || async { Ok(listener.accept().await?.0) };
+    accept_each("the health port", MAX_HEALTH_CONNECTIONS, next, |stream| serve(stream, Arc::clone(&look))).await;
 }
 
 /// Answers one request. A connection is not kept: who asks every few seconds comes again.
