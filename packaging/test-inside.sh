@@ -107,6 +107,8 @@ try_install() {
   for file in account.key consensus.key; do
     grep -q "$data/keys/$file" install.log || fail "nobody says that $file is to be copied off the machine"
   done
+  grep -q 'sudo lucid-node status' install.log || fail "nobody says what comes next"
+  expect "the folder's configuration" "$(readlink "$data/lucid.toml") $(readlink "$data/conf.d")" "$config /etc/lucid-node/conf.d"
   ok "a chain was made, and the operator was told which files to copy off the machine"
   expect "the owner and mode of $data" "$(stat --format '%U:%G %a' "$data")" "lucid-node:lucid-node 700"
   expect "the owner and mode of a key" "$(stat --format '%U:%G %a' "$data/keys/account.key")" "lucid-node:lucid-node 600"
@@ -218,7 +220,7 @@ try_restore() {
 }
 
 try_remove() {
-  if [[ $mode == plain ]]; then stop_node; fi
+  if [[ $mode == plain ]]; then stop_node; else systemctl --quiet enable --now lucid-node-backup.timer; fi
   dpkg --remove lucid-node >remove.log 2>&1 || { cat remove.log >&2; fail "the package cannot be removed"; }
   if answers; then fail "a node still answers"; fi
   [[ ! -e /usr/bin/lucid-node ]] || fail "the program is still there"
@@ -229,6 +231,10 @@ try_remove() {
   until_true 120 answers || fail "the node does not answer after it was installed again"
   expect "the chain id" "$(chain_id)" "$id"
   ok "installed again: the same chain"
+  if [[ $mode == plain ]]; then return; fi
+  systemctl --quiet is-active lucid-node-backup.timer || fail "backups were switched on, and are not after it was installed again"
+  systemctl --quiet disable --now lucid-node-backup.timer
+  ok "backups that were switched on are on after it was installed again"
 }
 
 # Removed, then the disk with the data is not there, and installed again.

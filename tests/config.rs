@@ -7,7 +7,12 @@
 
 use crate::support::{self, lucid_node, run, text};
 use serde_json::Value;
-use std::{fs, path::PathBuf, process::Stdio};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::PathBuf,
+    process::Stdio,
+};
 
 /// A folder with a new solo chain.
 fn chain() -> (tempfile::TempDir, PathBuf) {
@@ -118,6 +123,36 @@ fn check_refuses_what_run_refuses_with_the_same_sentence() {
     refused("is a folder");
     fs::remove_dir(&file).unwrap();
     assert!(run(&check).status.success());
+}
+
+/// Root reads every file; the node runs as the user who has the folder.
+#[test]
+fn check_and_doctor_name_what_the_nodes_user_cannot_read() {
+    let (_folder, datadir) = chain();
+    let at = datadir.to_str().unwrap();
+    let (nobody, parts) = (Some(65_534), datadir.join("conf.d"));
+    fs::create_dir(&parts).unwrap();
+    let part = parts.join("10-port.toml");
+    fs::write(&part, "[http]\nport = 8599\n").unwrap();
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o600)).unwrap();
+    let check = || run(&["config", "check", "--datadir", at]);
+    assert!(check().status.success(), "the same user has the folder");
+    if chown(&datadir, nobody, nobody).is_err() {
+        return println!("skipped: this is not root");
+    }
+    let output = check();
+    assert_eq!(output.status.code(), Some(77));
+    let said = text(&output.stderr);
+    assert!(said.contains("10-port.toml has mode 0600, so the node's user (uid 65534) cannot read it"), "{said}");
+    let found = text(&run(&["doctor", "--datadir", at, "--json"]).stdout);
+    assert!(found.contains("10-port.toml has mode 0600"), "{found}");
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&parts, fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(text(&check().stderr).contains("conf.d has mode 0700"), "{}", text(&check().stderr));
+    fs::set_permissions(&parts, fs::Permissions::from_mode(0o755)).unwrap();
+    // Everything else in the folder is still root's, as it is where somebody ran a command without thinking of it.
+    let output = check();
+    assert!(!text(&output.stderr).contains("cannot read it"), "{}", text(&output.stderr));
 }
 
 #[test]

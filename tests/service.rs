@@ -44,6 +44,16 @@ fn how_each_run_ended_is_known_to_the_next_and_to_the_operator() {
     let told = text(&run(&["why", "--datadir", at, "-n", "1"]).stdout);
     assert!(told.contains("ended with exit code 65"), "{told}");
     assert!(told.contains("The last run has ended: it ended with an error"), "{told}");
+
+    // A store that went away is on record where there is one, and an empty folder stays empty.
+    fs::remove_file(datadir.join("lucid.redb")).unwrap();
+    let start = |at: &str| lucid_node().args(["run", "--datadir", at, "--no-init"]).output().unwrap().status.code();
+    assert_eq!(start(at), Some(78));
+    let told = text(&run(&["why", "--datadir", at, "-n", "1"]).stdout);
+    assert!(told.contains("ended with exit code 78") && told.contains("lucid.redb"), "{told}");
+    let empty = tempfile::tempdir().unwrap();
+    assert_eq!(start(empty.path().to_str().unwrap()), Some(78));
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -1,11 +1,17 @@
+use super::{
+    exit_codes::{NO_PERMISSION, coded},
+    time::unix_now,
+};
 use crate::{
     config::{self, Config, ConfigError, ConfigFile, Flags, Source},
-    node::{DataDir, check_config},
+    node::{self, DataDir, Initialised, NewChain, NewConfig, NodeError, check_config},
 };
 use anyhow::Context;
 use serde_json::json;
 use std::{
+    fs::{self, Metadata},
     net::IpAddr,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -77,11 +83,52 @@ impl ConfigArgs {
 /// The configuration file of a node that came with a package.
 const INSTALLED_FILE: &str = "/etc/lucid-node/lucid-node.toml";
 
+/// That file, for the folder of such a node.
+fn installed_file(datadir: &Path) -> Option<&'static Path> {
+    let is_installed = datadir.as_os_str() == DataDir::INSTALLED;
+    Some(Path::new(INSTALLED_FILE)).filter(|path| is_installed && path.exists())
+}
+
 /// The configuration of the node on a folder, for those who look at it from outside.
 pub(super) fn load_for(datadir: &Path, named: Option<&Path>) -> anyhow::Result<Config> {
-    let installed = (datadir.as_os_str() == DataDir::INSTALLED).then(|| Path::new(INSTALLED_FILE));
-    let file = named.or_else(|| installed.filter(|path| path.exists()));
-    Ok(Config::load(&Flags::default(), [], &files(datadir, file)?)?)
+    Ok(Config::load(&Flags::default(), [], &files(datadir, named.or(installed_file(datadir)))?)?)
+}
+
+/// Makes a chain in a folder whose configuration is that of the package, where it is the package's folder.
+pub(super) fn init(datadir: &DataDir, chain: NewChain) -> Result<Initialised, NodeError> {
+    let text = config::template();
+    let config = installed_file(datadir.path()).map_or(NewConfig::Text(&text), NewConfig::Shared);
+    node::init(datadir, chain, config, unix_now())
+}
+
+/// Refuses a file of the configuration that whoever looks can read, and the user who has the folder cannot: as that user
+/// the node runs.
+pub(super) fn check_readable(datadir: &Path, named: Option<&Path>, config: &Config) -> anyhow::Result<()> {
+    let Ok(folder) = fs::metadata(datadir) else { return Ok(()) };
+    let files = files(datadir, named.or(installed_file(datadir)))?;
+    for path in files.iter().map(|file| &*file.path).chain(config.token_file()) {
+        for (path, bits) in path.parent().map(|parent| (parent, 0o1)).into_iter().chain([(path, 0o4)]) {
+            let Ok(there) = fs::metadata(path) else { continue };
+            if !is_allowed(&there, &folder, bits) {
+                let (mode, uid) = (there.mode() & 0o7777, folder.uid());
+                let text =
+                    format!("{} has mode {mode:04o}, so the node's user (uid {uid}) cannot read it", path.display());
+                return Err(coded(NO_PERMISSION, text));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the owner of `folder` has these permissions (a digit as of `chmod`) for what is there. Which other groups that
+/// user is in is not asked: a file for a group other than root's is taken for one of them.
+fn is_allowed(there: &Metadata, folder: &Metadata, bits: u32) -> bool {
+    let shift = match (there.uid() == folder.uid(), there.gid()) {
+        (true, _) => 6,
+        (false, 0) if folder.gid() != 0 => 0,
+        (false, _) => 3,
+    };
+    folder.uid() == 0 || there.mode() >> shift & bits == bits
 }
 
 /// The configuration file and the parts beside it. One that is named must be there.
@@ -99,6 +146,9 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Show { args, json } => (args, Some(*json)),
         Command::Check { args } => (args, None),
     };
+    if show == Some(false) && args.datadir.as_os_str() == DataDir::INSTALLED {
+        eprintln!("note: lucid-node.service adds to this: `systemctl show --property Environment lucid-node`");
+    }
     if show.is_some() && !args.datadir.is_dir() {
         eprintln!("warning: there is no folder {}, so no lucid.toml in it was read", args.datadir.display());
     }
@@ -109,7 +159,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     match show {
         Some(true) => println!("{}", to_json(&config)),
         Some(false) => print(&config),
-        None => check(&config, &args.datadir)?,
+        None => check(&config, args)?,
     }
     Ok(())
 }
@@ -137,8 +187,9 @@ fn print(config: &Config) {
 }
 
 /// Judges the configuration as `run` does, for the chain in the folder where there is one.
-fn check(config: &Config, datadir: &Path) -> anyhow::Result<()> {
-    let datadir = DataDir::at_existing(datadir)?;
+fn check(config: &Config, args: &ConfigArgs) -> anyhow::Result<()> {
+    let datadir = DataDir::at_existing(&args.datadir)?;
+    check_readable(datadir.path(), args.config.as_deref(), config)?;
     let spec = datadir.read_chain_spec().with_context(|| datadir.chain_spec().display().to_string())?;
     check_config(&datadir, config, spec.as_ref())?;
     match spec {

@@ -24,7 +24,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     // What is wrong with it is a finding like others: this is the moment to ask a doctor.
-    let (config, config_fault) = match config::load_for(&args.datadir, args.config.as_deref()) {
+    let named = args.config.as_deref();
+    let loaded = config::load_for(&args.datadir, named);
+    let readable = |config: &Config| config::check_readable(&args.datadir, named, config);
+    let (config, config_fault) = match loaded.and_then(|config| readable(&config).map(|()| config)) {
         Ok(config) => (config, None),
         Err(error) => (Config::default(), Some(with_causes(&error))),
     };
@@ -59,6 +62,7 @@ fn running_node(status: StatusDocument) -> Running {
         version: status.version,
         uptime_secs: status.uptime_secs,
         height: status.head.number,
+        clock_synchronised: status.clock_synchronised,
         sealing_stop: status.sealing_stop,
         stuck: status.stuck,
         bytes_written: status.store.bytes_written,

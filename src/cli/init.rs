@@ -1,8 +1,5 @@
-use super::{db::with_store_advice, input::read_file, time::unix_now};
-use crate::{
-    config::template,
-    node::{DataDir, Initialised, NewChain, init},
-};
+use super::{config, db::with_store_advice, input::read_file};
+use crate::node::{DataDir, Initialised, NewChain};
 use anyhow::Context;
 use clap::ValueEnum;
 use lucid_types::ChainSpec;
@@ -52,8 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         (None, Some(PresetName::Lucid | PresetName::LucidTestnet) | None) => NewChain::Solo,
     };
     let datadir = DataDir::at(&args.datadir)?;
-    let made = init(&datadir, chain, &template(), unix_now())
-        .map_err(|error| with_store_advice(error.into(), datadir.path()))?;
+    let made = config::init(&datadir, chain).map_err(|error| with_store_advice(error.into(), datadir.path()))?;
     if args.json {
         println!("{}", to_json(&datadir, &made));
     } else {

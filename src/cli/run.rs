@@ -1,10 +1,14 @@
 use super::{
-    config::ConfigArgs, db::with_store_advice, flight, init, serve::serve, signals::StopSignals, time::unix_now,
+    config::{self, ConfigArgs},
+    db::with_store_advice,
+    flight, init,
+    serve::serve,
+    signals::StopSignals,
 };
 use crate::{
-    config::{self, template},
-    node::{self, DataDir, NewChain, NodeError, RunOptions, RunningNode},
-    service::{FlightLog, LogFormat, Notifier},
+    config::LogFormat as ConfiguredFormat,
+    node::{self, DataDir, NewChain, NodeError, RunFacts, RunOptions, RunningNode},
+    service::{FlightLog, LogFormat, Notifier, Recorder},
 };
 use anyhow::Context;
 use std::io::{self, IsTerminal, Write};
@@ -32,9 +36,9 @@ impl Args {
     /// How the log is to be written. What is wrong with the configuration is told when it is loaded to be used.
     pub(super) fn log_format(&self) -> LogFormat {
         match self.config.load().map(|config| config.log_format()) {
-            Ok(config::LogFormat::Json) => LogFormat::Json,
-            Ok(config::LogFormat::Text) => LogFormat::Text,
-            Ok(config::LogFormat::Auto) | Err(_) => LogFormat::Auto,
+            Ok(ConfiguredFormat::Json) => LogFormat::Json,
+            Ok(ConfiguredFormat::Text) => LogFormat::Text,
+            Ok(ConfiguredFormat::Auto) | Err(_) => LogFormat::Auto,
         }
     }
 }
@@ -46,8 +50,7 @@ pub(super) async fn run(args: Args, flight_log: &FlightLog) -> anyhow::Result<()
 
 async fn run_node(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
     let stop = StopSignals::listen().context("cannot wait for signals")?;
-    let datadir = open_folder(&args)?;
-    let facts = flight::start(&datadir, flight_log);
+    let (datadir, facts) = open_folder(&args, flight_log)?;
     let config = args.config.load()?;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
@@ -66,13 +69,15 @@ async fn run_node(args: Args, flight_log: &FlightLog) -> anyhow::Result<()> {
     serve(running, stop).await
 }
 
-/// The folder with a chain in it; where there is none and a person is there, a new one.
-fn open_folder(args: &Args) -> anyhow::Result<DataDir> {
+/// The folder with a chain in it; where there is none and a person is there, a new one. The start is on record from then
+/// on, and before where the folder has a record: a disk that is not mounted stays empty.
+fn open_folder(args: &Args, flight_log: &FlightLog) -> anyhow::Result<(DataDir, RunFacts)> {
     let interactive = io::stdin().is_terminal() && !args.no_init;
     if !args.config.datadir.exists() && !interactive {
         return Err(node::no_store(&args.config.datadir).into());
     }
     let datadir = DataDir::at(&args.config.datadir)?;
+    let facts = Recorder::has_record(datadir.path()).then(|| flight::start(&datadir, flight_log));
     if !datadir.store().exists() {
         let reason = node::no_store(datadir.path());
         // Beside keys that have signed no chain is made anew, whoever is there.
@@ -80,11 +85,12 @@ fn open_folder(args: &Args) -> anyhow::Result<DataDir> {
             return Err(reason.into());
         }
         println!("{} holds no chain, so a new one of this node alone is made\n", args.config.datadir.display());
-        let made = node::init(&datadir, NewChain::Solo, &template(), unix_now())?;
+        let made = config::init(&datadir, NewChain::Solo)?;
         init::print(&datadir, &made);
         println!();
     }
-    Ok(datadir)
+    let facts = facts.unwrap_or_else(|| flight::start(&datadir, flight_log));
+    Ok((datadir, facts))
 }
 
 fn print_banner(running: &RunningNode, datadir: &DataDir) -> io::Result<()> {

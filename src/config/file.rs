@@ -48,12 +48,17 @@ impl ConfigFile {
         Ok(Some(Self { path: path.to_owned(), text }))
     }
 
+    /// The folder with parts of the configuration of which the file at `path` is the main one.
+    pub fn parts_beside(path: &Path) -> PathBuf {
+        path.with_file_name(PARTS_FOLDER)
+    }
+
     /// Reads the files `*.toml` in the folder `conf.d` beside this one, in the order of their names.
     ///
     /// # Errors
     /// [`ConfigError::Io`], [`ConfigError::NotAText`]
     pub fn read_parts(beside: &Path) -> Result<Vec<Self>, ConfigError> {
-        let folder = beside.with_file_name(PARTS_FOLDER);
+        let folder = Self::parts_beside(beside);
         let fault = |source| ConfigError::Io { path: folder.clone(), source };
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,

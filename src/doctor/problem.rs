@@ -17,6 +17,8 @@ pub enum Problem {
     VolatileJournal,
     /// The clock is not kept by anybody.
     ClockUnsynchronised,
+    /// The clock is kept, by a service that the node cannot hear of.
+    ClockHidden,
     /// The data lies on a card.
     SdCard,
     /// The data lies in memory.
@@ -67,13 +69,14 @@ pub enum Problem {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Undervoltage,
         Self::Hot,
         Self::LowMemory,
         Self::NoMemoryCgroup,
         Self::VolatileJournal,
         Self::ClockUnsynchronised,
+        Self::ClockHidden,
         Self::SdCard,
         Self::MemoryDisk,
         Self::NetworkDisk,
@@ -137,6 +140,13 @@ impl Problem {
             Self::ClockUnsynchronised => {
                 ("clock-unsynchronised", Bad, "`sudo timedatectl set-ntp true`, and see `timedatectl timesync-status`")
             }
+            Self::ClockHidden => (
+                "clock-hidden",
+                Bad,
+                "for another time service than systemd-timesyncd: put other-time-service.conf of \
+                 /usr/share/doc/lucid-node/examples into /etc/systemd/system/lucid-node.service.d, then \
+                 `sudo systemctl daemon-reload && sudo systemctl restart lucid-node`",
+            ),
             Self::SdCard => ("sd-card", Note, "an SSD on USB or NVMe lives longer; keep backups off this card"),
             Self::MemoryDisk => ("memory-disk", Bad, "move the data folder to a disk: this one is empty after a boot"),
             Self::NetworkDisk => ("network-disk", Warn, "move the data folder to a disk of this machine"),

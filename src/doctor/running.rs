@@ -12,6 +12,8 @@ pub struct Running {
     pub uptime_secs: u64,
     /// Height of its last block.
     pub height: u64,
+    /// Whether it holds its clock for synchronised.
+    pub clock_synchronised: bool,
     /// Why it makes no blocks.
     pub sealing_stop: Option<String>,
     /// Why it cannot go on.

@@ -16,6 +16,11 @@ pub(super) fn unix_now() -> u64 {
     since_epoch().as_secs()
 }
 
+/// Whether the clock is held for synchronised. A kernel that may not be asked does not vouch for anything.
+pub(super) fn clock_synchronised() -> bool {
+    lucid_kernel::clock_synchronised().unwrap_or(false)
+}
+
 /// The recorded time in Unix seconds; 0 where there is none, or none that can be read. What it serves is caution, so
 /// less of it is never an error.
 pub(super) fn recorded(datadir: &DataDir) -> u64 {

@@ -240,8 +240,7 @@ impl Node {
         let head_time = self.head().header.timestamp;
         let reading = ClockReading {
             now: clock::unix_now(),
-            // A kernel that may not be asked does not vouch for anything.
-            synchronised: lucid_kernel::clock_synchronised().unwrap_or(false),
+            synchronised: clock::clock_synchronised(),
             head_time,
             recorded: self.guards.recorded.max(head_time),
         };

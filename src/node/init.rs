@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     chain,
+    config::ConfigFile,
     evm::precompile_name,
     keys::{
         ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HighestSigned, HighestSignedFile, KeyError, NodeKeys, SecretKey,
@@ -21,7 +22,7 @@ use crate::{
 use alloy_primitives::B256;
 use lucid_storage::{BlockchainState, Current, Options, Reader, Store};
 use lucid_types::{ChainSpec, Rules};
-use std::{fs, path::Path};
+use std::{fs, io, os::unix::fs::symlink, path::Path};
 
 /// How far after the clock of this machine a chain may begin, in seconds: time enough to hand out a spec, and less than a
 /// slip of one digit.
@@ -36,6 +37,15 @@ pub enum NewChain {
     Dev,
     /// The chain that a spec describes.
     Spec(Box<ChainSpec>),
+}
+
+/// Where the configuration of a new folder comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewConfig<'a> {
+    /// A file of its own, with this text.
+    Text(&'a str),
+    /// This file and the parts beside it, which a package keeps: one configuration, whoever is given the folder.
+    Shared(&'a Path),
 }
 
 /// A data folder that was made.
@@ -53,8 +63,8 @@ pub struct Initialised {
 
 /// Makes the chain in `datadir`, which holds none yet, and whatever of its keys is missing.
 ///
-/// `config_text` becomes the configuration file where there is none; `now` is in Unix seconds.
-pub fn init(datadir: &DataDir, chain: NewChain, config_text: &str, now: u64) -> Result<Initialised, NodeError> {
+/// `config` is used where there is no configuration file; `now` is in Unix seconds.
+pub fn init(datadir: &DataDir, chain: NewChain, config: NewConfig<'_>, now: u64) -> Result<Initialised, NodeError> {
     refuse_used(datadir)?;
     if let NewChain::Spec(spec) = &chain {
         refuse_spec(spec, now)?;
@@ -66,7 +76,13 @@ pub fn init(datadir: &DataDir, chain: NewChain, config_text: &str, now: u64) -> 
     refuse_signed(datadir)?;
     let spec = spec_of(datadir, chain, &keys, now)?;
     write_new(&datadir.chain_spec(), &spec.to_canonical_json())?;
-    write_new(&datadir.config(), config_text.as_bytes())?;
+    match config {
+        NewConfig::Text(text) => write_new(&datadir.config(), text.as_bytes())?,
+        NewConfig::Shared(file) => {
+            link_new(&datadir.config(), file)?;
+            link_new(&ConfigFile::parts_beside(&datadir.config()), &ConfigFile::parts_beside(file))?;
+        }
+    }
     let genesis_hash = if datadir.store().exists() {
         // Cut short between the file and its first block.
         let store = Store::open(datadir.store(), &Options::default())?;
@@ -184,21 +200,47 @@ fn write_new(path: &Path, content: &[u8]) -> Result<(), NodeError> {
     if path.exists() { Ok(()) } else { write_whole(path, content) }
 }
 
+/// Makes a link where nothing is yet.
+fn link_new(path: &Path, target: &Path) -> Result<(), NodeError> {
+    match symlink(target, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(NodeError::Io { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
     const NOW: u64 = 1_800_000_000;
+    const NO_CONFIG: NewConfig<'_> = NewConfig::Text("");
 
     fn folder() -> DataDir {
         DataDir::temporary().unwrap()
     }
 
     #[test]
+    fn a_folder_shares_the_configuration_of_a_package_and_keeps_its_own_where_it_has_one() {
+        let (shared, own) = (folder(), folder());
+        let installed = tempfile::tempdir().unwrap();
+        let file = installed.path().join("lucid-node.toml");
+        fs::write(&file, "# installed\n").unwrap();
+        fs::create_dir(installed.path().join("conf.d")).unwrap();
+        init(&shared, NewChain::Solo, NewConfig::Shared(&file), NOW).unwrap();
+        assert_eq!(fs::read_link(shared.config()).unwrap(), file);
+        assert_eq!(fs::read_link(shared.path().join("conf.d")).unwrap(), installed.path().join("conf.d"));
+        fs::write(own.config(), "# own\n").unwrap();
+        init(&own, NewChain::Solo, NewConfig::Shared(&file), NOW).unwrap();
+        assert_eq!(fs::read_to_string(own.config()).unwrap(), "# own\n");
+    }
+
+    #[test]
     fn a_new_folder_has_keys_spec_config_and_a_private_store() {
         let folder = folder();
-        let made = init(&folder, NewChain::Solo, "# config\n", NOW).unwrap();
+        let made = init(&folder, NewChain::Solo, NewConfig::Text("# config\n"), NOW).unwrap();
         assert_eq!(made.keys.account().address(), made.spec.server);
         let spec = ChainSpec::from_json(&fs::read(folder.chain_spec()).unwrap()).unwrap();
         assert_eq!(spec, made.spec);
@@ -216,12 +258,12 @@ mod tests {
     #[test]
     fn a_folder_with_a_chain_or_with_strange_things_is_left_alone() {
         let folder = folder();
-        let made = init(&folder, NewChain::Solo, "", NOW).unwrap();
-        let again = init(&folder, NewChain::Solo, "", NOW).unwrap_err();
+        let made = init(&folder, NewChain::Solo, NO_CONFIG, NOW).unwrap();
+        let again = init(&folder, NewChain::Solo, NO_CONFIG, NOW).unwrap_err();
         assert!(matches!(again, NodeError::HoldsAChain { genesis_hash, .. } if genesis_hash == made.genesis_hash));
         let strange = self::folder();
         fs::write(strange.path().join("letters.txt"), "dear").unwrap();
-        let refused = init(&strange, NewChain::Solo, "", NOW).unwrap_err();
+        let refused = init(&strange, NewChain::Solo, NO_CONFIG, NOW).unwrap_err();
         assert!(matches!(&refused, NodeError::NotEmpty { found, .. } if found == "letters.txt"), "{refused}");
         assert!(!strange.keys().exists(), "nothing was made");
     }
@@ -230,7 +272,7 @@ mod tests {
     #[test]
     fn a_run_that_was_cut_short_is_gone_on_with() {
         let whole = folder();
-        let made = init(&whole, NewChain::Solo, "", NOW).unwrap();
+        let made = init(&whole, NewChain::Solo, NO_CONFIG, NOW).unwrap();
         for last in ["keys", "chain.json", "lucid.toml"] {
             let cut = folder();
             NodeKeys::load_or_create(&cut.keys()).unwrap();
@@ -245,7 +287,7 @@ mod tests {
             }
             fs::write(cut.path().join("lucid.redb.new"), "unfinished").unwrap();
             let later = if last == "keys" { NOW } else { NOW + 10_000 };
-            assert_eq!(init(&cut, NewChain::Solo, "", later).unwrap().genesis_hash, made.genesis_hash, "{last}");
+            assert_eq!(init(&cut, NewChain::Solo, NO_CONFIG, later).unwrap().genesis_hash, made.genesis_hash, "{last}");
         }
     }
 
@@ -255,7 +297,7 @@ mod tests {
         let folder = folder();
         NodeKeys::load_or_create(&folder.keys()).unwrap();
         HighestSignedFile::in_folder(&folder.keys()).write(HighestSigned::precommit(12, 0)).unwrap();
-        let refused = init(&folder, NewChain::Solo, "", NOW).unwrap_err();
+        let refused = init(&folder, NewChain::Solo, NO_CONFIG, NOW).unwrap_err();
         assert!(matches!(refused, NodeError::KeysHaveSigned { height: 12, .. }), "{refused}");
         assert!(!folder.store().exists());
     }
@@ -267,18 +309,19 @@ mod tests {
         let left = solo_chain_spec(&keys, NOW).unwrap();
         fs::write(folder.chain_spec(), left.to_canonical_json()).unwrap();
         let other = ChainSpec { chain_id: 7, ..left.clone() };
-        let refused = init(&folder, NewChain::Spec(Box::new(other)), "", NOW).unwrap_err();
+        let refused = init(&folder, NewChain::Spec(Box::new(other)), NO_CONFIG, NOW).unwrap_err();
         assert!(matches!(refused, NodeError::OtherSpec { .. }), "{refused}");
-        assert!(matches!(init(&folder, NewChain::Dev, "", NOW), Err(NodeError::OtherSpec { .. })));
-        assert_eq!(init(&folder, NewChain::Spec(Box::new(left.clone())), "", NOW).unwrap().spec, left);
+        assert!(matches!(init(&folder, NewChain::Dev, NO_CONFIG, NOW), Err(NodeError::OtherSpec { .. })));
+        assert_eq!(init(&folder, NewChain::Spec(Box::new(left.clone())), NO_CONFIG, NOW).unwrap().spec, left);
     }
 
     /// The folder could be run by nobody, and new keys in it would stand in the way of the right ones.
     #[test]
     fn the_spec_of_another_nodes_chain_makes_nothing_and_says_whose_keys_it_wants() {
         let (own, other) = (folder(), folder());
-        let spec = init(&other, NewChain::Solo, "", NOW).unwrap().spec;
-        let refused = |folder: &DataDir| init(folder, NewChain::Spec(Box::new(spec.clone())), "", NOW).unwrap_err();
+        let spec = init(&other, NewChain::Solo, NO_CONFIG, NOW).unwrap().spec;
+        let refused =
+            |folder: &DataDir| init(folder, NewChain::Spec(Box::new(spec.clone())), NO_CONFIG, NOW).unwrap_err();
         let text = refused(&own).to_string();
         assert!(text.contains(&spec.server.to_string()) && text.contains("no account.key"), "{text}");
         assert!(text.contains("key import"), "{text}");
@@ -287,12 +330,12 @@ mod tests {
         crate::keys::create_key_folder(&own.keys()).unwrap();
         fs::copy(other.keys().join(ACCOUNT_KEY_FILE), own.keys().join(ACCOUNT_KEY_FILE)).unwrap();
         assert!(refused(&own).to_string().contains("no consensus.key"));
-        let made = init(&folder(), NewChain::Solo, "", NOW).unwrap();
+        let made = init(&folder(), NewChain::Solo, NO_CONFIG, NOW).unwrap();
         crate::keys::create_key_file(&own.keys().join(CONSENSUS_KEY_FILE), made.keys.consensus()).unwrap();
         assert!(refused(&own).to_string().contains("another consensus key"));
         fs::remove_file(own.keys().join(CONSENSUS_KEY_FILE)).unwrap();
         fs::copy(other.keys().join(CONSENSUS_KEY_FILE), own.keys().join(CONSENSUS_KEY_FILE)).unwrap();
-        let made = init(&own, NewChain::Spec(Box::new(spec.clone())), "", NOW).unwrap();
+        let made = init(&own, NewChain::Spec(Box::new(spec.clone())), NO_CONFIG, NOW).unwrap();
         assert_eq!(made.spec, spec);
         assert!(!made.signed_known, "the keys may have signed elsewhere");
     }
@@ -302,7 +345,7 @@ mod tests {
         let folder = folder();
         let keys = NodeKeys::load_or_create(&folder.keys()).unwrap();
         let spec = solo_chain_spec(&keys, NOW + 2 * 86_400).unwrap();
-        let init = |spec: &ChainSpec| super::init(&folder, NewChain::Spec(Box::new(spec.clone())), "", NOW);
+        let init = |spec: &ChainSpec| super::init(&folder, NewChain::Spec(Box::new(spec.clone())), NO_CONFIG, NOW);
         let ahead = init(&spec).unwrap_err().to_string();
         assert!(ahead.contains(&format!("genesisTime is {}", spec.genesis_time)) && ahead.contains("47 h"), "{ahead}");
         let mut spec = solo_chain_spec(&keys, NOW + 86_400).unwrap();
@@ -321,13 +364,13 @@ mod tests {
         let left = folder.keys().join(".new-key-abc123");
         fs::write(&left, "5a").unwrap();
         fs::set_permissions(&left, fs::Permissions::from_mode(0o600)).unwrap();
-        init(&folder, NewChain::Solo, "", NOW).unwrap();
+        init(&folder, NewChain::Solo, NO_CONFIG, NOW).unwrap();
         assert!(!left.exists());
     }
 
     #[test]
     fn a_dev_chain_can_be_made_in_a_folder() {
-        let made = init(&folder(), NewChain::Dev, "", NOW).unwrap();
+        let made = init(&folder(), NewChain::Dev, NO_CONFIG, NOW).unwrap();
         assert_eq!((made.spec.rules, made.spec.chain_id), (Rules::Dev, 31_337));
     }
 }

@@ -30,7 +30,7 @@ pub use datadir::{DataDir, no_store};
 pub use dev::dev_chain_spec;
 pub use error::NodeError;
 pub use guards::{SealingStop, SealingStops};
-pub use init::{Initialised, NewChain, init};
+pub use init::{Initialised, NewChain, NewConfig, init};
 pub use launch::{LaunchOptions, RunOptions, RunningNode, launch, run};
 pub use solo::{SoloSpecError, solo_chain_spec};
 pub use state::Node;

@@ -1,7 +1,7 @@
 //! How the node is, put together for those who ask.
 
 use super::{
-    clock::unix_now,
+    clock::{clock_synchronised, unix_now},
     datadir::{DataDir, free_bytes},
     state::Node,
 };
@@ -76,6 +76,7 @@ impl Observer {
             genesis_hash: node.genesis_hash(),
             head: HeadDocument { number: head.header.number, hash: head.header.hash(), timestamp },
             finality_age_secs: unix_now().saturating_sub(timestamp),
+            clock_synchronised: clock_synchronised(),
             sealing_stop: (!stops.is_empty()).then(|| stops.to_string()),
             stuck: node.stuck(),
             // A chain of one host has no others.

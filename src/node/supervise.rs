@@ -23,8 +23,11 @@ use tracing::{error, info};
 /// How long one write may take. A worn card may stand still for half a minute and go on.
 const MAX_WRITE: Duration = Duration::from_secs(120);
 
-/// How often the manager is told what the node is at, where no watchdog asks more often.
-const STATUS_INTERVAL: Duration = Duration::from_secs(60);
+/// How often the node looks at itself and tells the manager what it is at, where no watchdog asks more often.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long a look may take where no watchdog says.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often, while the store is being opened, the manager is asked for more time, and for how much.
 const START_INTERVAL: Duration = Duration::from_secs(5);
@@ -137,9 +140,9 @@ pub(super) async fn supervise(
     notifier: Notifier,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), NodeError> {
-    // Twice in the time that the manager waits, so that one sign may come late.
-    let patience = notifier.watchdog().unwrap_or(STATUS_INTERVAL) / 2;
-    let mut ticks = interval(patience);
+    // Twice at least in the time that the manager waits, so that one sign may come late.
+    let patience = notifier.watchdog().map_or(PATIENCE, |watchdog| watchdog / 2);
+    let mut ticks = interval(patience.min(LOOK_INTERVAL));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut said, mut was_stuck) = (String::new(), false);
     let mut look = None;

@@ -66,6 +66,8 @@ fn about_the_chain(page: &mut Page, status: &StatusDocument) {
     page.one("lucid_finality_age_seconds", Gauge, "Time since then.", status.finality_age_secs);
     let seals = u8::from(status.sealing_stop.is_none());
     page.one("lucid_sealing", Gauge, "1 where the node makes blocks of what waits.", seals);
+    let synchronised = u8::from(status.clock_synchronised);
+    page.one("lucid_clock_synchronised", Gauge, "1 where the node holds its clock for synchronised.", synchronised);
     page.one("lucid_peers", Gauge, "Nodes that it is connected to.", status.peers);
     page.one("lucid_mempool_pending", Gauge, "Transactions that a block could take.", status.pool.pending);
     page.one("lucid_mempool_queued", Gauge, "Transactions behind a missing nonce.", status.pool.queued);
@@ -123,6 +125,7 @@ pub(super) mod tests {
             genesis_hash: B256::ZERO,
             head: HeadDocument { number: 12, hash: B256::ZERO, timestamp: 1_700_000_000 },
             finality_age_secs: 9,
+            clock_synchronised: true,
             sealing_stop: None,
             stuck: None,
             peers: 0,

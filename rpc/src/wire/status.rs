@@ -22,6 +22,8 @@ pub struct StatusDocument {
     pub head: HeadDocument,
     /// Seconds since the start of its slot, by the clock of this machine.
     pub finality_age_secs: u64,
+    /// Whether the node holds its clock for synchronised. It may be allowed to ask fewer than whoever reads this.
+    pub clock_synchronised: bool,
     /// Why the node makes no blocks at this moment; absent where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealing_stop: Option<String>,

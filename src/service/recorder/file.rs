@@ -97,6 +97,11 @@ impl Recorder {
         Ok(Self { folder: folder.to_owned(), before, starts, state: Mutex::new(state) })
     }
 
+    /// Whether something is on record in `folder`.
+    pub fn has_record(folder: &Path) -> bool {
+        [NOW, BEFORE].iter().any(|name| folder.join(name).exists())
+    }
+
     /// Whether a node that runs has the recorder in `folder`.
     pub fn is_in_use(folder: &Path) -> bool {
         // Not made where it is missing: this only looks.
