@@ -10,6 +10,7 @@ use anyhow::Context;
 use serde_json::json;
 use std::{
     fs::{self, Metadata},
+    io::{self, IsTerminal},
     net::IpAddr,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -146,7 +147,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Show { args, json } => (args, Some(*json)),
         Command::Check { args } => (args, None),
     };
-    if show == Some(false) && args.datadir.as_os_str() == DataDir::INSTALLED {
+    if show == Some(false) && args.datadir.as_os_str() == DataDir::INSTALLED && io::stderr().is_terminal() {
         eprintln!("note: lucid-node.service adds to this: `systemctl show --property Environment lucid-node`");
     }
     if show.is_some() && !args.datadir.is_dir() {

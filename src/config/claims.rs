@@ -3,11 +3,12 @@
 //! The services that this program replaces had the chain's parameters in their environments. A host that still has them
 //! there goes on as it is while they are the chain's, and is told where they are not.
 
-use super::{decimal::Decimal, error::ConfigError, load::Source, suggest::nearest};
+use super::{decimal::Decimal, error::ConfigError, load::Source};
 use alloy_primitives::Address;
 use lucid_types::{
     Bounds, ChainSpec,
     contracts::{LUCID_ANCHORS_ADDRESS, LUCID_CHUNK_STORE_ADDRESS},
+    nearest,
 };
 
 /// Which fact of a chain is meant, and in which unit it is said.

@@ -11,9 +11,8 @@ use super::{
         HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT, MEMORY_BUDGET_MIB, PATHS,
         SETTINGS, STATUS_SOCKET, STORE_CACHE_MIB, Setting, env_name,
     },
-    suggest::nearest,
 };
-use lucid_types::ChainSpec;
+use lucid_types::{ChainSpec, nearest};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},

@@ -13,7 +13,6 @@ mod file;
 mod load;
 mod names;
 mod settings;
-mod suggest;
 mod template;
 
 pub use budget::Budget;

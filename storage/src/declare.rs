@@ -107,6 +107,9 @@ macro_rules! store_tables {
         /// All collections.
         pub const COLLECTIONS: &[CollectionDef] = &[$($coll::DEF),*];
 
+        /// What queries know of each collection.
+        pub const SCHEMAS: &[Schema] = &[$(Schema::of::<$coll>()),*];
+
         /// For each collection its table and the check of its rows against its indexes.
         pub(crate) const COLLECTION_CHECKS: &[(TableId, CollectionCheck)] = &[
             $((TableId::$coll, check_collection::<$coll>),)*

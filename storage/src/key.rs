@@ -1,6 +1,7 @@
 //! Keys as bytes. Two rules hold for every key type: the bytes sort as the keys do, and no key's bytes begin
 //! another's. So keys can be put one after the other to make compound keys, and a leading part is a range.
 
+use crate::schema::fields;
 use alloy_primitives::{Address, FixedBytes};
 use lucid_types::{AnchoringId, SessionId};
 use std::fmt;
@@ -254,7 +255,7 @@ compound_key! {
 pub struct Current;
 
 impl Current {
-    const TEXT: &'static str = "current";
+    pub(crate) const TEXT: &'static str = "current";
 }
 
 impl StoreKey for Current {
@@ -273,6 +274,14 @@ pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut out = prefix[..=last].to_vec();
     out[last] += 1;
     Some(out)
+}
+
+fields! {
+    SessionKey { session_id, account }
+    ChunkKey { session_id, idx, account }
+    TaskProofKey { slot, node_id = "nodeId", kind = "type" }
+    TallyKey { epoch, entity_id = "entityId" }
+    TransactionKey { block, index }
 }
 
 #[cfg(test)]

@@ -19,11 +19,13 @@ mod engine;
 mod error;
 mod key;
 mod meta;
+mod query;
 mod range;
 mod reader;
 mod records;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod snapshot;
 mod store;
 mod tables;
@@ -38,9 +40,11 @@ pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, 
 pub use error::StoreError;
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};
 pub use meta::{FORMAT_VERSION, Meta};
+pub use query::*;
 pub use range::{Direction, RawRange, View};
 pub use reader::{IndexKeys, IndexRows, Reader, Row, Rows};
 pub use records::*;
+pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, Schema};
 pub use snapshot::{Snapshot, TableBytes};
 pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, Stats, Store};
 pub use tables::*;

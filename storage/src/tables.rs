@@ -10,6 +10,7 @@ use crate::{
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
+    schema::Schema,
     snapshot::Snapshot,
     verify::{Check, check_collection},
 };

@@ -7,11 +7,13 @@
 mod canonical;
 mod certificate;
 pub mod contracts;
+mod document;
 mod events;
 mod extra_data;
 mod hash;
 mod ids;
 mod manifest;
+mod nearest;
 mod params;
 mod proof;
 mod refusal;
@@ -23,11 +25,13 @@ mod validator;
 
 pub use canonical::{CanonicalError, canonical_json};
 pub use certificate::{Certificate, CertificateError, CommitSignature};
+pub use document::{Document, Value};
 pub use events::{ChainEvent, CommittedBlock, CommittedTransaction};
 pub use extra_data::{ExtraData, ExtraDataError};
 pub use hash::blake3;
 pub use ids::{AnchoringId, IdError, SessionId};
 pub use manifest::{MAX_CHUNK_BYTES, MAX_CHUNKS, Manifest, ManifestError};
+pub use nearest::nearest;
 pub use params::{Bounds, MAX_VALIDATORS, ParamError, Params, Preset};
 pub use proof::{AnchorProof, ChunkPath, PROOF_VERSION, SetChange};
 pub use refusal::TransactionRefusal;

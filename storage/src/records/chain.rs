@@ -1,7 +1,10 @@
 //! Blocks and the state behind them. Headers, transactions and receipts are kept as their standard bytes, so
 //! that no library's own form of them is ever stored.
 
-use crate::codec::{self, Record};
+use crate::{
+    codec::{self, Record},
+    schema::fields,
+};
 use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
 
@@ -141,3 +144,13 @@ macro_rules! usual_hash {
 usual_hash!(code_hash, b256!("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"));
 // Root of the empty trie: keccak256 of the RLP of the empty string.
 usual_hash!(storage_root, b256!("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"));
+
+fields! {
+    BlockRecord { hash, timestamp: Date, validator, size_bytes, transaction_count, header, withdrawals }
+    TransactionRecord { hash, sender, nonce, raw }
+    ReceiptRecord { raw, gas_used, first_log_index, contract_address }
+    AccountRecord { nonce, balance, code_hash, storage_root }
+    BlockchainStateRecord {
+        height, hash, state_root, timestamp: Date, minted, withdrawal_count, transaction_count,
+    }
+}

@@ -1,6 +1,9 @@
 //! What a node knows and keeps for itself: payouts, peers, its view of consensus; and the chain's parameters.
 
-use crate::codec::{self, Record};
+use crate::{
+    codec::{self, Record},
+    schema::fields,
+};
 use alloy_primitives::{Address, B256};
 use lucid_types::SessionId;
 use serde::{Deserialize, Serialize};
@@ -103,4 +106,17 @@ impl Record for PeerRecord {
 
 impl Record for ParamRecord {
     const VERSION: u8 = 1;
+}
+
+fields! {
+    PayoutRecord {
+        session_id, to_addr, usdt_amount, router, reason, txid, status, created_at: Date, kyc_hash, compliance_sig,
+    }
+    EventVote { voter, approve, reason }
+    ConsensusEventRecord {
+        event_type, target_id, round_number, participants, votes, threshold, approval, result, reasons,
+        started_at: Date, ended_at: Date,
+    }
+    PeerRecord { addresses, last_seen: Date, score, banned_until: Date }
+    ParamRecord { value }
 }

@@ -1,8 +1,12 @@
 //! Proof of operational tasks: what nodes did, what it earned them, and who led each slot.
 
 use super::word::words;
-use crate::codec::Record;
+use crate::{
+    codec::Record,
+    schema::{Field, FieldType, FieldValue, Fields, fields},
+};
 use alloy_primitives::{Address, B512};
+use lucid_types::Value;
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -123,4 +127,40 @@ impl Record for WorkTallyRecord {
 
 impl Record for LeaderScheduleRecord {
     const VERSION: u8 = 1;
+}
+
+fields! {
+    TaskProofRecord { pool_id = "poolId", value, sig, ts: Date }
+    WorkTallyRecord { credits, uptime, live_score = "liveScore", rank }
+    ScheduleResult { winner, reason, role }
+    LeaderScheduleRecord { primary, fallbacks, result }
+}
+
+/// The fields of all three claims; each has its own.
+impl Fields for TaskValue {
+    const FIELDS: &'static [Field] = &[
+        claim("bytes_transferred", FieldType::U64),
+        claim("sessions_relayed", FieldType::U32),
+        claim("chunks_stored", FieldType::U64),
+        claim("size_bytes", FieldType::U64),
+        claim("uptime_seconds", FieldType::U64),
+    ];
+
+    fn append_values(&self, out: &mut Vec<Value>) {
+        let mut values = [const { Value::Null }; 5];
+        match self {
+            Self::Relay { bytes_transferred, sessions_relayed } => {
+                (values[0], values[1]) = (bytes_transferred.to_value(), sessions_relayed.to_value());
+            }
+            Self::Storage { chunks_stored, size_bytes } => {
+                (values[2], values[3]) = (chunks_stored.to_value(), size_bytes.to_value());
+            }
+            Self::Uptime { uptime_seconds } => values[4] = uptime_seconds.to_value(),
+        }
+        out.extend(values);
+    }
+}
+
+const fn claim(name: &'static str, kind: FieldType) -> Field {
+    Field { name, kind, optional: true }
 }

@@ -1,9 +1,12 @@
 //! Sessions, their chunks, and how they come onto the chain.
 
 use super::word::words;
-use crate::codec::{self, Record};
+use crate::{
+    codec::{self, Record},
+    schema::fields,
+};
 use alloy_primitives::{Address, B256};
-use lucid_types::SessionId;
+use lucid_types::{SessionId, Value};
 use serde::{Deserialize, Serialize};
 
 words! {
@@ -179,4 +182,27 @@ impl Record for SessionAnchoringRecord {
 
 impl Record for MerkleTreeRecord {
     const VERSION: u8 = 1;
+}
+
+/// Canonical JSON as the text that it is.
+fn json_text(bytes: &[u8]) -> Value {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+fields! {
+    SessionRecord {
+        owner_addr, started_at: Date, ended_at: Date, manifest_hash, merkle_root, chunk_count, anchor_txid, block_number,
+        gas_used, status,
+    }
+    ChunkRecord { local_path, ciphertext_sha256, size_bytes, status }
+    SignedTransaction { hash, nonce, raw }
+    SessionAnchoringRecord {
+        session_id, account, owner, user_id, status, started_at: Date, manifest: Text => json_text, manifest_hash,
+        merkle_root, chunk_count, transactions, attempts, created_at: Date, updated_at: Date, last_error,
+        transaction_id, block_number,
+    }
+    MerkleTreeRecord {
+        session_id, root_hash, height: U8 => |height: &u8| Value::Int((*height).into()), leaf_count, leaves,
+        created_at: Date,
+    }
 }

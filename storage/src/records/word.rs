@@ -13,6 +13,8 @@ macro_rules! words {
             /// Every value, in stored order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            const WORDS: &'static [&'static str] = &[$($word),+];
+
             /// The word.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
@@ -31,6 +33,14 @@ macro_rules! words {
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == word)
                     .ok_or($crate::key::KeyError::Value(stringify!($name)))
+            }
+        }
+
+        impl $crate::schema::FieldValue for $name {
+            const KIND: $crate::schema::FieldType = $crate::schema::FieldType::Word(Self::WORDS);
+
+            fn to_value(&self) -> lucid_types::Value {
+                self.as_str().into()
             }
         }
 

@@ -1,8 +1,10 @@
+//! The name that was most likely meant by a wrong one.
+
 /// How many changes of one letter a name may be away from what was meant.
 const MAX_DISTANCE: usize = 3;
 
 /// The known name that is nearest to a wrong one, if one is near.
-pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let nearest = known.into_iter().map(|name| (distance(wrong, name), name)).min()?;
     (nearest.0 <= MAX_DISTANCE).then_some(nearest.1)
 }
