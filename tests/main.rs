@@ -14,6 +14,7 @@ mod keys;
 mod kills;
 mod limits;
 mod nonces;
+mod queries;
 mod run;
 mod service;
 mod session;

@@ -5,7 +5,8 @@ use crate::{
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        DbJobDocument, DbStatsDocument, MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+        DbJobDocument, DbStatsDocument, FindQuery, FoundDocument, MerkleDocument, SessionDocument, SessionPage,
+        SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -241,6 +242,21 @@ impl Client {
     /// `lucid_listSessions`.
     pub async fn sessions(&self, query: &SessionQuery) -> Result<SessionPage, ClientError> {
         self.request("lucid_listSessions", (query,)).await
+    }
+
+    /// `lucid_find`.
+    pub async fn find(
+        &self,
+        collection: &str,
+        filter: &serde_json::Value,
+        options: &FindQuery,
+    ) -> Result<FoundDocument<Box<RawValue>>, ClientError> {
+        self.request("lucid_find", (collection, filter, options)).await
+    }
+
+    /// `lucid_count`.
+    pub async fn count(&self, collection: &str, filter: &serde_json::Value) -> Result<u64, ClientError> {
+        self.request("lucid_count", (collection, filter)).await
     }
 
     /// `lucid_getAnchorProof`.

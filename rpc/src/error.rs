@@ -21,6 +21,7 @@ use jsonrpsee::types::{
         METHOD_NOT_FOUND_CODE,
     },
 };
+use lucid_storage::QueryError;
 use lucid_types::TransactionRefusal;
 use serde::Serialize;
 
@@ -83,6 +84,8 @@ pub(crate) enum RpcError {
     Merkle(#[from] MerkleError),
     #[error(transparent)]
     DbJob(#[from] DbJobError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
 }
 
 /// The `data` of an error of a `lucid_` method.
@@ -145,6 +148,11 @@ impl RpcError {
             Self::Proof(error) => proof_row(error),
             Self::DbJob(DbJobError::Busy(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
             Self::DbJob(DbJobError::Node(_)) => Row::Internal,
+            Self::Query(QueryError::Store(_)) => Row::Internal,
+            Self::Query(QueryError::NotIndexed { .. } | QueryError::TooManyResults) => {
+                Row::Lucid(LIMIT_EXCEEDED_CODE, 1001)
+            }
+            Self::Query(_) => Row::Lucid(INVALID_PARAMS_CODE, 1001),
             Self::Merkle(error) => Row::Lucid(
                 INVALID_PARAMS_CODE,
                 match error {

@@ -37,7 +37,7 @@ impl Gate {
     /// The gate of a server that listens on `address`.
     pub(crate) fn new(address: SocketAddr, access: Access) -> Self {
         let exposed = !address.ip().is_loopback();
-        let mut closed = if exposed { BTreeSet::from([Namespace::Txpool]) } else { BTreeSet::new() };
+        let mut closed = if exposed { BTreeSet::from(Namespace::ALL) } else { BTreeSet::new() };
         closed.retain(|namespace| !access.namespaces.contains(namespace));
         Self {
             hosts: Hosts::new(address, &access.allowed_hosts),

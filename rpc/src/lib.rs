@@ -49,7 +49,7 @@ pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
-    DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, HeadDocument, MerkleDocument,
-    PoolStatusDocument, PoolUseDocument, SessionDocument, SessionPage, SessionQuery, StatusDocument, StoreUseDocument,
-    VerifiedAnchorDocument,
+    DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, FindQuery, FoundDocument,
+    HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, SessionDocument, SessionPage, SessionQuery,
+    StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
 };

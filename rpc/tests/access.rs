@@ -9,17 +9,17 @@ fn token(scope: Scope) -> Token {
     Token::from_bytes([0x40 + scope as u8; 32])
 }
 
-fn tokens() -> Access {
+pub(crate) fn tokens() -> Access {
     Access::with_tokens(Scope::ALL.map(|scope| (scope, token(scope))))
 }
 
 /// A header with the token of a scope.
-fn bearer(scope: Scope) -> String {
+pub(crate) fn bearer(scope: Scope) -> String {
     format!("Authorization: Bearer {}\r\n", token(scope).to_hex())
 }
 
 /// A server that other machines reach, and where to find it from here.
-async fn exposed(access: Access) -> (RpcServer, SocketAddr) {
+pub(crate) async fn exposed(access: Access) -> (RpcServer, SocketAddr) {
     let node = Arc::new(StandIn::new(TestChain::short()));
     let server = RpcServer::start(([0, 0, 0, 0], 0).into(), access, MemoryShare::default(), node).await.unwrap();
     let address = ([127, 0, 0, 1], server.local_addr().port()).into();

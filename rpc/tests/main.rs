@@ -10,6 +10,7 @@ mod filters;
 mod foreign;
 mod limits;
 mod lucid;
+mod query;
 mod subscriptions;
 mod support;
 mod websocket;

@@ -44,7 +44,7 @@ pub(super) const HTTP_ALLOWED_ORIGINS: Setting = Setting {
 pub(super) const HTTP_NAMESPACES: Setting = Setting {
     key: "http.namespaces",
     default: "",
-    about: "Groups of methods that are offered off this machine though they are not by themselves (txpool).",
+    about: "Groups of methods that are offered off this machine though they are not by themselves (txpool, lucid_find).",
 };
 pub(super) const HEALTH_PORT: Setting = Setting {
     key: "health.port",

@@ -32,13 +32,19 @@ impl Access {
 pub enum Namespace {
     /// `txpool_`: what waits shows what its senders are about to do.
     Txpool,
+    /// `lucid_find` and the methods beside it: a question may take the node's time, and sees what only this machine knows.
+    Find,
 }
 
 impl Namespace {
-    /// Its name, as before the underscore.
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Txpool, Self::Find];
+
+    /// Its name: what stands before the underscore, or the method that stands for all of them.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Txpool => "txpool",
+            Self::Find => "lucid_find",
         }
     }
 }
@@ -51,16 +57,13 @@ impl fmt::Display for Namespace {
 
 /// A word that names no namespace that could be switched on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no namespace that is off by itself; there is txpool")]
+#[error("{0:?} is no namespace that is off by itself; there are txpool and lucid_find")]
 pub struct UnknownNamespace(String);
 
 impl FromStr for Namespace {
     type Err = UnknownNamespace;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "txpool" => Ok(Self::Txpool),
-            other => Err(UnknownNamespace(other.to_owned())),
-        }
+        Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| UnknownNamespace(name.to_owned()))
     }
 }

@@ -40,12 +40,12 @@ impl<A: NodeApi> LucidServer for Backend<A> {
     ) -> Result<AnchorAcceptedDocument, RpcError> {
         let brings = |Signed { transactions }| !transactions.is_empty();
         if !request.look().is_some_and(brings) {
-            may_sign(extensions)?;
+            allowed(extensions, Scope::Anchor)?;
         }
         let request = request.read()?.check()?;
         // A glance is no reading: what counts is what the node would do.
         if request.transactions.is_empty() {
-            may_sign(extensions)?;
+            allowed(extensions, Scope::Anchor)?;
         }
         self.write(|api| async move { Ok(api.anchor_session(request).await?.into()) }).await
     }
@@ -123,11 +123,11 @@ struct Signed {
     transactions: Vec<IgnoredAny>,
 }
 
-/// Whether the caller may have the node sign an anchoring with its key.
-fn may_sign(extensions: &Extensions) -> Result<(), RpcError> {
+/// Whether the caller may do what needs a token of this scope.
+pub(super) fn allowed(extensions: &Extensions, scope: Scope) -> Result<(), RpcError> {
     match extensions.get::<Caller>() {
-        Some(caller) => Ok(caller.may(Scope::Anchor)?),
-        None => Err(Denied::TokenMissing(Scope::Anchor).into()),
+        Some(caller) => Ok(caller.may(scope)?),
+        None => Err(Denied::TokenMissing(scope).into()),
     }
 }
 

@@ -4,6 +4,7 @@ mod admin;
 mod eth;
 mod lucid;
 mod net;
+mod query;
 mod txpool;
 mod web3;
 
@@ -11,7 +12,7 @@ use crate::{
     api::NodeApi,
     backend::Backend,
     interface::{
-        AdminServer, EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, METHODS, NetServer,
+        AdminServer, EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, METHODS, NetServer, QueryServer,
         TxpoolServer, Web3Server,
     },
 };
@@ -38,6 +39,7 @@ pub(crate) fn methods<A: NodeApi>(api: Arc<A>) -> Result<Methods, MethodsError> 
     methods.merge(EthFiltersServer::into_rpc(backend.clone()))?;
     methods.merge(EthSubscriptionsServer::into_rpc(backend.clone()))?;
     methods.merge(NetServer::into_rpc(backend.clone()))?;
+    methods.merge(QueryServer::into_rpc(backend.clone()))?;
     methods.merge(TxpoolServer::into_rpc(backend.clone()))?;
     methods.merge(Web3Server::into_rpc(backend.clone()))?;
     methods.merge(LucidServer::into_rpc(backend))?;

@@ -126,7 +126,15 @@ fn place(error: &RpcError) -> usize {
         Anchor(AnchorError::DiskFull) => 53,
         Submit(SubmitError::DiskFull) => 54,
         Anchor(AnchorError::Submit(SubmitError::DiskFull)) => 55,
+        Query(QueryError::Store(_)) => 56,
+        Query(QueryError::NotIndexed { .. }) => 57,
+        Query(QueryError::TooManyResults) => 58,
+        Query(_) => 59,
     }
+}
+
+fn not_indexed() -> QueryError {
+    QueryError::NotIndexed { collection: "chunks", asked: "one by size_bytes".into(), indexes: "session_id+idx".into() }
 }
 
 /// Every error, with the code and the number of `data.code` that a client sees.
@@ -205,6 +213,10 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Merkle(MerkleError::NoSuchLeaf { index: 9, leaves: 2 }), -32602, Some(1001)),
         (DbJobError::Busy(DbJobKind::Verify).into(), -32005, Some(3001)),
         (DbJobError::Node(stopping()).into(), -32603, None),
+        (Query(StoreError::DanglingEntry { index: "blocks.by_hash" }.into()), -32603, None),
+        (Query(not_indexed()), -32005, Some(1001)),
+        (Query(QueryError::TooManyResults), -32005, Some(1001)),
+        (Query(QueryError::Limit(0)), -32602, Some(1001)),
     ]
 }
 

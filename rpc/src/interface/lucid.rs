@@ -11,9 +11,14 @@ use jsonrpsee::proc_macros::rpc;
 use lucid_types::{AnchorProof, SessionId};
 
 /// The first parameter of each method that has one, and whether it must be there; no other one must.
-const FIRST_PARAMS: [(&str, &str, bool); 8] = [
+const FIRST_PARAMS: [(&str, &str, bool); 13] = [
+    ("lucid_aggregate", "collection", true),
     ("lucid_anchorSession", "request", true),
     ("lucid_buildMerkle", "leaves", true),
+    ("lucid_count", "collection", true),
+    ("lucid_distinct", "collection", true),
+    ("lucid_find", "collection", true),
+    ("lucid_findOne", "collection", true),
     ("lucid_getAnchorProof", "session id", true),
     ("lucid_getAnchoring", "session id", true),
     ("lucid_getSession", "session id", true),

@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 50] = [
+pub(crate) const METHODS: [(&str, Need); 55] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),
@@ -57,9 +57,14 @@ pub(crate) const METHODS: [(&str, Need); 50] = [
     ("eth_syncing", Nothing),
     ("eth_uninstallFilter", Nothing),
     ("eth_unsubscribe", Nothing),
+    ("lucid_aggregate", Offered(Namespace::Find)),
     ("lucid_anchorSession", ToSign(Scope::Anchor)),
     ("lucid_buildMerkle", Nothing),
     ("lucid_chainInfo", Nothing),
+    ("lucid_count", Offered(Namespace::Find)),
+    ("lucid_distinct", Offered(Namespace::Find)),
+    ("lucid_find", Offered(Namespace::Find)),
+    ("lucid_findOne", Offered(Namespace::Find)),
     ("lucid_getAnchorProof", Nothing),
     ("lucid_getAnchoring", Nothing),
     ("lucid_getSession", Nothing),

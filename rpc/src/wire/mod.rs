@@ -8,6 +8,7 @@ mod chain_info;
 mod db;
 mod news;
 mod pool;
+mod query;
 mod receipt;
 mod session;
 mod status;
@@ -26,6 +27,7 @@ pub use db::{
 };
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
+pub use query::{FindQuery, FoundDocument};
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
 pub use status::{CallsDocument, PoolUseDocument, StatusDocument, StoreUseDocument};

@@ -1,6 +1,7 @@
-//! Care for the store: numbers, check, backup, restore.
+//! Questions to the store, and care for it: numbers, check, backup, restore.
 
 mod backup;
+mod find;
 mod place;
 mod progress;
 mod restore;

@@ -1,11 +1,13 @@
-use super::{backup, restore, stats, verify};
+use super::{backup, find, restore, stats, verify};
 use crate::cli::session::with_hint;
 
-/// Look after the store: its numbers, a check of all of it, backups.
+/// Ask the store, and look after it: documents, its numbers, a check of all of it, backups.
 ///
 /// With --datadir the file is read while no node runs, and stays as it is; with --rpc the running node does it.
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
+    Find(find::FindArgs),
+    Count(find::CountArgs),
     Stats(stats::Args),
     Verify(verify::Args),
     Backup(backup::Args),
@@ -14,6 +16,8 @@ pub(in crate::cli) enum Command {
 
 pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
     let outcome = match command {
+        Command::Find(args) => find::run(args).await,
+        Command::Count(args) => find::run_count(args).await,
         Command::Stats(args) => stats::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Backup(args) => backup::run(args).await,

@@ -4,8 +4,9 @@ use super::{
     error::{QueryError, malformed},
     filter::Filter,
     find::{FindOptions, find, for_each_match, schema_of},
-    limits::{MAX_GROUPS, MAX_LIMIT, MAX_NAMED_FIELDS, MAX_RESULT_BYTES, MAX_STAGES},
+    limits::{MAX_GROUPS, MAX_LIMIT, MAX_NAMED_FIELDS, MAX_RESULT_BYTES},
     path::FieldPath,
+    spec::{Pipeline, SortSpec, Stage},
 };
 use crate::{
     schema::{FieldType, Schema},
@@ -27,14 +28,9 @@ const ACCUMULATORS: [&str; 5] = ["$sum", "$avg", "$min", "$max", "$count"];
 /// # Errors
 ///
 /// As [`find`], and where there are more groups than are answered at once.
-pub fn aggregate(snapshot: &Snapshot, collection: &str, pipeline: &Json) -> Result<Vec<Document>, QueryError> {
+pub fn aggregate(snapshot: &Snapshot, collection: &str, pipeline: &Pipeline) -> Result<Vec<Document>, QueryError> {
     let schema = schema_of(collection)?;
-    let mut stages = read_stages(pipeline)?;
-    let mut take = |name| stages.remove(name);
-    let (filter, group, sort, limit) = (take("$match"), take("$group"), take("$sort"), take("$limit"));
-    let filter = filter.unwrap_or_else(|| json!({}));
-    let limit = limit.map(|json| json.as_u64().ok_or_else(|| malformed("$limit", &json, "a number from 1 on")));
-    let limit = limit.transpose()?;
+    let Stages { filter, group, sort, limit } = Stages::read(pipeline)?;
     let Some(group) = group else {
         let options = FindOptions { sort, limit: Some(limit.unwrap_or(MAX_LIMIT)), ..FindOptions::default() };
         let found = find(snapshot, collection, &filter, &options)?;
@@ -59,27 +55,44 @@ pub fn aggregate(snapshot: &Snapshot, collection: &str, pipeline: &Json) -> Resu
     Ok(documents)
 }
 
-/// Each stage of the pipeline under its name.
-fn read_stages(pipeline: &Json) -> Result<BTreeMap<&'static str, Json>, QueryError> {
-    const EXPECTED: &str = "a list of $match, $group, $sort and $limit in this order, each at most once";
-    let Json::Array(stages) = pipeline else { return Err(malformed("the pipeline", pipeline, EXPECTED)) };
-    if stages.len() > MAX_STAGES {
-        return Err(QueryError::TooLarge);
-    }
-    let (mut read, mut next) = (BTreeMap::new(), 0);
-    for stage in stages {
-        let Some((word, value)) = only_member(stage) else { return Err(malformed("a stage", stage, EXPECTED)) };
-        let Some(place) = STAGES.iter().position(|known| known == word) else {
-            let word = word.chars().take(64).collect::<String>();
-            return Err(QueryError::UnknownWord { nearest: nearest(&word, STAGES), word, place: "a pipeline" });
-        };
-        if place < next {
-            return Err(malformed("the pipeline", pipeline, EXPECTED));
+/// The stages of a pipeline, by what they are.
+struct Stages {
+    filter: Json,
+    group: Option<Json>,
+    sort: Option<SortSpec>,
+    limit: Option<u64>,
+}
+
+impl Stages {
+    fn read(pipeline: &Pipeline) -> Result<Self, QueryError> {
+        const EXPECTED: &str = "one of $match, $group, $sort and $limit, in this order, each at most once";
+        let mut stages = Self { filter: json!({}), group: None, sort: None, limit: None };
+        let mut next = 0;
+        for stage in &pipeline.0 {
+            let word = match stage {
+                Stage::Sort(_) => "$sort",
+                Stage::Other(word, _) => word,
+            };
+            let Some(place) = STAGES.iter().position(|known| *known == word) else {
+                let word = word.chars().take(64).collect::<String>();
+                return Err(QueryError::UnknownWord { nearest: nearest(&word, STAGES), word, place: "a pipeline" });
+            };
+            if place < next {
+                return Err(malformed("a stage", &word.into(), EXPECTED));
+            }
+            next = place + 1;
+            match (stage, place) {
+                (Stage::Sort(spec), _) => stages.sort = Some(spec.clone()),
+                (Stage::Other(_, json), 0) => stages.filter = json.clone(),
+                (Stage::Other(_, json), 1) => stages.group = Some(json.clone()),
+                (Stage::Other(_, json), _) => {
+                    let limit = json.as_u64().ok_or_else(|| malformed("$limit", json, "a number from 1 on"))?;
+                    stages.limit = Some(limit);
+                }
+            }
         }
-        next = place + 1;
-        read.insert(STAGES[place], value.clone());
+        Ok(stages)
     }
-    Ok(read)
 }
 
 fn only_member(json: &Json) -> Option<(&String, &Json)> {
@@ -171,10 +184,9 @@ impl Group {
     }
 
     /// Reads what the groups are sorted by: names of theirs.
-    fn parse_sort(&self, json: &Json) -> Result<Vec<(Vec<String>, bool)>, QueryError> {
-        const EXPECTED: &str = "an object of _id or computed names, with 1 or -1 each";
-        let members = json.as_object().ok_or_else(|| malformed("$sort", json, EXPECTED))?;
-        let read = |(name, direction): (&String, &Json)| {
+    fn parse_sort(&self, spec: &SortSpec) -> Result<Vec<(Vec<String>, bool)>, QueryError> {
+        const EXPECTED: &str = "_id or a computed name, with 1 or -1";
+        let read = |(name, direction): &(String, Json)| {
             let steps: Vec<String> = name.split('.').map(str::to_owned).collect();
             let is_known = match steps.as_slice() {
                 [id] if id == "_id" => true,
@@ -185,10 +197,10 @@ impl Group {
             match (is_known, direction.as_i64()) {
                 (true, Some(1)) => Ok((steps, false)),
                 (true, Some(-1)) => Ok((steps, true)),
-                _ => Err(malformed("$sort", json, EXPECTED)),
+                _ => Err(malformed("a member of $sort", &json!({ name: direction }), EXPECTED)),
             }
         };
-        members.iter().map(read).collect()
+        spec.0.iter().map(read).collect()
     }
 }
 

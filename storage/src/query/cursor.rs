@@ -4,6 +4,7 @@
 //! query, and a place: an entry of the way or, for rows that were sorted in memory, what the last one was sorted by
 //! and its key. It is not secret and not trusted: a made-up one leads to another page of the same query.
 
+use super::spec::SortSpec;
 use serde_json::Value as Json;
 
 const VERSION: u8 = 1;
@@ -30,9 +31,8 @@ pub(super) enum Place {
 }
 
 /// The fingerprint of a query.
-pub(super) fn fingerprint(collection: &str, filter: &Json, sort: Option<&Json>) -> [u8; FINGERPRINT_BYTES] {
-    let sort = sort.map(Json::to_string).unwrap_or_default();
-    let text = format!("{collection}\n{filter}\n{sort}");
+pub(super) fn fingerprint(collection: &str, filter: &Json, sort: Option<&SortSpec>) -> [u8; FINGERPRINT_BYTES] {
+    let text = format!("{collection}\n{filter}\n{:?}", sort.map(|sort| &sort.0));
     let hash = blake3::hash(text.as_bytes());
     let mut short = [0; FINGERPRINT_BYTES];
     short.copy_from_slice(&hash.as_bytes()[..FINGERPRINT_BYTES]);

@@ -1,4 +1,7 @@
-use super::limits::{MAX_EXAMINED_DOCUMENTS, MAX_FILTER_TESTS, MAX_GROUPS, MAX_IN_VALUES, MAX_LIMIT, MAX_RESULT_BYTES};
+use super::limits::{
+    MAX_EXAMINED_DOCUMENTS, MAX_FILTER_DEPTH, MAX_FILTER_TESTS, MAX_GROUPS, MAX_IN_VALUES, MAX_LIMIT, MAX_NAMED_FIELDS,
+    MAX_RESULT_BYTES,
+};
 use crate::error::StoreError;
 
 /// Why a query is not answered.
@@ -45,8 +48,8 @@ pub enum QueryError {
     },
     /// The query is larger than a query may be.
     #[error(
-        "a query has at most {MAX_FILTER_TESTS} tests, one within another at most 16 deep, $in and $nin at most \
-         {MAX_IN_VALUES} values, and an aggregate at most 16 stages"
+        "a query has at most {MAX_FILTER_TESTS} tests, one within another at most {MAX_FILTER_DEPTH} deep, $in and $nin at most \
+         {MAX_IN_VALUES} values, and names at most {MAX_NAMED_FIELDS} fields at once"
     )]
     TooLarge,
     /// More documents are asked for at once than come at once.

@@ -11,6 +11,7 @@ use super::{
     path::FieldPath,
     plan::{self, Way},
     projection::Projection,
+    spec::SortSpec,
     walk::{Examined, Walk},
 };
 use crate::{
@@ -27,7 +28,7 @@ pub struct FindOptions {
     /// Fields to keep or to leave out; all are kept without it.
     pub projection: Option<Json>,
     /// Fields to sort by, with 1 or -1 each. Without it documents come in the order of the way that is taken.
-    pub sort: Option<Json>,
+    pub sort: Option<SortSpec>,
     /// Most documents of the answer; [`DEFAULT_LIMIT`] without it.
     pub limit: Option<u64>,
     /// Where the page before ended.

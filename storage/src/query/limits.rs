@@ -33,8 +33,5 @@ pub(super) const MAX_RANGES: usize = 1_000;
 /// Entries up to which the ways of a query are counted before one is taken.
 pub(super) const DIVE_ENTRIES: u64 = 1_000;
 
-/// Most stages of an aggregate.
-pub(super) const MAX_STAGES: usize = 16;
-
 /// Most fields that a sort or a projection names, and that a group computes.
 pub(super) const MAX_NAMED_FIELDS: usize = 64;

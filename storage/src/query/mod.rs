@@ -17,6 +17,7 @@ mod order;
 mod path;
 mod plan;
 mod projection;
+mod spec;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -29,3 +30,4 @@ pub use limits::{
     DEFAULT_LIMIT, MAX_EXAMINED_DOCUMENTS, MAX_EXAMINED_KEYS, MAX_FILTER_TESTS, MAX_GROUPS, MAX_IN_VALUES, MAX_LIMIT,
     MAX_RESULT_BYTES,
 };
+pub use spec::{Pipeline, SortSpec, Stage};

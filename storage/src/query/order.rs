@@ -4,6 +4,7 @@ use super::{
     error::{QueryError, malformed},
     limits::MAX_NAMED_FIELDS,
     path::FieldPath,
+    spec::SortSpec,
 };
 use crate::schema::{FieldType, Schema};
 use lucid_types::Value;
@@ -22,16 +23,13 @@ pub(super) struct Sorted {
 }
 
 impl Order {
-    /// Reads `{"field": 1, "other": -1}`. `_id` stands for the fields of the key.
-    pub(super) fn parse(schema: &Schema, json: &Json) -> Result<Self, QueryError> {
-        let Json::Object(members) = json else {
-            return Err(malformed("sort", json, "an object such as {\"started_at\": -1}"));
-        };
-        if members.len() > MAX_NAMED_FIELDS {
+    /// Reads fields with 1 or -1. `_id` stands for the fields of the key.
+    pub(super) fn parse(schema: &Schema, spec: &SortSpec) -> Result<Self, QueryError> {
+        if spec.0.len() > MAX_NAMED_FIELDS {
             return Err(QueryError::TooLarge);
         }
         let mut sorted = Vec::new();
-        for (name, direction) in members {
+        for (name, direction) in &spec.0 {
             let descending = match direction.as_i64() {
                 Some(1) => false,
                 Some(-1) => true,
@@ -41,7 +39,8 @@ impl Order {
             for name in names {
                 let path = FieldPath::resolve(schema, name)?;
                 if path.in_list || matches!(path.kind, FieldType::Bytes | FieldType::Document(_)) {
-                    return Err(malformed("sort", json, "by fields of single, short values"));
+                    let name = Json::from(*name);
+                    return Err(malformed("a field of sort", &name, "one with a single, short value"));
                 }
                 sorted.push(Sorted { path, descending });
             }

@@ -263,6 +263,10 @@ mod naive {
     }
 }
 
+fn spec(sort: &Json) -> SortSpec {
+    serde_json::from_value(sort.clone()).unwrap()
+}
+
 fn as_json(documents: &[lucid_types::Document]) -> Vec<Json> {
     documents.iter().map(|document| serde_json::to_value(document).unwrap()).collect()
 }
@@ -274,7 +278,7 @@ fn all_documents(snapshot: &Snapshot, collection: &str) -> Vec<Json> {
 
 /// All pages, one after the other.
 fn paged(snapshot: &Snapshot, collection: &str, filter: &Json, sort: &Json, page: u64) -> Vec<Json> {
-    let mut options = FindOptions { sort: Some(sort.clone()), limit: Some(page), ..FindOptions::default() };
+    let mut options = FindOptions { sort: Some(spec(sort)), limit: Some(page), ..FindOptions::default() };
     let mut documents = Vec::new();
     loop {
         let found = find(snapshot, collection, filter, &options).unwrap();
@@ -352,7 +356,7 @@ proptest! {
         let (_folder, snapshot) = store_of(collection, &documents);
         let schema = schema_of(collection).unwrap();
         for (filter_json, sort, _) in queries {
-            let (filter, order) = (Filter::parse(schema, &filter_json).unwrap(), Order::parse(schema, &sort).unwrap());
+            let (filter, order) = (Filter::parse(schema, &filter_json).unwrap(), Order::parse(schema, &spec(&sort)).unwrap());
             let ways = plan::ways(&snapshot, schema, &filter, &order, 10).unwrap();
             let mut answers = Vec::new();
             for way in &ways {
@@ -396,7 +400,7 @@ proptest! {
             let group = json!({ "_id": format!("${by}"), "n": { "$count": {} }, "sum": { "$sum": field },
                 "min": { "$min": field }, "max": { "$max": field }, "avg": { "$avg": field } });
             let pipeline = json!([{ "$match": filter }, { "$group": group }, { "$sort": { "_id": 1 } }]);
-            let found = as_json(&aggregate(&snapshot, collection, &pipeline).unwrap());
+            let found = as_json(&aggregate(&snapshot, collection, &serde_json::from_value(pipeline).unwrap()).unwrap());
             let mut groups: BTreeMap<Option<String>, Vec<Option<i64>>> = BTreeMap::new();
             for document in all.iter().filter(|document| naive::matches(document, &filter)) {
                 let key = naive::under(document, by)[0].as_str().map(str::to_owned);
@@ -423,7 +427,7 @@ fn some_chunks() -> (tempfile::TempDir, Snapshot) {
 fn a_query_says_which_way_it_took() {
     let (_folder, snapshot) = some_chunks();
     let explained = |filter: Json, sort: Json| {
-        let options = FindOptions { sort: Some(sort), explain: true, ..FindOptions::default() };
+        let options = FindOptions { sort: Some(spec(&sort)), explain: true, ..FindOptions::default() };
         find(&snapshot, "chunks", &filter, &options).unwrap().explained.unwrap()
     };
     let one = explained(json!({ "session_id": session(2), "idx": { "$lt": 2 } }), json!({}));
@@ -483,7 +487,7 @@ fn what_is_malformed_is_named() {
 fn a_cursor_belongs_to_its_query() {
     let (_folder, snapshot) = some_chunks();
     let page = |filter: Json, sort: Option<Json>, cursor: Option<Vec<u8>>| {
-        let options = FindOptions { sort, cursor, limit: Some(5), ..FindOptions::default() };
+        let options = FindOptions { sort: sort.as_ref().map(spec), cursor, limit: Some(5), ..FindOptions::default() };
         find(&snapshot, "chunks", &filter, &options)
     };
     let first = page(json!({}), None, None).unwrap().cursor.unwrap();
@@ -526,7 +530,9 @@ fn fields_are_kept_or_left_out() {
 #[test]
 fn a_pipeline_out_of_order_is_refused() {
     let (_folder, snapshot) = some_chunks();
-    let run = |pipeline: Json| aggregate(&snapshot, "chunks", &pipeline).map(|documents| documents.len());
+    let run = |pipeline: Json| {
+        aggregate(&snapshot, "chunks", &serde_json::from_value(pipeline).unwrap()).map(|documents| documents.len())
+    };
     assert_eq!(run(json!([])).unwrap(), 64);
     assert_eq!(run(json!([{ "$sort": { "idx": 1 } }, { "$limit": 3 }])).unwrap(), 3);
     let by_two = json!({ "_id": { "s": "$session_id", "i": "$idx" }, "n": { "$sum": 2 } });

@@ -277,6 +277,40 @@ mod tests {
         }
     }
 
+    /// A type as the page of queries has it.
+    fn in_words(kind: &FieldType) -> String {
+        match kind {
+            FieldType::Bool => "bool".into(),
+            FieldType::U8 | FieldType::U32 | FieldType::U64 | FieldType::I64 => "integer".into(),
+            FieldType::Word(words) => words.join(" / "),
+            FieldType::List(items) => format!("list of {}", in_words(items)),
+            FieldType::Document(fields) => format!("{{{}}}", fields_in_words(fields.iter().copied())),
+            plain => format!("{plain:?}").to_lowercase(),
+        }
+    }
+
+    fn fields_in_words(fields: impl Iterator<Item = Field>) -> String {
+        let field = |field: Field| {
+            let mark = if field.optional { "?" } else { "" };
+            format!("`{}`{mark} {}", field.name, in_words(&field.kind))
+        };
+        fields.map(field).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn the_page_of_queries_has_every_field() {
+        let mut table = String::from("| collection | fields | indexes |\n|---|---|---|\n");
+        for schema in SCHEMAS {
+            let indexes = schema.indexes().map(|index| index.name).collect::<Vec<_>>().join(", ");
+            let (name, key) = (schema.def.name, schema.def.key_fields.join("+"));
+            let fields = fields_in_words(schema.fields());
+            let indexes = if indexes.is_empty() { key } else { format!("{key}; {indexes}") };
+            writeln!(table, "| {name} | {fields} | {indexes} |").unwrap();
+        }
+        let page = include_str!("../../../docs/queries.md");
+        assert!(page.ends_with(&table), "docs/queries.md should end with this table:\n\n{table}");
+    }
+
     #[test]
     fn documents_are_known_by_their_keys_and_have_each_name_once() {
         let (_folder, store) = samples();

@@ -1,0 +1,48 @@
+use super::param::Param;
+use crate::{
+    error::RpcError,
+    wire::{FindQuery, FoundDocument},
+};
+use jsonrpsee::proc_macros::rpc;
+use lucid_storage::Pipeline;
+use lucid_types::{Document, Value};
+use serde_json::Value as Json;
+
+/// The `lucid_` methods that ask collections, in MongoDB's words. Off beyond loopback unless they are named.
+#[rpc(server, namespace = "lucid")]
+pub(crate) trait Query {
+    /// A page of the documents that are what the filter asks for.
+    #[method(name = "find", with_extensions)]
+    async fn find(
+        &self,
+        collection: Param<String>,
+        filter: Option<Param<Json>>,
+        options: Option<Param<FindQuery>>,
+    ) -> Result<FoundDocument<Document>, RpcError>;
+
+    /// The first of them; null where there is none.
+    #[method(name = "findOne", with_extensions)]
+    async fn find_one(
+        &self,
+        collection: Param<String>,
+        filter: Option<Param<Json>>,
+        options: Option<Param<FindQuery>>,
+    ) -> Result<Option<Document>, RpcError>;
+
+    /// How many there are.
+    #[method(name = "count", with_extensions)]
+    async fn count(&self, collection: Param<String>, filter: Option<Param<Json>>) -> Result<u64, RpcError>;
+
+    /// The values that a field has in them, sorted and each once.
+    #[method(name = "distinct", with_extensions)]
+    async fn distinct(
+        &self,
+        collection: Param<String>,
+        field: Param<String>,
+        filter: Option<Param<Json>>,
+    ) -> Result<Vec<Value>, RpcError>;
+
+    /// What a pipeline of `$match`, `$group`, `$sort` and `$limit` makes of a collection.
+    #[method(name = "aggregate", with_extensions)]
+    async fn aggregate(&self, collection: Param<String>, pipeline: Param<Pipeline>) -> Result<Vec<Document>, RpcError>;
+}

@@ -1,0 +1,74 @@
+//! The store is asked: through the node that has it, and on its file.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy knows that a test may panic, and not that what tests share may"
+)]
+
+use crate::support::{DevNode, block_on, run, send, text, transfer};
+use alloy_primitives::Address;
+use lucid_node::keys::DEV_ACCOUNTS;
+use serde_json::Value;
+
+fn db(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = run(&[&["db"], args].concat());
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_node_and_its_file_give_the_same_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("chain");
+    let node = DevNode::start_in(&datadir);
+    block_on(async {
+        for nonce in 0..5 {
+            send(&node.client(), &transfer(&DEV_ACCOUNTS[0], nonce, Address::with_last_byte(9))).await;
+        }
+    });
+    let questions: [&[&str]; 5] = [
+        &["find", "transactions", "{\"nonce\": {\"$gte\": 1}}", "--sort", "{\"nonce\": -1}", "--limit", "3"],
+        &["find", "blocks", "--projection", "{\"hash\": 1}", "--all"],
+        &["find", "blocks", "{\"height\": 3}", "--json", "--explain"],
+        &["find", "params"],
+        &["count", "transactions", "{\"block\": {\"$lt\": 3}}"],
+    ];
+    let ask = |place: [&str; 2]| questions.map(|question| db(&[question, &place].concat()));
+    let from_node = ask(["--rpc", node.url()]);
+    assert!(node.interrupt().success());
+    assert_eq!(ask(["--datadir", datadir.to_str().unwrap()]), from_node);
+
+    let [sorted, blocks, explained, params, counted] = from_node;
+    assert_eq!(lines(&sorted.1).iter().map(|document| document["nonce"].clone()).collect::<Vec<_>>(), [4, 3, 2]);
+    assert!(sorted.2.contains("there are more; the next page: --cursor 0x"), "{}", sorted.2);
+    assert_eq!((lines(&blocks.1).len(), blocks.0), (6, Some(0)));
+    let explained: Value = serde_json::from_str(&explained.1).unwrap();
+    assert_eq!((&explained["explain"]["way"]["by"], &explained["cursor"]), (&"key".into(), &Value::Null));
+    assert!(lines(&params.1).iter().any(|param| param["key"] == "slotDurationSecs"), "{}", params.1);
+    assert_eq!(counted.1, "2\n");
+}
+
+#[test]
+fn a_question_that_is_wrong_ends_with_a_code_and_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("chain");
+    assert!(DevNode::start_in(&datadir).interrupt().success());
+    let at = datadir.to_str().unwrap();
+    for (args, code, sentence) in [
+        (&["find", "block"][..], 2, "there is no collection block; did you mean blocks?"),
+        (&["find", "blocks", "{"], 2, "not JSON"),
+        (&["find", "blocks", "{\"hieght\": 1}"], 2, "did you mean height?"),
+        (&["find", "blocks", "--limit", "0"], 2, "0 is not in 1..=1000"),
+        (&["find", "blocks", "--sort", "1"], 2, "an object of fields with 1 or -1"),
+        (&["count", "blocks", "{\"$where\": 1}"], 2, "$where is no word of a filter"),
+    ] {
+        let (found, _, said) = db(&[args, &["--datadir", at]].concat());
+        assert_eq!(found, Some(code), "{args:?}: {said}");
+        assert!(said.contains(sentence), "{args:?}: {said}");
+    }
+    let (code, _, said) = db(&["find", "blocks"]);
+    assert_eq!(code, Some(2), "{said}");
+}
