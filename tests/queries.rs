@@ -29,7 +29,8 @@ fn a_node_and_its_file_give_the_same_answers() {
             send(&node.client(), &transfer(&DEV_ACCOUNTS[0], nonce, Address::with_last_byte(9))).await;
         }
     });
-    let questions: [&[&str]; 5] = [
+    let questions: [&[&str]; 6] = [
+        &["shards", "--json"],
         &["find", "transactions", "{\"nonce\": {\"$gte\": 1}}", "--sort", "{\"nonce\": -1}", "--limit", "3"],
         &["find", "blocks", "--projection", "{\"hash\": 1}", "--all"],
         &["find", "blocks", "{\"height\": 3}", "--json", "--explain"],
@@ -41,7 +42,7 @@ fn a_node_and_its_file_give_the_same_answers() {
     assert!(node.interrupt().success());
     assert_eq!(ask(["--datadir", datadir.to_str().unwrap()]), from_node);
 
-    let [sorted, blocks, explained, params, counted] = from_node;
+    let [shards, sorted, blocks, explained, params, counted] = from_node;
     assert_eq!(lines(&sorted.1).iter().map(|document| document["nonce"].clone()).collect::<Vec<_>>(), [4, 3, 2]);
     assert!(sorted.2.contains("there are more; the next page: --cursor 0x"), "{}", sorted.2);
     assert_eq!((lines(&blocks.1).len(), blocks.0), (6, Some(0)));
@@ -49,6 +50,7 @@ fn a_node_and_its_file_give_the_same_answers() {
     assert_eq!((&explained["explain"]["way"]["by"], &explained["cursor"]), (&"key".into(), &Value::Null));
     assert!(lines(&params.1).iter().any(|param| param["key"] == "slotDurationSecs"), "{}", params.1);
     assert_eq!(counted.1, "2\n");
+    assert_eq!(serde_json::from_str::<Value>(&shards.1).unwrap()[0]["collection"], "chunks");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
         DbJobDocument, DbStatsDocument, FindQuery, FoundDocument, MerkleDocument, SessionDocument, SessionPage,
-        SessionQuery,
+        SessionQuery, ShardMapDocument,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -252,6 +252,11 @@ impl Client {
         options: &FindQuery,
     ) -> Result<FoundDocument<Box<RawValue>>, ClientError> {
         self.request("lucid_find", (collection, filter, options)).await
+    }
+
+    /// `lucid_getShardMap`.
+    pub async fn shard_map(&self) -> Result<Vec<ShardMapDocument>, ClientError> {
+        self.request("lucid_getShardMap", ()).await
     }
 
     /// `lucid_count`.

@@ -51,5 +51,5 @@ pub use wire::{
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
     DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, FindQuery, FoundDocument,
     HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, SessionDocument, SessionPage, SessionQuery,
-    StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
+    ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument, VerifiedAnchorDocument, shard_maps,
 };

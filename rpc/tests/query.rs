@@ -2,9 +2,11 @@
 
 use crate::{
     access::{bearer, exposed, tokens},
-    support::{Served, TestChain, post_with, request, sender, serve, serve_with},
+    support::{Served, TestChain, post_with, request, sender, serve, serve_with, session_id},
 };
+use alloy_primitives::B256;
 use lucid_rpc::{Namespace, Scope};
+use lucid_storage::{ChunkKey, ChunkRecord, ChunkStatus, Chunks};
 use serde_json::{Value, json};
 
 /// The transactions of a page, by their places, and the cursor.
@@ -52,6 +54,36 @@ async fn the_first_field_of_a_sort_is_the_first_that_was_written() {
     let answer = post_with(served.server.local_addr(), "", body.as_bytes()).await.json();
     let ids: Vec<_> = answer["result"]["documents"].as_array().unwrap().iter().map(|d| d["_id"].clone()).collect();
     assert_eq!(ids, ["1:3", "1:2", "1:1", "1:0"]);
+}
+
+#[tokio::test]
+async fn the_shard_map_counts_what_lies_in_each_range() {
+    let served = serve(TestChain::short()).await;
+    let mut batch = served.node.chain.store.begin().unwrap();
+    let record = ChunkRecord {
+        local_path: None,
+        ciphertext_sha256: B256::repeat_byte(1),
+        size_bytes: 5,
+        status: ChunkStatus::Stored,
+    };
+    for idx in 0..40_000 {
+        let key = ChunkKey { session_id: session_id(7), idx, account: sender() };
+        batch.append::<Chunks>(&key, &record).unwrap();
+    }
+    served.node.chain.store.commit(batch).unwrap();
+    let maps = served.call("lucid_getShardMap", json!([])).await;
+    let names: Vec<_> = maps.as_array().unwrap().iter().map(|map| map["collection"].clone()).collect();
+    assert_eq!(names, ["chunks", "task_proofs"]);
+    assert_eq!(maps[0]["shard_key"], json!(["session_id", "idx"]));
+    let ranges = maps[0]["ranges"].as_array().unwrap();
+    assert_eq!(ranges[0]["from"], Value::Null);
+    assert_eq!(ranges[1]["from"]["session_id"], json!(session_id(7)));
+    assert_eq!(ranges[1]["from"]["idx"], ranges[0]["documents"]);
+    assert_eq!(ranges.iter().map(|range| range["documents"].as_u64().unwrap()).sum::<u64>(), 40_000);
+    assert_eq!(served.call("lucid_count", json!(["chunks", { "size_bytes": 5 }])).await, 40_000);
+    assert_eq!(served.call("lucid_getShardMap", json!(["task_proofs"])).await[0]["ranges"], json!([]));
+    assert_eq!(served.call("lucid_getShardMap", json!(["blocks"])).await, json!([]));
+    assert!(served.fail("lucid_getShardMap", json!(["chunk"])).await.1.contains("did you mean chunks?"));
 }
 
 #[tokio::test]

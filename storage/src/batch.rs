@@ -3,10 +3,11 @@
 use crate::{
     changed::{self, sequence_key},
     codec,
-    collection::{Collection, WriteOrder, row_key},
+    collection::{Collection, Placement, WriteOrder, row_key},
     error::StoreError,
     range::{Direction, PendingTables, RawRange, View, is_empty_range},
     reader::{Reader, decode_row},
+    shard::{OpenRange, RowChange},
     snapshot::Snapshot,
     tables::TableId,
 };
@@ -21,12 +22,14 @@ pub struct Batch {
     pending: PendingTables,
     /// Where records are encoded, so that what is kept of them takes no more memory than it has bytes.
     scratch: Vec<u8>,
+    /// The range of the shard index that rows are being written to.
+    pub(crate) shard: Option<OpenRange>,
 }
 
 impl Batch {
     pub(crate) fn new(base: Snapshot) -> Result<Self, StoreError> {
         let began = base.sequence()?;
-        Ok(Self { base, began, pending: PendingTables::default(), scratch: Vec::new() })
+        Ok(Self { base, began, pending: PendingTables::default(), scratch: Vec::new(), shard: None })
     }
 
     /// The sequence that this batch writes into its records and that the store has after the commit.
@@ -39,8 +42,10 @@ impl Batch {
         self.began
     }
 
-    pub(crate) fn into_pending(self) -> PendingTables {
-        self.pending
+    /// All that is to be written.
+    pub(crate) fn into_pending(mut self) -> Result<PendingTables, StoreError> {
+        self.close_shard()?;
+        Ok(self.pending)
     }
 
     /// Whether nothing was written to the batch.
@@ -53,12 +58,13 @@ impl Batch {
         let row_key = row_key(key);
         let value = self.encode::<C>(record)?;
         let mut old_entries = Vec::new();
-        let mut old_sequence = None;
+        let (mut old_sequence, mut old_bytes) = (None, None);
         if let Some(old) = self.view(C::DEF.table, &row_key)? {
             if codec::same_row(&old, &value) {
                 return Ok(());
             }
             old_sequence = Some(sequence_of::<C>(&old)?);
+            old_bytes = Some(old.len());
             if !C::INDEXES.is_empty() {
                 let old = decode_row::<C>(&old)?.record;
                 old_entries.extend(C::INDEXES.iter().map(|index| index.entry_key(key, &old, &row_key)));
@@ -84,6 +90,7 @@ impl Batch {
             }
             self.note_sequence::<C>(&row_key);
         }
+        self.note_shard_of::<C>(&row_key, RowChange { old_bytes, new_bytes: Some(value.len()) })?;
         self.raw_put(C::DEF.table, row_key, value);
         Ok(())
     }
@@ -99,6 +106,7 @@ impl Batch {
             }
         }
         self.note_sequence::<C>(&row_key);
+        self.note_shard_of::<C>(&row_key, RowChange { old_bytes: None, new_bytes: Some(value.len()) })?;
         self.raw_put(C::DEF.table, row_key, value);
         Ok(())
     }
@@ -109,7 +117,9 @@ impl Batch {
     pub fn overwrite<C: Collection>(&mut self, key: &C::Key, record: &C::Record) -> Result<(), StoreError> {
         const {
             assert!(
-                C::INDEXES.is_empty() && !matches!(C::DEF.order, WriteOrder::Any),
+                C::INDEXES.is_empty()
+                    && !matches!(C::DEF.order, WriteOrder::Any)
+                    && matches!(C::DEF.placement, Placement::Replicated),
                 "the old row's entries would stay"
             );
         };
@@ -122,6 +132,14 @@ impl Batch {
         }
         self.raw_put(C::DEF.table, row_key, value);
         Ok(())
+    }
+
+    /// Notes the change of a row in the shard index, where its collection is sharded.
+    fn note_shard_of<C: Collection>(&mut self, row_key: &[u8], change: RowChange) -> Result<(), StoreError> {
+        match C::DEF.placement {
+            Placement::Sharded(_) => self.note_shard(const { &C::DEF }, row_key, change),
+            Placement::Replicated => Ok(()),
+        }
     }
 
     /// Makes the way from this batch's sequence to a row that it writes.
@@ -139,7 +157,7 @@ impl Batch {
     pub fn remove<C: Collection>(&mut self, key: &C::Key) -> Result<bool, StoreError> {
         let row_key = row_key(key);
         let Some(old) = self.view(C::DEF.table, &row_key)? else { return Ok(false) };
-        let old = decode_row::<C>(&old)?;
+        let (old, old_bytes) = (decode_row::<C>(&old)?, Some(old.len()));
         for index in C::INDEXES {
             if let Some(entry) = index.entry_key(key, &old.record, &row_key) {
                 self.raw_remove(index.table, entry);
@@ -150,6 +168,7 @@ impl Batch {
         {
             self.raw_remove(table, sequence_key(old.sequence, &row_key));
         }
+        self.note_shard_of::<C>(&row_key, RowChange { old_bytes, new_bytes: None })?;
         self.raw_remove(C::DEF.table, row_key);
         Ok(true)
     }

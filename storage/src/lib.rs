@@ -26,6 +26,7 @@ mod records;
 #[cfg(test)]
 mod samples;
 mod schema;
+mod shard;
 mod snapshot;
 mod store;
 mod tables;
@@ -45,6 +46,7 @@ pub use range::{Direction, RawRange, View};
 pub use reader::{IndexKeys, IndexRows, Reader, Row, Rows};
 pub use records::*;
 pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, Schema};
+pub use shard::{MAX_SHARD_BYTES, MAX_SHARD_DOCUMENTS, ShardRange, shard_fields, shard_key_document, shard_ranges};
 pub use snapshot::{Snapshot, TableBytes};
 pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, Stats, Store};
 pub use tables::*;

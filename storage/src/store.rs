@@ -198,7 +198,7 @@ impl Store {
 fn write_batch(database: &Database, batch: Batch, sequence: u64) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(StoreError::engine)?;
     transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
-    for (table, pending) in batch.into_pending().into_changed() {
+    for (table, pending) in batch.into_pending()?.into_changed() {
         write_table(&transaction, table, pending)?;
     }
     write_table(&transaction, TableId::Meta, entry(meta::SEQUENCE, &sequence.to_be_bytes()))?;

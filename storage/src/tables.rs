@@ -215,7 +215,8 @@ store_tables! {
         Mempool "mempool", writer: "mempool",
             "transaction hash (32)" => "the signed transaction (EIP-2718)";
         ShardRanges "shard_ranges", writer: "storage",
-            "name of the collection, start of the range" => "documents and bytes in the range";
+            "name of the collection as text of a key, first shard key of the range as in a row's key; 01 for the first"
+                => "documents in the range (8), bytes of their keys and values (8)";
         ExportState "export_state", writer: "export",
             "name of the target" => "sequence up to which it has everything";
         Meta "meta", writer: "storage",

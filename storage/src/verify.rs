@@ -4,10 +4,11 @@
 use crate::{
     backup::{ReportProgress, Walk},
     changed::{ChangedRows, sequence_key},
-    collection::{Collection, OWN_ROWS, WriteOrder, row_key},
+    collection::{Collection, OWN_ROWS, Placement, WriteOrder, row_key},
     error::StoreError,
     range::Direction,
     reader::{Reader, decode_key, decode_row},
+    shard::ShardCounter,
     snapshot::Snapshot,
     tables::{COLLECTION_CHECKS, TableId},
 };
@@ -95,13 +96,23 @@ pub(crate) struct Check<'a> {
 pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut Check<'_>) -> Result<(), StoreError> {
     let mut asked_for = vec![0u64; C::INDEXES.len()];
     let mut rows = 0u64;
+    let mut shards = match C::DEF.placement {
+        Placement::Sharded(_) => Some(ShardCounter::new(snapshot, &C::DEF)?),
+        Placement::Replicated => None,
+    };
     let mut entries = snapshot.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     while let Some((row_key, value)) = entries.next_view()? {
         check.walk.step()?;
         if row_key.first() == Some(&OWN_ROWS) {
             rows += 1;
+            if let Some(shards) = &mut shards {
+                shards.take(&row_key, value.len());
+            }
             check_row::<C>(snapshot, &row_key, &value, &mut asked_for, check)?;
         }
+    }
+    for (start, what) in shards.iter().flat_map(ShardCounter::differences) {
+        check.findings.add(TableId::ShardRanges, &start, format!("a range of {} {what}", C::DEF.name));
     }
     for (index, asked_for) in C::INDEXES.iter().zip(asked_for) {
         let found = own_entries(snapshot, index.table, 0)?;

@@ -5,7 +5,7 @@ use crate::{
     backend::Backend,
     error::RpcError,
     interface::{Param, QueryServer},
-    wire::{FindQuery, FoundDocument},
+    wire::{FindQuery, FoundDocument, ShardMapDocument, shard_maps},
 };
 use jsonrpsee::{Extensions, core::async_trait};
 use lucid_storage::{Collection, Payouts, Peers, Pipeline, aggregate, count, distinct, find};
@@ -63,6 +63,11 @@ impl<A: NodeApi> QueryServer for Backend<A> {
     ) -> Result<Vec<Value>, RpcError> {
         let (collection, field, filter) = (readable(extensions, collection)?, field.read()?, filter_of(filter)?);
         self.execute(move |api| Ok(distinct(&api.snapshot()?, &collection, &field, &filter)?)).await
+    }
+
+    async fn get_shard_map(&self, collection: Option<Param<String>>) -> Result<Vec<ShardMapDocument>, RpcError> {
+        let collection = Param::read_optional(collection)?;
+        self.execute(move |api| Ok(shard_maps(&api.snapshot()?, collection.as_deref())?)).await
     }
 
     async fn aggregate(

@@ -11,7 +11,7 @@ use jsonrpsee::proc_macros::rpc;
 use lucid_types::{AnchorProof, SessionId};
 
 /// The first parameter of each method that has one, and whether it must be there; no other one must.
-const FIRST_PARAMS: [(&str, &str, bool); 13] = [
+const FIRST_PARAMS: [(&str, &str, bool); 14] = [
     ("lucid_aggregate", "collection", true),
     ("lucid_anchorSession", "request", true),
     ("lucid_buildMerkle", "leaves", true),
@@ -22,6 +22,7 @@ const FIRST_PARAMS: [(&str, &str, bool); 13] = [
     ("lucid_getAnchorProof", "session id", true),
     ("lucid_getAnchoring", "session id", true),
     ("lucid_getSession", "session id", true),
+    ("lucid_getShardMap", "collection", false),
     ("lucid_listSessions", "query", false),
     ("lucid_retryAnchoring", "session id", true),
     ("lucid_verifyAnchorProof", "proof", true),

@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 55] = [
+pub(crate) const METHODS: [(&str, Need); 56] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),
@@ -68,6 +68,7 @@ pub(crate) const METHODS: [(&str, Need); 55] = [
     ("lucid_getAnchorProof", Nothing),
     ("lucid_getAnchoring", Nothing),
     ("lucid_getSession", Nothing),
+    ("lucid_getShardMap", Offered(Namespace::Find)),
     ("lucid_listSessions", Nothing),
     ("lucid_retryAnchoring", Token(Scope::Anchor)),
     ("lucid_verifyAnchorProof", Nothing),

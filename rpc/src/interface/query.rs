@@ -1,7 +1,7 @@
 use super::param::Param;
 use crate::{
     error::RpcError,
-    wire::{FindQuery, FoundDocument},
+    wire::{FindQuery, FoundDocument, ShardMapDocument},
 };
 use jsonrpsee::proc_macros::rpc;
 use lucid_storage::Pipeline;
@@ -41,6 +41,10 @@ pub(crate) trait Query {
         field: Param<String>,
         filter: Option<Param<Json>>,
     ) -> Result<Vec<Value>, RpcError>;
+
+    /// The ranges of the sharded collections, or of one, with the documents and bytes in each.
+    #[method(name = "getShardMap")]
+    async fn get_shard_map(&self, collection: Option<Param<String>>) -> Result<Vec<ShardMapDocument>, RpcError>;
 
     /// What a pipeline of `$match`, `$group`, `$sort` and `$limit` makes of a collection.
     #[method(name = "aggregate", with_extensions)]

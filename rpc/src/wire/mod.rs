@@ -27,7 +27,7 @@ pub use db::{
 };
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
-pub use query::{FindQuery, FoundDocument};
+pub use query::{FindQuery, FoundDocument, ShardMapDocument, ShardRangeDocument, shard_maps};
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
 pub use status::{CallsDocument, PoolUseDocument, StatusDocument, StoreUseDocument};

@@ -1,5 +1,8 @@
 use alloy_primitives::Bytes;
-use lucid_storage::{FindOptions, Found, SortSpec};
+use lucid_storage::{
+    COLLECTIONS, CollectionDef, FindOptions, Found, QueryError, ShardRange, Snapshot, SortSpec, shard_fields,
+    shard_key_document, shard_ranges,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -52,4 +55,48 @@ impl From<Found> for FoundDocument<lucid_types::Document> {
             explain: found.explained.and_then(|explained| serde_json::to_value(explained).ok()),
         }
     }
+}
+
+/// The shard index of one collection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShardMapDocument {
+    /// The collection.
+    pub collection: String,
+    /// What it is sharded by.
+    pub shard_key: Vec<String>,
+    /// Its ranges, in order; none where it has had no document.
+    pub ranges: Vec<ShardRangeDocument>,
+}
+
+/// A range of shard keys, up to the first one of the next range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShardRangeDocument {
+    /// Its first shard key; null for the first range, which has whatever is lowest.
+    pub from: Option<Json>,
+    /// Documents in it.
+    pub documents: u64,
+    /// Bytes of their keys and rows.
+    pub bytes: u64,
+}
+
+/// The shard index of every sharded collection, or of the named one.
+///
+/// # Errors
+///
+/// The named one is none; the store cannot be read.
+pub fn shard_maps(snapshot: &Snapshot, collection: Option<&str>) -> Result<Vec<ShardMapDocument>, QueryError> {
+    let named = collection.map(lucid_storage::schema_of).transpose()?.map(|schema| schema.def.name);
+    let is_asked = |def: &&CollectionDef| named.is_none_or(|name| def.name == name) && !shard_fields(def).is_empty();
+    let mut maps = Vec::new();
+    for def in COLLECTIONS.iter().filter(is_asked) {
+        let range = |range: ShardRange| ShardRangeDocument {
+            from: shard_key_document(def, &range.start).and_then(|key| serde_json::to_value(key).ok()),
+            documents: range.documents,
+            bytes: range.bytes,
+        };
+        let ranges = shard_ranges(snapshot, def)?.into_iter().map(range).collect();
+        let shard_key = shard_fields(def).iter().map(|field| (*field).to_owned()).collect();
+        maps.push(ShardMapDocument { collection: def.name.to_owned(), shard_key, ranges });
+    }
+    Ok(maps)
 }

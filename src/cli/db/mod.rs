@@ -6,6 +6,7 @@ mod place;
 mod progress;
 mod restore;
 mod run;
+mod shards;
 mod stats;
 mod verify;
 

@@ -1,4 +1,4 @@
-use super::{backup, find, restore, stats, verify};
+use super::{backup, find, restore, shards, stats, verify};
 use crate::cli::session::with_hint;
 
 /// Ask the store, and look after it: documents, its numbers, a check of all of it, backups.
@@ -8,6 +8,7 @@ use crate::cli::session::with_hint;
 pub(in crate::cli) enum Command {
     Find(find::FindArgs),
     Count(find::CountArgs),
+    Shards(shards::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Backup(backup::Args),
@@ -18,6 +19,7 @@ pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
     let outcome = match command {
         Command::Find(args) => find::run(args).await,
         Command::Count(args) => find::run_count(args).await,
+        Command::Shards(args) => shards::run(args).await,
         Command::Stats(args) => stats::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Backup(args) => backup::run(args).await,

@@ -12,7 +12,7 @@ use crate::{
     error::StoreError,
     range::{Direction, RawRange},
     reader::Reader,
-    schema::{FieldType, Schema, skip_key_part},
+    schema::{FieldType, Schema, take_key_part},
 };
 use lucid_types::Value;
 use std::ops::Bound;
@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
     /// The key of the row that an entry of an index leads to: what follows the index's own fields.
     fn row_key(&self, entry: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut rest = entry.get(1..).unwrap_or_default();
-        if !self.index_kinds.iter().all(|kind| skip_key_part(kind, &mut rest)) {
+        if !self.index_kinds.iter().all(|kind| take_key_part(kind, &mut rest).is_some()) {
             return Err(self.dangling());
         }
         Ok([&[OWN_ROWS], rest].concat())

@@ -43,16 +43,17 @@ fn append_bytes(bytes: &[u8], len: usize, out: &mut Vec<u8>) -> bool {
     bytes.len() == len
 }
 
-/// Takes one part off the front of a key's bytes; says `false` where they are no such part.
-pub(crate) fn skip_key_part(kind: &FieldType, key: &mut &[u8]) -> bool {
+/// Takes one part off the front of a key's bytes; `None` where they are no such part.
+pub(crate) fn take_key_part(kind: &FieldType, key: &mut &[u8]) -> Option<Value> {
+    let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
     match kind {
-        FieldType::U8 | FieldType::Word(_) => u8::decode_from(key).is_ok(),
-        FieldType::U32 => u32::decode_from(key).is_ok(),
-        FieldType::U64 | FieldType::Date => u64::decode_from(key).is_ok(),
-        FieldType::Text => String::decode_from(key).is_ok(),
-        FieldType::Address => <FixedBytes<20>>::decode_from(key).is_ok(),
-        FieldType::Hash => <FixedBytes<32>>::decode_from(key).is_ok(),
-        FieldType::Uuid => <FixedBytes<16>>::decode_from(key).is_ok(),
-        _ => false,
+        FieldType::Word(words) => words.get(usize::from(u8::decode_from(key).ok()?)).map(|word| Value::from(*word)),
+        FieldType::U32 => u32::decode_from(key).ok().map(|value| Value::Int(value.into())),
+        FieldType::U64 | FieldType::Date => u64::decode_from(key).ok().map(Value::from),
+        FieldType::Text => String::decode_from(key).ok().map(Value::from),
+        FieldType::Address => <FixedBytes<20>>::decode_from(key).ok().map(|value| bytes(value.as_slice())),
+        FieldType::Hash => <FixedBytes<32>>::decode_from(key).ok().map(|value| bytes(value.as_slice())),
+        FieldType::Uuid => <FixedBytes<16>>::decode_from(key).ok().map(|value| Value::Uuid(value.0)),
+        _ => None,
     }
 }

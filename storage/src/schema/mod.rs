@@ -12,4 +12,4 @@ pub use of_collection::{IndexSchema, KeyFields, Schema};
 pub use value::{FieldValue, Fields};
 
 pub(crate) use field::{field_kind, field_value, fields};
-pub(crate) use key_part::{append_key_part, key_part_bytes, skip_key_part};
+pub(crate) use key_part::{append_key_part, key_part_bytes, take_key_part};
