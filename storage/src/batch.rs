@@ -48,6 +48,18 @@ impl Batch {
         Ok(self.pending)
     }
 
+    /// Makes all of a change or none of it: where it fails, the batch is as it was before.
+    pub fn attempt<T, E>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let shard = self.shard.clone();
+        self.pending.begin_undo();
+        let changed = change(self);
+        self.pending.end_undo(changed.is_ok());
+        if changed.is_err() {
+            self.shard = shard;
+        }
+        changed
+    }
+
     /// Whether nothing was written to the batch.
     pub fn is_empty(&self) -> bool {
         self.pending.is_empty()
@@ -125,8 +137,8 @@ impl Batch {
         };
         let row_key = row_key(key);
         let value = self.encode::<C>(record)?;
-        let pending = self.pending.get_mut(C::DEF.table);
-        let written_before = matches!(pending.get(&row_key), Some(Some(_)));
+        let pending = self.pending.get(C::DEF.table);
+        let written_before = matches!(pending.and_then(|pending| pending.get(&row_key)), Some(Some(_)));
         if !written_before {
             self.note_sequence::<C>(&row_key);
         }
@@ -147,7 +159,7 @@ impl Batch {
         let Some(table) = C::DEF.by_sequence else { return };
         let sequence = self.sequence();
         if C::DEF.order == WriteOrder::Journaled {
-            changed::note(self.pending.get_mut(table), sequence, row_key);
+            changed::note(&mut self.pending, table, sequence, row_key);
         } else {
             self.raw_put(table, sequence_key(sequence, row_key), Vec::new());
         }
@@ -175,12 +187,12 @@ impl Batch {
 
     /// Writes an entry of an internal table.
     pub fn raw_put(&mut self, table: TableId, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.pending.get_mut(table).insert(key.into(), Some(value.into()));
+        self.pending.insert(table, key.into(), Some(value.into()));
     }
 
     /// Removes an entry of an internal table, whether or not there is one.
     pub fn raw_remove(&mut self, table: TableId, key: impl Into<Vec<u8>>) {
-        self.pending.get_mut(table).insert(key.into(), None);
+        self.pending.insert(table, key.into(), None);
     }
 
     fn encode<C: Collection>(&mut self, record: &C::Record) -> Result<Vec<u8>, StoreError> {

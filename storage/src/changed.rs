@@ -7,7 +7,7 @@ use crate::{
     collection::{Collection, OWN_ROWS, WriteOrder, row_key},
     error::StoreError,
     key::StoreKey,
-    range::{Direction, Pending, RawRange, View},
+    range::{Direction, PendingTables, RawRange, View},
     reader::{Reader, decode_key, decode_row},
     tables::TableId,
 };
@@ -29,20 +29,20 @@ const MAX_PART_BYTES: usize = 4_000;
 
 /// Notes in a journal that the batch of `sequence` writes a row. An entry of its own for each would cost more than the
 /// row does.
-pub(crate) fn note(journal: &mut Pending, sequence: u64, row_key: &[u8]) {
+pub(crate) fn note(pending: &mut PendingTables, journal: TableId, sequence: u64, row_key: &[u8]) {
     let mut number = 0;
-    if let Some(mut last) = journal.last_entry() {
-        if let Some(part) = last.get_mut()
+    if let Some((key, last)) = pending.last_mut(journal) {
+        if let Some(part) = last
             && part.len() + row_key.len() <= MAX_PART_BYTES
         {
             part.extend_from_slice(row_key);
             return;
         }
-        number = last.key().last_chunk().map_or(0, |number| u32::from_be_bytes(*number)) + 1;
+        number = key.last_chunk().map_or(0, |number| u32::from_be_bytes(*number)) + 1;
     }
     let mut part = Vec::with_capacity(MAX_PART_BYTES / 8);
     part.extend_from_slice(row_key);
-    journal.insert(sequence_key(sequence, &number.to_be_bytes()), Some(part));
+    pending.insert(journal, sequence_key(sequence, &number.to_be_bytes()), Some(part));
 }
 
 /// A row with what its envelope says: key and stored record.

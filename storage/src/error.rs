@@ -129,6 +129,17 @@ impl StoreError {
         Self::DamagedRow { table: table.name(), key: hex::encode(key), what }
     }
 
+    /// The same failure, for another writer whose changes were in the same commit.
+    pub(crate) fn shared(&self) -> Self {
+        match self {
+            Self::Io { path, source } => {
+                Self::Io { path: path.clone(), source: io::Error::new(source.kind(), source.to_string()) }
+            }
+            Self::DamagedPages(what) => Self::DamagedPages(what.clone()),
+            error => Self::Engine(error.to_string().into()),
+        }
+    }
+
     /// Whether what is stored is not what was written: trying again is no use, and nothing of it is to be relied on.
     pub fn is_damage(&self) -> bool {
         matches!(

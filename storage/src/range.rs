@@ -195,29 +195,76 @@ impl Iterator for RawRange<'_> {
 
 /// What a batch would change, by table.
 #[derive(Default)]
-pub(crate) struct PendingTables(Vec<Pending>);
+pub(crate) struct PendingTables {
+    tables: Vec<Pending>,
+    /// What stood there before each change since the savepoint; `None` where there is none.
+    undo: Option<Vec<Undo>>,
+}
+
+/// A table and a key, and what was pending under it.
+type Undo = (TableId, Vec<u8>, Option<Option<Vec<u8>>>);
 
 impl PendingTables {
     pub(crate) fn get(&self, table: TableId) -> Option<&Pending> {
-        self.0.get(table as usize)
+        self.tables.get(table as usize)
     }
 
-    pub(crate) fn get_mut(&mut self, table: TableId) -> &mut Pending {
-        if self.0.is_empty() {
-            self.0.resize_with(TableId::COUNT, Pending::new);
+    /// Sets what is pending under a key: a value, or that it goes.
+    pub(crate) fn insert(&mut self, table: TableId, key: Vec<u8>, value: Option<Vec<u8>>) {
+        match &mut self.undo {
+            Some(undo) => {
+                let old = table_mut(&mut self.tables, table).insert(key.clone(), value);
+                undo.push((table, key, old));
+            }
+            None => {
+                table_mut(&mut self.tables, table).insert(key, value);
+            }
         }
-        &mut self.0[table as usize]
+    }
+
+    /// The last key of a table and what is pending under it, to be changed where it stands.
+    pub(crate) fn last_mut(&mut self, table: TableId) -> Option<(&[u8], &mut Option<Vec<u8>>)> {
+        let entry = table_mut(&mut self.tables, table).last_entry()?;
+        if let Some(undo) = &mut self.undo {
+            undo.push((table, entry.key().clone(), Some(entry.get().clone())));
+        }
+        let (key, value) = table_mut(&mut self.tables, table).iter_mut().next_back()?;
+        Some((key, value))
+    }
+
+    /// From here on changes can be taken back.
+    pub(crate) fn begin_undo(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    /// Keeps the changes since then, or takes them back.
+    pub(crate) fn end_undo(&mut self, keep: bool) {
+        let Some(undo) = self.undo.take().filter(|_| !keep) else { return };
+        for (table, key, old) in undo.into_iter().rev() {
+            let table = table_mut(&mut self.tables, table);
+            match old {
+                Some(old) => table.insert(key, old),
+                None => table.remove(&key),
+            };
+        }
     }
 
     /// Whether no table would change.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(Pending::is_empty)
+        self.tables.iter().all(Pending::is_empty)
     }
 
     /// Tables that change.
     pub(crate) fn into_changed(self) -> impl Iterator<Item = (TableId, Pending)> {
-        TableId::ALL.into_iter().zip(self.0).filter(|(_, pending)| !pending.is_empty())
+        TableId::ALL.into_iter().zip(self.tables).filter(|(_, pending)| !pending.is_empty())
     }
+}
+
+fn table_mut(tables: &mut Vec<Pending>, table: TableId) -> &mut Pending {
+    if tables.is_empty() {
+        tables.resize_with(TableId::COUNT, Pending::new);
+    }
+    &mut tables[table as usize]
 }
 
 #[cfg(test)]

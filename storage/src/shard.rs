@@ -35,7 +35,7 @@ pub struct ShardRange {
 }
 
 /// The range that a batch is writing to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct OpenRange {
     def: &'static CollectionDef,
     range: ShardRange,
