@@ -7,6 +7,7 @@ pub mod config;
 pub mod consensus;
 pub mod doctor;
 pub mod evm;
+pub mod export;
 pub mod keys;
 pub mod mempool;
 pub mod node;

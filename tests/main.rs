@@ -7,6 +7,7 @@ mod config;
 mod contracts;
 mod damage;
 mod dev;
+mod export;
 mod floods;
 mod full_disk;
 mod import_rules;

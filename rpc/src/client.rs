@@ -5,8 +5,8 @@ use crate::{
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        DbJobDocument, DbStatsDocument, FindQuery, FoundDocument, MerkleDocument, SessionDocument, SessionPage,
-        SessionQuery, ShardMapDocument,
+        DbJobDocument, DbStatsDocument, FindQuery, FoundDocument, MerkleDocument, RowPageDocument, SessionDocument,
+        SessionPage, SessionQuery, ShardMapDocument,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -287,6 +287,11 @@ impl Client {
     /// `lucid_buildMerkle`.
     pub async fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleDocument, ClientError> {
         self.request("lucid_buildMerkle", (leaves, indexes)).await
+    }
+
+    /// `admin_exportRows`.
+    pub async fn export_rows(&self, collection: &str, after: Option<&[u8]>) -> Result<RowPageDocument, ClientError> {
+        self.request("admin_exportRows", (collection, after.map(Bytes::copy_from_slice))).await
     }
 
     /// `admin_dbStats`.

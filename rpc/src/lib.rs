@@ -50,6 +50,7 @@ pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
     DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, FindQuery, FoundDocument,
-    HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, SessionDocument, SessionPage, SessionQuery,
-    ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument, VerifiedAnchorDocument, shard_maps,
+    HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage,
+    SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
+    shard_maps,
 };

@@ -1,7 +1,7 @@
 use super::{
     config, db, demo, dev, doctor,
     exit_codes::{self, exit_code},
-    flight, init, key, run, session, status, why,
+    export, flight, init, key, run, session, status, why,
 };
 use crate::service::{FlightLog, LogFormat, LogOptions, init_log};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -48,6 +48,8 @@ enum Command {
     Config(config::Command),
     #[command(subcommand)]
     Db(db::Command),
+    #[command(subcommand)]
+    Export(export::Command),
     #[command(subcommand)]
     Session(session::Command),
     Status(status::Args),
@@ -142,6 +144,7 @@ async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()
         Command::Key(command) => key::run(command),
         Command::Config(command) => config::run(&command),
         Command::Db(command) => db::run(command).await,
+        Command::Export(command) => export::run(command).await,
         Command::Session(command) => session::run(command).await,
         Command::Status(args) => status::run(&args),
         Command::Doctor(args) => doctor::run(&args),

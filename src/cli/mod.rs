@@ -10,6 +10,7 @@ mod demo;
 mod dev;
 mod doctor;
 mod exit_codes;
+mod export;
 mod flight;
 mod init;
 mod input;

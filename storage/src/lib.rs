@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod key;
 mod meta;
+mod pages;
 mod query;
 mod range;
 mod reader;
@@ -42,6 +43,7 @@ pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, 
 pub use error::StoreError;
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};
 pub use meta::{FORMAT_VERSION, Meta};
+pub use pages::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, RowPage, row_page};
 pub use query::*;
 pub use range::{Direction, RawRange, View};
 pub use reader::{IndexKeys, IndexRows, Reader, Row, Rows};

@@ -4,7 +4,7 @@ use super::scan::{NamedPath, Source, scan};
 use std::{collections::BTreeSet, fmt};
 
 /// Rooms of `src/`, bottom to top, each with the rooms that it may use. Every room may use `types` and `storage`.
-pub(super) const ROOMS: [(&str, &[&str]); 12] = [
+pub(super) const ROOMS: [(&str, &[&str]); 13] = [
     ("keys", &[]),
     ("state", &[]),
     ("evm", &["state"]),
@@ -12,13 +12,27 @@ pub(super) const ROOMS: [(&str, &[&str]); 12] = [
     ("mempool", &["state", "chain"]),
     ("consensus", &["chain", "keys"]),
     ("anchoring", &[]),
+    ("export", &[]),
     ("config", &[]),
     ("service", &[]),
     ("doctor", &[]),
     ("node", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config", "service"]),
     (
         "cli",
-        &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config", "service", "doctor", "node"],
+        &[
+            "keys",
+            "state",
+            "evm",
+            "chain",
+            "mempool",
+            "consensus",
+            "anchoring",
+            "export",
+            "config",
+            "service",
+            "doctor",
+            "node",
+        ],
     ),
 ];
 
@@ -29,8 +43,9 @@ const TEST_ROOM: &str = "testing";
 const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
-const CRATES: [(&[&str], &[&str]); 14] = [
+const CRATES: [(&[&str], &[&str]); 15] = [
     (&["redb"], &["storage/"]),
+    (&["bson"], &["src/export/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
     (&["revm", "alloy_evm"], &["src/evm/"]),
     (&["jsonrpsee", "jsonrpsee_http_client", "hyper", "hyper_util", "http_body_util", "soketto"], &["rpc/"]),

@@ -1,8 +1,9 @@
 use super::param::Param;
 use crate::{
     error::RpcError,
-    wire::{DbJobDocument, DbStatsDocument},
+    wire::{DbJobDocument, DbStatsDocument, RowPageDocument},
 };
+use alloy_primitives::Bytes;
 use jsonrpsee::proc_macros::rpc;
 
 /// The `admin_` methods: care for the store. Each needs the scope admin.
@@ -22,6 +23,14 @@ pub(crate) trait Admin {
     /// Begins to copy the store as it is now into the folder of backups, under a name of the node's choosing.
     #[method(name = "dbBackup")]
     async fn db_backup(&self) -> Result<DbJobDocument, RpcError>;
+
+    /// Rows of a collection as they lie in the store, those after a key: what an export is made of.
+    #[method(name = "exportRows")]
+    async fn export_rows(
+        &self,
+        collection: Param<String>,
+        after: Option<Param<Bytes>>,
+    ) -> Result<RowPageDocument, RpcError>;
 
     /// How the work that was begun last stands; null where none was.
     #[method(name = "dbJob")]

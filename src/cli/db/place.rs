@@ -21,7 +21,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Whose store: that of a folder on which no node runs, or that of a running node.
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(in crate::cli) struct Place {
     /// The node's folder; no node may run on it.
     #[arg(long, value_name = "DIR", conflicts_with = "rpc")]
     datadir: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub(super) struct Place {
 }
 
 /// A [`Place`] that was looked up.
-pub(super) enum Found {
+pub(in crate::cli) enum Found {
     /// A folder.
     Folder(DataDir),
     /// A node.
@@ -48,7 +48,7 @@ impl Place {
         self.datadir.is_some()
     }
 
-    pub(super) fn find(&self) -> anyhow::Result<Found> {
+    pub(in crate::cli) fn find(&self) -> anyhow::Result<Found> {
         if let Some(datadir) = &self.datadir {
             return Ok(Found::Folder(DataDir::at_existing(datadir)?));
         }

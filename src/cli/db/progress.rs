@@ -6,14 +6,14 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// A progress bar on standard error with an estimate, one part of the work after the other; gone when dropped. Where
 /// nobody looks at a terminal it shows nothing.
-pub(super) struct Bar {
+pub(in crate::cli) struct Bar {
     bar: ProgressBar,
     step: String,
 }
 
 impl Bar {
     /// A bar that shows nothing yet.
-    pub(super) fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         Self { bar: ProgressBar::no_length(), step: String::new() }
     }
 
@@ -25,7 +25,7 @@ impl Bar {
     }
 
     /// Shows how far a part has come. Another part than before begins anew.
-    pub(super) fn show(&mut self, step: &str, done: u64, total: u64) {
+    pub(in crate::cli) fn show(&mut self, step: &str, done: u64, total: u64) {
         if self.step != step {
             step.clone_into(&mut self.step);
             self.bar.finish_and_clear();

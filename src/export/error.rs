@@ -1,0 +1,47 @@
+use lucid_storage::StoreError;
+use std::{io, path::PathBuf};
+
+/// Why an export does not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The folder has something in it, which is not written over.
+    #[error("{} is not empty ({found} is in it), and an export goes into a folder of its own", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// Something in it.
+        found: String,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A document is larger than MongoDB takes.
+    #[error("the document {id} of {collection} has {bytes} bytes as BSON, and MongoDB takes at most 16 MiB")]
+    TooLarge {
+        /// The collection.
+        collection: &'static str,
+        /// Its `_id`.
+        id: String,
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// A document cannot be written.
+    #[error("the document {id} of {collection} cannot be written: {what}")]
+    Document {
+        /// The collection.
+        collection: &'static str,
+        /// Its `_id`.
+        id: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A row is not what its collection has.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,12 @@
+//! Where exported collections go: files that `mongorestore` reads, or lines of JSON.
+//!
+//! Every document is written as the collection's fields say, so that a time is a date and an amount loses no digit. A
+//! file appears whole or not at all. Where rows come from is the caller's affair: it hands them in, page after page.
+
+mod document;
+mod error;
+mod folder;
+mod metadata;
+
+pub use error::ExportError;
+pub use folder::{CollectionWriter, FolderExport, Format};

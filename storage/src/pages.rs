@@ -1,0 +1,44 @@
+//! Rows as they lie, in pages: what leaves the store for somebody who knows the collection.
+
+use crate::{collection::OWN_ROWS, error::StoreError, range::Direction, reader::Reader, schema::Schema};
+use std::ops::Bound;
+
+/// Bytes of keys and rows after which a page ends; a row may be larger.
+pub const MAX_PAGE_BYTES: usize = 1 << 20;
+
+/// Most rows of a page.
+pub const MAX_PAGE_ROWS: usize = 4_096;
+
+/// Some rows of a collection, in the order of their keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowPage {
+    /// Keys and rows as they lie in the table.
+    pub rows: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+/// The own rows of a collection after the key `after`, as many as a page holds.
+///
+/// # Errors
+///
+/// The table cannot be read.
+pub fn row_page<R: Reader + ?Sized>(reader: &R, schema: &Schema, after: Option<&[u8]>) -> Result<RowPage, StoreError> {
+    let (first, end) = ([OWN_ROWS], [OWN_ROWS + 1]);
+    let lower = match after {
+        // What is below the own rows is before all of them.
+        Some(after) if after >= &first[..] => Bound::Excluded(after),
+        _ => Bound::Included(&first[..]),
+    };
+    let mut entries = reader.raw_range(schema.def.table, lower, Bound::Excluded(&end), Direction::Forward)?;
+    let (mut page, mut bytes) = (RowPage::default(), 0);
+    while let Some((key, row)) = entries.next_view()? {
+        if page.rows.len() >= MAX_PAGE_ROWS || bytes > MAX_PAGE_BYTES {
+            page.more = true;
+            break;
+        }
+        bytes += key.len() + row.len();
+        page.rows.push((key.to_vec(), row.to_vec()));
+    }
+    Ok(page)
+}
