@@ -45,7 +45,7 @@ pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
 pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder};
-pub use compact::Compacted;
+pub use compact::{Compacted, Compaction};
 pub use disk::Disk;
 pub use error::StoreError;
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};

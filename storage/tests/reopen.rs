@@ -9,8 +9,8 @@
 
 use alloy_primitives::{Address, B256, U256};
 use lucid_storage::{
-    AccountRecord, Accounts, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Meta, Options,
-    ReceiptRecord, Receipts, Stats, Store, TableId, TransactionKey, TransactionRecord, Transactions,
+    AccountRecord, Accounts, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Compaction, Current, Meta,
+    Options, ReceiptRecord, Receipts, Stats, Store, TableId, TransactionKey, TransactionRecord, Transactions,
 };
 use std::{
     env, fs,
@@ -224,5 +224,63 @@ fn reopening_and_what_it_costs() {
         let [plain, noted] = costs;
         plain.print("without");
         noted.print("with");
+    }
+}
+
+/// Bytes that this process handed to the kernel.
+fn written() -> u64 {
+    let io = fs::read_to_string("/proc/self/io").unwrap();
+    io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap().parse().unwrap()
+}
+
+/// Takes the transactions of every other block out, which leaves holes everywhere.
+fn prune(path: &Path) {
+    let store = Store::open(path, &Options::default()).unwrap();
+    let last = store.snapshot().unwrap().sequence().unwrap();
+    for height in (1..=last).step_by(2) {
+        let mut batch = store.begin().unwrap();
+        for index in 0.. {
+            let key = TransactionKey { block: height, index };
+            if !batch.remove::<Transactions>(&key).unwrap() {
+                break;
+            }
+            batch.remove::<Receipts>(&key).unwrap();
+        }
+        store.commit(batch).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "measures on a disk; says nothing in a debug build"]
+fn compacting_beside_and_in_place() {
+    let from = folder().join("reopen.redb");
+    large_store(&from, number("LUCID_REOPEN_MIB", 2048));
+    let pruned = folder().join("pruned.redb");
+    fs::copy(&from, &pruned).unwrap();
+    prune(&pruned);
+    let path = folder().join("compact.redb");
+    let on_disk = |path: &Path| fs::metadata(path).unwrap().blocks() * 512 >> 20;
+    for (what, from) in [("as blocks made it", &from), ("every other block pruned", &pruned)] {
+        for in_place in [false, true, false, true] {
+            fs::copy(from, &path).unwrap();
+            forget(&path);
+            let (before, bytes, cpu, start) = (on_disk(&path), written(), cpu_time(), Instant::now());
+            if in_place {
+                let mut builder = redb::Database::builder();
+                builder.set_cache_size(Options::default().cache_bytes).set_check_integrity_on_open(true);
+                let mut database = builder.open(&path).unwrap();
+                database.compact().unwrap();
+            } else {
+                Compaction::begin(&path, &Options::default()).unwrap().run(&mut |_| Ok(())).unwrap();
+            }
+            let (time, cpu, bytes) = (start.elapsed(), cpu_time() - cpu, (written() - bytes) >> 20);
+            let how = if in_place { "in place" } else { "beside" };
+            let after = on_disk(&path);
+            println!("{what}, {how}: {before} to {after} MiB, {bytes} MiB written, {time:.1?}, {cpu:.1?} CPU");
+            Store::inspect(&path, &Options::default(), true).unwrap();
+        }
+    }
+    for path in [pruned, path] {
+        fs::remove_file(path).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use super::model::{PATH, check_after_cut, check_snapshot, commit_next, disk_with_store, options, seeds};
 use crate::{
-    Options, Store, StoreError,
+    Compaction, Options, Store, StoreError,
     testing::{PowerCut, Random},
 };
 use std::{ops::AddAssign, path::Path};
@@ -73,7 +73,7 @@ fn a_power_cut_while_a_store_is_compacted_loses_nothing() {
     killed.restore();
     drop(store);
     let compact = |disk: &PowerCut, options: &Options| {
-        Store::compact(PATH, &Options { disk: disk.disk(), ..options.clone() }, &mut |_| Ok(()))
+        Compaction::begin(PATH, &Options { disk: disk.disk(), ..options.clone() })?.run(&mut |_| Ok(()))
     };
     let all = operations(&closed, |disk| {
         compact(disk, &options_of(disk)).unwrap();
