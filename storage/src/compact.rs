@@ -51,6 +51,11 @@ impl Compaction {
         Ok(Self { path, options, snapshot, bytes_before })
     }
 
+    /// Bytes of the file. The new one has no more.
+    pub fn file_bytes(&self) -> u64 {
+        self.bytes_before
+    }
+
     /// Bytes of the pages that are in use, which is about what the new file takes. Walks all of them.
     pub fn bytes_in_use(&self) -> Result<u64, StoreError> {
         TableId::ALL.into_iter().try_fold(0u64, |sum, table| {

@@ -184,7 +184,7 @@ impl Store {
     }
 
     /// What a poisoned lock guards is an engine that works or one that refuses everything: never half of one.
-    fn engine(&self) -> RwLockReadGuard<'_, Engine> {
+    pub(crate) fn engine(&self) -> RwLockReadGuard<'_, Engine> {
         self.inner.engine.read().unwrap_or_else(PoisonError::into_inner)
     }
 

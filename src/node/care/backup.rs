@@ -11,7 +11,7 @@ use std::{
     fs::{self, DirBuilder},
     io,
     os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// What the names of backups end with, and of those that a kill cut short.
