@@ -259,7 +259,7 @@ fn compacting_beside_and_in_place() {
     fs::copy(&from, &pruned).unwrap();
     prune(&pruned);
     let path = folder().join("compact.redb");
-    let on_disk = |path: &Path| fs::metadata(path).unwrap().blocks() * 512 >> 20;
+    let on_disk = |path: &Path| (fs::metadata(path).unwrap().blocks() * 512) >> 20;
     for (what, from) in [("as blocks made it", &from), ("every other block pruned", &pruned)] {
         for in_place in [false, true, false, true] {
             fs::copy(from, &path).unwrap();

@@ -78,6 +78,11 @@ fn a_power_cut_while_blocks_are_committed_loses_nothing_that_was_answered() {
     }
 }
 
+/// Value of a row of a large batch.
+fn large_value(row: u32) -> Vec<u8> {
+    vec![row as u8; 4_000 + row as usize * 7]
+}
+
 /// More than the cache holds goes to the file before the commit, and the file grows meanwhile.
 #[test]
 fn a_power_cut_while_a_large_batch_is_committed_leaves_all_of_it_or_none() {
@@ -93,7 +98,7 @@ fn a_power_cut_while_a_large_batch_is_committed_leaves_all_of_it_or_none() {
             let mut batch = store.begin().unwrap();
             for row in 0..ROWS {
                 let key = [&[9], &(row * 7919 % ROWS).to_be_bytes()[..]].concat();
-                batch.raw_put(TableId::Code, key, vec![row as u8; 4_000 + row as usize * 7]);
+                batch.raw_put(TableId::Code, key, large_value(row * 7919 % ROWS));
             }
             store.commit(batch)
         };
@@ -104,8 +109,14 @@ fn a_power_cut_while_a_large_batch_is_committed_leaves_all_of_it_or_none() {
         drop(store);
         let store = Store::open(PATH, &options).unwrap_or_else(|error| panic!("{said}: {error}"));
         let snapshot = store.snapshot().unwrap();
-        let prefix = snapshot.raw_prefix(TableId::Code, &[9], crate::Direction::Forward).unwrap();
-        let rows = prefix.map(|row| row.unwrap_or_else(|error| panic!("{said}: {error}"))).count();
+        let rows = snapshot.raw_prefix(TableId::Code, &[9], crate::Direction::Forward).unwrap();
+        let rows = rows.map(|row| {
+            let (key, value) = row.unwrap_or_else(|error| panic!("{said}: {error}"));
+            value == large_value(u32::from_be_bytes(key[1..].try_into().unwrap()))
+        });
+        let rows: Vec<_> = rows.collect();
+        assert!(!rows.contains(&false), "{said}: a row is not what was written");
+        let rows = rows.len();
         let sequence = snapshot.sequence().unwrap();
         assert!((sequence, rows) == (4, ROWS as usize) || (!answered && (sequence, rows) == (3, 0)), "{said}: {rows}");
         let snapshot = if rows == 0 {
