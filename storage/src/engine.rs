@@ -32,6 +32,7 @@ impl Engine {
         let again = file.try_clone().map_err(|source| io_error(path, source))?;
         let backend = StoreBackend::new(file.into_backend()?, true, counters.clone(), state.clone());
         let database = open_backend(path, backend, options, false)?.into();
+        // Only now that it is locked.
         again.check_name(path)?;
         let (path, options) = (path.to_owned(), options.clone());
         Ok(Self { path, options, file: again, counters, database, state })
@@ -57,7 +58,7 @@ impl Engine {
     }
 
     /// What a failed commit comes to. Where the disk had no room and nothing else was wrong, the database is opened again.
-    /// That is as after a crash: all of the file is read, and what is written goes over what is there, for which there is
+    /// That is as after a crash: a small file is read whole, and what is written goes over what is there, for which there is
     /// room. Whether the batch is in it has to be looked up, as room may have been missing for what follows a commit.
     pub(crate) fn after_failure(&mut self, error: StoreError) -> Result<(), StoreError> {
         if self.state.has_no_room() { self.reopen() } else { Err(error) }

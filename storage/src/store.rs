@@ -27,7 +27,9 @@ use std::{
 /// small machine too little for the rest. (The engine's own default is 1 GiB.)
 pub const DEFAULT_CACHE_BYTES: usize = 26 << 20;
 
-/// Bytes of the file from which commits note the pages in use.
+/// Bytes of the file from which commits note the pages in use, unless told otherwise. A slow card reads some 1500 pages a
+/// second out of order, so a walk over less than this takes it under 3 s, and a small store has one sync for each commit.
+/// docs/storage.md has what both cost.
 pub const QUICK_REPAIR_FROM_BYTES: u64 = 16 << 20;
 
 /// Tables with our names by which a file is taken for a store of ours whose `meta` is damaged. With the first block a store
@@ -116,11 +118,12 @@ impl Store {
         look(path.as_ref(), options, Access::Read, check_pages)
     }
 
-    /// Opens the store at `path`. After a crash this repairs the file first, which reads all of it.
+    /// Opens the store at `path`. After a crash this repairs the file first. A file below
+    /// [`Options::quick_repair_from_bytes`] is read whole for that; in a larger one the last commit says what is in use.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let engine = Engine::open(path, options.disk.open(path, Access::Write)?, options)?;
-        // Whoever was at work on it would hold the lock.
+        // A compaction that was cut short: whoever is at work on one has the lock that is now held here.
         options.disk.remove_unfinished(path);
         let (meta, snapshot) = read_store(path, engine.database())?;
         Ok(Self::assemble(path, engine, meta, snapshot.sequence()?))

@@ -289,10 +289,21 @@ fn reads(store: &Store, rounds: u8) {
     assert!(rows.iter().all(|(key, value)| *value == vec![key[1]; 3_000]));
 }
 
-/// Room ends at the first write of a commit, at the second, and so on.
 #[test]
 fn a_disk_without_room_stops_writes_and_nothing_else() {
+    stop_writes(&Options::default());
+}
+
+#[test]
+fn a_disk_without_room_for_the_note_of_pages_in_use_stops_writes_and_nothing_else() {
+    stop_writes(&Options { quick_repair_from_bytes: 0, ..Options::default() });
+}
+
+/// Room ends at the first write of a commit, at the second, and so on.
+fn stop_writes(options: &Options) {
     let (_folder, path, store) = new_store();
+    drop(store);
+    let store = Store::open(&path, options).unwrap();
     let room = |writes: u64| store.engine().counters().room.store(writes, Relaxed);
     let (mut rounds, mut refusals) = (0, 0);
     for writes in 1.. {
