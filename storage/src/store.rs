@@ -123,9 +123,9 @@ impl Store {
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let engine = Engine::open(path, options.disk.open(path, Access::Write)?, options)?;
+        let (meta, snapshot) = read_store(path, engine.database())?;
         // A compaction that was cut short: whoever is at work on one has the lock that is now held here.
         options.disk.remove_unfinished(path);
-        let (meta, snapshot) = read_store(path, engine.database())?;
         Ok(Self::assemble(path, engine, meta, snapshot.sequence()?))
     }
 
