@@ -16,7 +16,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Instant,
@@ -395,6 +395,27 @@ fn a_compacted_store_is_smaller_and_its_chain_goes_on() {
     assert!(node.interrupt().success());
     refused(&["compact", "--datadir", path(&folder.path().join("nowhere"))], 66, "there is no folder");
     refused(&["compact", "--datadir", path(folder.path())], 66, "there is no store");
+}
+
+/// The disk fills up in its midst, for which the limit that the system has on the size of a file stands in.
+#[test]
+fn a_compaction_without_room_leaves_the_store_and_nothing_beside_it() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        return println!("skipped: there is no prlimit here");
+    }
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (datadir, file) = chain_with_holes(folder.path());
+    let before = fs::read(&file).unwrap();
+    let mut command = Command::new("sh");
+    // A write beyond the limit is an error, as on a full disk, where the signal is not taken.
+    command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=2000000: -- \"$@\"", "sh"]).arg(lucid_node().get_program());
+    let output = command.args(["db", "compact", "--datadir", path(&datadir)]).env_remove("RUST_LOG").output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(74), "{said}");
+    assert!(said.contains("File too large"), "{said}");
+    assert!(fs::read(&file).unwrap() == before);
+    assert!(!datadir.join("lucid.redb.new").exists());
+    db(&["compact", "--datadir", path(&datadir)]);
 }
 
 /// Killed at any moment: the store is as it was or as it is to be, and what was not finished goes when it is opened.
