@@ -1,9 +1,9 @@
 //! What is written under cuts, and what must be there after one.
 
 use crate::{
-    AccountRecord, Accounts, AnchoringStatus, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current,
-    Findings, Meta, Options, SessionAnchoringRecord, SessionAnchorings, Snapshot, Store, StoreError, TableId,
-    TransactionKey, TransactionRecord, Transactions,
+    AccountRecord, Accounts, AnchoringStatus, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, ChunkKey,
+    ChunkRecord, Chunks, Current, Findings, Meta, Options, SessionAnchoringRecord, SessionAnchorings, Snapshot, Store,
+    StoreError, TableId, TransactionKey, TransactionRecord, Transactions,
     samples::{Sample, address, anchoring, hash, session},
     testing::{PowerCut, Random},
 };
@@ -55,6 +55,11 @@ pub(super) fn commit_next(store: &Store) -> Result<u64, StoreError> {
         let record = SessionAnchoringRecord { session_id, status, user_id, ..Sample::sample() };
         batch.put::<SessionAnchorings>(&anchoring(byte(50)), &record)?;
         batch.remove::<SessionAnchorings>(&anchoring(byte(50)))?;
+    }
+    for idx in 0..u32::from(byte(15)) {
+        let key = ChunkKey { session_id: session(byte(20)), idx, account: address(1) };
+        let record = ChunkRecord { size_bytes: n, ..Sample::sample() };
+        batch.put::<Chunks>(&key, &record)?;
     }
     for key in 0..50u64 {
         batch.raw_put(TableId::StorageSlots, key.to_be_bytes(), n.to_be_bytes());
