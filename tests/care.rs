@@ -7,7 +7,7 @@
 )]
 
 use crate::support::{DevNode, block_on, eventually, fast_chain, lucid_node, run, send, text, transfer};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, keccak256};
 use lucid_node::{chain, keys::DEV_ACCOUNTS};
 use lucid_rpc::Client;
 use lucid_storage::{Direction, Options, Reader, Store, TableId};
@@ -16,8 +16,10 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Instant,
 };
 
 fn path(path: &Path) -> &str {
@@ -336,4 +338,121 @@ fn care_leaves_a_killed_nodes_store_as_it_is() {
     assert!(fs::read(&file).unwrap() == before);
     let store = Store::open(backup["path"].as_str().unwrap(), &Options::default()).unwrap();
     assert_eq!(chain::read_head(&store.snapshot().unwrap()).unwrap().number, 1);
+}
+
+/// Everything that a store holds, in one digest.
+fn contents(file: &Path) -> B256 {
+    let (_, snapshot) = Store::inspect(file, &Options::default(), true).unwrap();
+    let mut all = Vec::new();
+    for table in TableId::ALL {
+        let rows = snapshot.raw_prefix(table, &[], Direction::Forward).unwrap();
+        all.extend(rows.flat_map(|row| {
+            let (key, value) = row.unwrap();
+            [&[table as u8], &key.len().to_be_bytes()[..], &key, &value].concat()
+        }));
+    }
+    keccak256(all)
+}
+
+/// A stopped dev chain whose file has mostly holes.
+fn chain_with_holes(folder: &Path) -> (PathBuf, PathBuf) {
+    let datadir = stopped_chain(folder);
+    let file = datadir.join("lucid.redb");
+    let store = Store::open(&file, &Options::default()).unwrap();
+    for rows in [20_000u32, 16_000] {
+        let mut batch = store.begin().unwrap();
+        for n in 0..rows {
+            let key = [n.to_be_bytes(), [0xee; 4]].concat();
+            // The second batch takes most of the first out again.
+            match rows {
+                20_000 => batch.raw_put(TableId::ConsensusLog, key, vec![n as u8; 900]),
+                _ => batch.raw_remove(TableId::ConsensusLog, key),
+            }
+        }
+        store.commit(batch).unwrap();
+    }
+    (datadir, file)
+}
+
+#[test]
+fn a_compacted_store_is_smaller_and_its_chain_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (datadir, file) = chain_with_holes(folder.path());
+    let before = contents(&file);
+    let size = || fs::metadata(&file).unwrap().len();
+    let was = size();
+    let compacted = db(&["compact", "--datadir", path(&datadir)]);
+    assert_eq!((compacted["bytes_before"].as_u64(), compacted["bytes_after"].as_u64()), (Some(was), Some(size())));
+    assert!(size() * 3 < was, "{compacted}");
+    assert_eq!(compacted["path"], path(&file));
+    assert!(contents(&file) == before);
+    assert_eq!(db(&["verify", "--datadir", path(&datadir)])["clean"], true);
+    let said = run(&["db", "compact", "--datadir", path(&datadir)]);
+    assert!(text(&said.stdout).contains("Before    "), "{}", text(&said.stdout));
+    let node = DevNode::start_in(&datadir);
+    refused(&["compact", "--datadir", path(&datadir)], 69, "A node runs on this folder");
+    block_on(async { send(&node.client(), &transfer(&DEV_ACCOUNTS[0], 3, Address::ZERO)).await });
+    assert!(node.interrupt().success());
+    refused(&["compact", "--datadir", path(&folder.path().join("nowhere"))], 66, "there is no folder");
+    refused(&["compact", "--datadir", path(folder.path())], 66, "there is no store");
+}
+
+/// The disk fills up in its midst, for which the limit that the system has on the size of a file stands in.
+#[test]
+fn a_compaction_without_room_leaves_the_store_and_nothing_beside_it() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        return println!("skipped: there is no prlimit here");
+    }
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (datadir, file) = chain_with_holes(folder.path());
+    let before = fs::read(&file).unwrap();
+    let mut command = Command::new("sh");
+    // A write beyond the limit is an error, as on a full disk, where the signal is not taken.
+    command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=2000000: -- \"$@\"", "sh"]).arg(lucid_node().get_program());
+    let output = command.args(["db", "compact", "--datadir", path(&datadir)]).env_remove("RUST_LOG").output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(74), "{said}");
+    assert!(said.contains("File too large"), "{said}");
+    assert!(fs::read(&file).unwrap() == before);
+    assert!(!datadir.join("lucid.redb.new").exists());
+    db(&["compact", "--datadir", path(&datadir)]);
+}
+
+/// Killed at any moment: the store is as it was or as it is to be, and what was not finished goes when it is opened.
+#[test]
+fn a_killed_compaction_loses_nothing() {
+    let rounds = std::env::var("LUCID_KILL_ROUNDS").map_or(25, |rounds| rounds.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (datadir, file) = chain_with_holes(folder.path());
+    let before = contents(&file);
+    let with_holes = folder.path().join("with-holes");
+    fs::copy(&file, &with_holes).unwrap();
+    let compact = || {
+        let mut command = lucid_node();
+        command.args(["db", "compact", "--datadir", path(&datadir)]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let start = Instant::now();
+    assert!(compact().wait().unwrap().success());
+    let whole = start.elapsed();
+    let unfinished = datadir.join("lucid.redb.new");
+    let (mut under_way, mut done) = (0, 0);
+    for round in 0..rounds {
+        fs::copy(&with_holes, &file).unwrap();
+        let mut child = compact();
+        // Spread evenly, and a little beyond the end.
+        thread::sleep(whole * (round * 7 % rounds + 1) / rounds * 11 / 10);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        under_way += u32::from(unfinished.exists());
+        done += u32::from(fs::metadata(&file).unwrap().len() < fs::metadata(&with_holes).unwrap().len());
+        assert!(contents(&file) == before, "round {round}");
+        drop(Store::open(&file, &Options::default()).unwrap());
+        assert!(!unfinished.exists(), "round {round}");
+    }
+    println!("{rounds} kills: {under_way} with a file that was not finished, {done} after its end");
+    assert!(under_way > 0, "it was over before it was killed");
+    assert_eq!(db(&["verify", "--datadir", path(&datadir)])["clean"], true);
+    db(&["compact", "--datadir", path(&datadir)]);
+    assert!(contents(&file) == before);
 }

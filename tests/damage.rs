@@ -183,7 +183,7 @@ impl Truth {
             assert!(error.is_damage(), "wrong kind of error: {error}");
             error.to_string()
         };
-        let store = Store::open(file, &Options { cache_bytes: 0 }).map_err(said)?;
+        let store = Store::open(file, &Options { cache_bytes: 0, ..Options::default() }).map_err(said)?;
         if let Some((at, byte)) = byte {
             fs::OpenOptions::new().write(true).open(file).unwrap().write_all_at(&[byte], at as u64).unwrap();
         }

@@ -157,7 +157,7 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::HoldsAChain { .. }
         | NodeError::NotEmpty { .. }
         | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
-        NodeError::NoRoom { .. } => IO,
+        NodeError::NoRoom { .. } | NodeError::NoRoomToCompact { .. } => IO,
         NodeError::OtherUsersFolder { .. } => NO_PERMISSION,
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }

@@ -55,7 +55,7 @@ pub(super) fn look(subject: &Subject) -> StoreLook {
         return StoreLook::InUse;
     }
     // All of it is read: over a damaged page the engine could end the whole program, and nothing would be told.
-    match Store::inspect(&store, &Options { cache_bytes: LOOK_BYTES }, true) {
+    match Store::inspect(&store, &Options { cache_bytes: LOOK_BYTES, ..Options::default() }, true) {
         Ok((meta, _)) => {
             let is_dev = ChainSpec::from_json(&meta.chain_spec).is_ok_and(|spec| spec.rules == Rules::Dev);
             StoreLook::Opens { format_version: meta.format_version, is_dev }

@@ -52,16 +52,23 @@ impl DataDir {
         if !path.exists() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         }
-        let folder = fs::metadata(path).map_err(io)?;
-        if !folder.is_dir() {
+        if !fs::metadata(path).map_err(io)?.is_dir() {
             return Err(NodeError::NotAFolder(path.to_owned()));
         }
-        // What root makes here is root's, and the node that has the folder could not read it.
+        let this = Self { path: path.to_owned(), temporary: None };
+        this.check_owner()?;
+        Ok(this)
+    }
+
+    /// Refuses root in the folder of another user: what root makes there is root's, and the node that has the folder could
+    /// not read it.
+    pub(super) fn check_owner(&self) -> Result<(), NodeError> {
+        let folder = fs::metadata(&self.path).map_err(|source| NodeError::Io { path: self.path.clone(), source })?;
         let own = fs::metadata("/proc/self").map_or(folder.uid(), |process| process.uid());
         if own == ROOT && folder.uid() != ROOT {
-            return Err(NodeError::OtherUsersFolder { path: path.to_owned(), owner: folder.uid() });
+            return Err(NodeError::OtherUsersFolder { path: self.path.clone(), owner: folder.uid() });
         }
-        Ok(Self { path: path.to_owned(), temporary: None })
+        Ok(())
     }
 
     /// A folder that is there.

@@ -150,14 +150,31 @@ pub enum NodeError {
         validator: Address,
     },
     /// Too little room on the disk for a copy of the store.
-    #[error("{} has {free_mib} MiB left, and {needed_mib} MiB are needed: make room, or name a place on another disk", path.display())]
+    #[error(
+        "{} has {} MiB left, and {} MiB are needed: make room, or name a place on another disk",
+        path.display(), free_bytes >> 20, needed_bytes.div_ceil(1 << 20)
+    )]
     NoRoom {
         /// Folder on the disk.
         path: PathBuf,
-        /// What is left, in MiB.
-        free_mib: u64,
-        /// What must be left, in MiB.
-        needed_mib: u64,
+        /// Bytes that are left.
+        free_bytes: u64,
+        /// Bytes that must be left.
+        needed_bytes: u64,
+    },
+    /// Too little room on the disk to write the store anew beside itself.
+    #[error(
+        "{} has {} MiB left, and {} MiB are needed, because the store is written anew beside the old one: make room, or make \
+         a backup on another disk and restore that",
+        path.display(), free_bytes >> 20, needed_bytes.div_ceil(1 << 20)
+    )]
+    NoRoomToCompact {
+        /// Folder on the disk.
+        path: PathBuf,
+        /// Bytes that are left.
+        free_bytes: u64,
+        /// Bytes that must be left.
+        needed_bytes: u64,
     },
     /// The configuration says of the chain what is not so.
     #[error(transparent)]

@@ -108,7 +108,7 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     info!(memory_mib = budget.total_bytes >> 20, cache_mib = budget.cache_bytes >> 20, "memory is shared out");
     let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
     let open = OpenOptions {
-        store: Options { cache_bytes: budget.cache_bytes },
+        store: Options { cache_bytes: budget.cache_bytes, ..Options::default() },
         pool: PoolLimits { bytes: budget.pool_bytes, ..PoolLimits::default() },
         clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
         accept_restored,

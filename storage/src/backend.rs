@@ -1,14 +1,12 @@
 //! The file below the database: with a count of what is written, for SD cards wear by bytes and by syncs, and with what
 //! went wrong; or as one that is only looked at.
 
-use crate::error::{StoreError, leads_nowhere};
-use redb::{BackendError, StorageBackend, backends::FileBackend};
+use crate::error::leads_nowhere;
+use redb::{BackendError, StorageBackend};
 use std::{
     collections::BTreeMap,
-    fs::File,
     io,
     ops::Bound,
-    os::unix::fs::FileExt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -20,6 +18,8 @@ use std::{
 pub(crate) struct IoCounters {
     pub(crate) bytes_written: AtomicU64,
     pub(crate) syncs: AtomicU64,
+    /// Bytes of the file.
+    pub(crate) file_bytes: AtomicU64,
     /// Writes that find room, plus one; zero where all do.
     #[cfg(test)]
     pub(crate) room: AtomicU64,
@@ -63,7 +63,7 @@ impl FileState {
 /// The file of a store.
 #[derive(Debug)]
 pub(crate) struct StoreBackend {
-    file: FileBackend,
+    file: Box<dyn StorageBackend>,
     /// Whether this opening takes the locks; another one of the same open file has them already.
     locks: bool,
     counters: Arc<IoCounters>,
@@ -72,12 +72,14 @@ pub(crate) struct StoreBackend {
 
 impl StoreBackend {
     pub(crate) fn new(
-        file: File,
+        file: Box<dyn StorageBackend>,
         locks: bool,
         counters: Arc<IoCounters>,
         state: Arc<FileState>,
-    ) -> Result<Self, StoreError> {
-        Ok(Self { file: FileBackend::new(file).map_err(StoreError::engine)?, locks, counters, state })
+    ) -> Self {
+        // Where it cannot be told, the engine is told so too.
+        counters.file_bytes.store(file.len().unwrap_or(0), Relaxed);
+        Self { file, locks, counters, state }
     }
 
     /// Where the engine has given up on this opening it writes nothing more, and this makes sure.
@@ -132,7 +134,9 @@ impl StorageBackend for StoreBackend {
         if len > self.file.len()? {
             self.state.note(self.take_room(len, &[]))?;
         }
-        self.state.note(self.file.set_len(len))
+        self.state.note(self.file.set_len(len))?;
+        self.counters.file_bytes.store(len, Relaxed);
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -191,9 +195,9 @@ const BLOCK_BYTES: u64 = 4096;
 /// kept in memory.
 #[derive(Debug)]
 pub(crate) struct AsideBackend {
-    /// Takes the locks, on a handle of its own of the same open file.
-    locks: FileBackend,
-    file: File,
+    file: Box<dyn StorageBackend>,
+    /// Whether others may look at the file meanwhile.
+    shared: bool,
     written: Mutex<Written>,
 }
 
@@ -207,11 +211,11 @@ struct Written {
 }
 
 impl AsideBackend {
-    pub(crate) fn new(file: File) -> io::Result<Self> {
-        let len = file.metadata()?.len();
-        let locks = FileBackend::new(file.try_clone()?).map_err(io::Error::other)?;
+    /// A file that is not opened for writing can only be `shared`, which keeps a writer out all the same.
+    pub(crate) fn new(file: Box<dyn StorageBackend>, shared: bool) -> io::Result<Self> {
+        let len = file.len()?;
         let written = Mutex::new(Written { len, of_file: len, blocks: BTreeMap::new() });
-        Ok(Self { locks, file, written })
+        Ok(Self { file, shared, written })
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -221,7 +225,9 @@ impl AsideBackend {
     /// Reads what lies in the file, as far as that still counts.
     fn read_file(&self, of_file: u64, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let there = of_file.saturating_sub(offset).min(out.len() as u64) as usize;
-        self.file.read_exact_at(&mut out[..there], offset)?;
+        if there > 0 {
+            self.file.read(offset, &mut out[..there])?;
+        }
         out[there..].fill(0);
         Ok(())
     }
@@ -292,32 +298,37 @@ impl StorageBackend for AsideBackend {
     }
 
     fn close(&self) -> io::Result<()> {
-        self.locks.close()
+        self.file.close()
     }
 
-    // A file that is not opened for writing takes shared locks only, which keep a writer out all the same.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks.try_lock_shared_range(start, end)
+        match self.shared {
+            true => self.file.try_lock_shared_range(start, end),
+            false => self.file.try_lock_range(start, end),
+        }
     }
 
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks.try_lock_shared_range(start, end)
+        self.file.try_lock_shared_range(start, end)
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks.lock_shared_range(start, end)
+        match self.shared {
+            true => self.file.lock_shared_range(start, end),
+            false => self.file.lock_range(start, end),
+        }
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks.lock_shared_range(start, end)
+        self.file.lock_shared_range(start, end)
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks.unlock_range(start, end)
+        self.file.unlock_range(start, end)
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks.query_lock_range(start, end)
+        self.file.query_lock_range(start, end)
     }
 }
 
@@ -325,7 +336,8 @@ impl StorageBackend for AsideBackend {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io::Write;
+    use redb::backends::FileBackend;
+    use std::{io::Write, os::unix::fs::FileExt};
 
     #[derive(Debug, Clone)]
     enum Op {
@@ -347,7 +359,8 @@ mod tests {
             let content: Vec<u8> = (0..10_000_u32).map(|n| (n % 251) as u8).collect();
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&content).unwrap();
-            let aside = AsideBackend::new(file.try_clone().unwrap()).unwrap();
+            let backend = FileBackend::new(file.try_clone().unwrap()).unwrap();
+            let aside = AsideBackend::new(Box::new(backend), true).unwrap();
             let mut model = content.clone();
             for op in ops {
                 match op {

@@ -10,7 +10,7 @@ use crate::{
     tables::TableId,
 };
 use redb::{Database, Durability};
-use std::{fs, ops::Bound, path::Path};
+use std::{ops::Bound, path::Path, sync::Arc};
 
 /// Bytes that one transaction of the copy takes: about what the cache for changed pages holds.
 const STEP_BYTES: usize = 4 << 20;
@@ -56,24 +56,26 @@ impl Snapshot {
         // Each entry is visited twice: when it is copied and when it is compared.
         let mut walk = Walk { progress, done: 0, total: 2 * self.entries()? };
         let (unfinished, database) = store::begin_file(path, options)?;
-        let result = self.fill(&database, &mut walk).and_then(|digest| {
-            let copy = Snapshot::new(&database)?;
-            let entries = copy.entries()?;
-            if copy.digest(&mut walk)? != digest || copy.sequence()? != self.sequence()? {
-                return Err(StoreError::BadCopy(path.to_owned()));
-            }
-            Ok((digest, entries))
-        });
-        let (digest, entries) = match result {
-            Ok(copied) => copied,
-            Err(error) => {
-                // Nobody else can have made it, and half a copy takes room that may be what was missing.
-                let _ = fs::remove_file(&unfinished);
-                return Err(error);
-            }
-        };
-        let file_bytes = store::finish_file(&unfinished, path)?;
+        // Nobody else can have made it, and half a copy takes room that may be what was missing.
+        let filled = self.fill_and_compare(&database, path, &mut walk);
+        let (digest, entries) = filled.inspect_err(|_| options.disk.remove_unfinished(path))?;
+        let file_bytes = options.disk.finish(&unfinished, path)?;
         Ok(Copied { sequence: self.sequence()?, entries, file_bytes, digest })
+    }
+
+    /// Fills an empty database and reads it back; gives the digest and the number of entries.
+    pub(crate) fn fill_and_compare(
+        &self,
+        database: &Arc<Database>,
+        path: &Path,
+        walk: &mut Walk<'_>,
+    ) -> Result<([u8; 32], u64), StoreError> {
+        let digest = self.fill(database, walk)?;
+        let copy = Snapshot::new(database)?;
+        if copy.digest(walk)? != digest || copy.sequence()? != self.sequence()? {
+            return Err(StoreError::BadCopy(path.to_owned()));
+        }
+        Ok((digest, copy.entries()?))
     }
 
     /// Entries of all tables.
@@ -106,6 +108,12 @@ impl Snapshot {
             }
         }
         Ok(hasher.finish())
+    }
+
+    /// [`Copied::digest`] of this snapshot.
+    #[cfg(test)]
+    pub(crate) fn contents_digest(&self) -> Result<[u8; 32], StoreError> {
+        self.digest(&mut Walk { progress: &mut |_| Ok(()), done: 0, total: 0 })
     }
 
     fn digest(&self, walk: &mut Walk<'_>) -> Result<[u8; 32], StoreError> {
@@ -173,6 +181,7 @@ mod tests {
         BlockRecord, Blocks, Meta, Store,
         samples::{Sample, hash},
     };
+    use std::fs;
 
     fn store_of(blocks: u64, path: &Path) -> Store {
         let store =

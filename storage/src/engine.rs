@@ -3,22 +3,22 @@
 
 use crate::{
     backend::{FileState, IoCounters, StoreBackend},
+    disk::DiskFile,
     error::StoreError,
     store::Options,
 };
 use redb::{Database, DatabaseError, StorageBackend, StorageError};
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 /// An open database. The locks on the file are held until every snapshot of it is gone.
 pub(crate) struct Engine {
     path: PathBuf,
     options: Options,
-    file: File,
+    file: DiskFile,
     counters: Arc<IoCounters>,
     database: Arc<Database>,
     /// That of the backend below the database.
@@ -27,11 +27,13 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Opens the database in `file`, or makes one where it is empty.
-    pub(crate) fn open(path: &Path, file: File, options: &Options) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, file: DiskFile, options: &Options) -> Result<Self, StoreError> {
         let (counters, state) = (Arc::<IoCounters>::default(), Arc::<FileState>::default());
         let again = file.try_clone().map_err(|source| io_error(path, source))?;
-        let backend = StoreBackend::new(file, true, counters.clone(), state.clone())?;
+        let backend = StoreBackend::new(file.into_backend()?, true, counters.clone(), state.clone());
         let database = open_backend(path, backend, options, false)?.into();
+        // Only now that it is locked.
+        again.check_name(path)?;
         let (path, options) = (path.to_owned(), options.clone());
         Ok(Self { path, options, file: again, counters, database, state })
     }
@@ -44,13 +46,19 @@ impl Engine {
         &self.counters
     }
 
+    /// Whether a commit notes which pages are in use: then an opening after a crash reads that in place of the whole file.
+    /// A small file is read in no time, and needs no second sync for every commit.
+    pub(crate) fn notes_pages(&self) -> bool {
+        self.counters.file_bytes.load(Relaxed) >= self.options.quick_repair_from_bytes
+    }
+
     /// The file was given another name.
     pub(crate) fn moved_to(&mut self, path: &Path) {
         self.path = path.to_owned();
     }
 
     /// What a failed commit comes to. Where the disk had no room and nothing else was wrong, the database is opened again.
-    /// That is as after a crash: all of the file is read, and what is written goes over what is there, for which there is
+    /// That is as after a crash: a small file is read whole, and what is written goes over what is there, for which there is
     /// room. Whether the batch is in it has to be looked up, as room may have been missing for what follows a commit.
     pub(crate) fn after_failure(&mut self, error: StoreError) -> Result<(), StoreError> {
         if self.state.has_no_room() { self.reopen() } else { Err(error) }
@@ -62,7 +70,7 @@ impl Engine {
         self.state.retire();
         let file = self.file.try_clone().map_err(|source| io_error(&self.path, source))?;
         let state = Arc::<FileState>::default();
-        let backend = StoreBackend::new(file, false, self.counters.clone(), state.clone())?;
+        let backend = StoreBackend::new(file.into_backend()?, false, self.counters.clone(), state.clone());
         self.database = open_backend(&self.path, backend, &self.options, false)?.into();
         self.state = state;
         Ok(())

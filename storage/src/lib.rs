@@ -14,7 +14,11 @@ mod changed;
 mod checksum;
 mod codec;
 mod collection;
+mod compact;
+#[cfg(test)]
+mod cuts;
 mod declare;
+mod disk;
 mod engine;
 mod error;
 mod key;
@@ -32,6 +36,8 @@ mod shared;
 mod snapshot;
 mod store;
 mod tables;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod verify;
 
 pub use anchorings::last_anchorings;
@@ -40,6 +46,8 @@ pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
 pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder};
+pub use compact::{Compacted, Compaction};
+pub use disk::Disk;
 pub use error::StoreError;
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};
 pub use meta::{FORMAT_VERSION, Meta};
@@ -52,6 +60,6 @@ pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, S
 pub use shard::{MAX_SHARD_BYTES, MAX_SHARD_DOCUMENTS, ShardRange, shard_fields, shard_key_document, shard_ranges};
 pub use shared::{MAX_SHARED_WRITERS, SharedCommits};
 pub use snapshot::{Snapshot, TableBytes};
-pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, Stats, Store};
+pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, QUICK_REPAIR_FROM_BYTES, Stats, Store};
 pub use tables::*;
 pub use verify::{Finding, Findings, MAX_FINDINGS};

@@ -4,6 +4,7 @@ use crate::{
     backend::AsideBackend,
     batch::Batch,
     checksum,
+    disk::{Access, Disk},
     engine::{Engine, io_error, open_backend},
     error::StoreError,
     meta::{self, FORMAT_VERSION, Meta},
@@ -13,9 +14,7 @@ use crate::{
 };
 use redb::{Database, Durability, WriteTransaction};
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
@@ -28,8 +27,10 @@ use std::{
 /// small machine too little for the rest. (The engine's own default is 1 GiB.)
 pub const DEFAULT_CACHE_BYTES: usize = 26 << 20;
 
-/// Mode of a store that is made: local paths and payouts are nobody else's business.
-const FILE_MODE: u32 = 0o600;
+/// Bytes of the file from which commits note the pages in use, unless told otherwise. A slow card reads some 1500 pages a
+/// second out of order, so a walk over less than this takes it under 3 s, and a small store has one sync for each commit.
+/// docs/storage.md has what both cost.
+pub const QUICK_REPAIR_FROM_BYTES: u64 = 16 << 20;
 
 /// Tables with our names by which a file is taken for a store of ours whose `meta` is damaged. With the first block a store
 /// has five times as many; another program may have an `accounts` or a `meta` too.
@@ -40,11 +41,20 @@ const TABLES_OF_OURS: usize = 4;
 pub struct Options {
     /// Memory for pages of the file.
     pub cache_bytes: usize,
+    /// Bytes of the file from which each commit notes the pages that are in use, so that an opening after a crash need
+    /// not read all of the file.
+    pub quick_repair_from_bytes: u64,
+    /// Where the file lies.
+    pub disk: Disk,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: DEFAULT_CACHE_BYTES }
+        Self {
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            quick_repair_from_bytes: QUICK_REPAIR_FROM_BYTES,
+            disk: Disk::default(),
+        }
     }
 }
 
@@ -89,7 +99,7 @@ impl Store {
         let path = path.as_ref();
         let (unfinished, mut engine) = begin(path, options)?;
         write_meta(engine.database(), meta)?;
-        finish_file(&unfinished, path)?;
+        options.disk.finish(&unfinished, path)?;
         engine.moved_to(path);
         Ok(Self::assemble(path, engine, meta.clone(), 0))
     }
@@ -105,18 +115,17 @@ impl Store {
         options: &Options,
         check_pages: bool,
     ) -> Result<(Meta, Snapshot), StoreError> {
-        let path = path.as_ref();
-        let file = AsideBackend::new(open_file(path, OpenOptions::new().read(true))?);
-        let file = file.map_err(|source| io_error(path, source))?;
-        read_store(path, &open_backend(path, file, options, check_pages)?.into())
+        look(path.as_ref(), options, Access::Read, check_pages)
     }
 
-    /// Opens the store at `path`. After a crash this repairs the file first, which reads all of it.
+    /// Opens the store at `path`. After a crash this repairs the file first. A file below
+    /// [`Options::quick_repair_from_bytes`] is read whole for that; in a larger one the last commit says what is in use.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let file = open_file(path, OpenOptions::new().read(true).write(true))?;
-        let engine = Engine::open(path, file, options)?;
+        let engine = Engine::open(path, options.disk.open(path, Access::Write)?, options)?;
         let (meta, snapshot) = read_store(path, engine.database())?;
+        // A compaction that was cut short: whoever is at work on one has the lock that is now held here.
+        options.disk.remove_unfinished(path);
         Ok(Self::assemble(path, engine, meta, snapshot.sequence()?))
     }
 
@@ -162,7 +171,7 @@ impl Store {
             return Ok(Committed { sequence: *current });
         }
         let sequence = batch.sequence();
-        let written = write_batch(self.engine().database(), batch, sequence);
+        let written = write_batch(&self.engine(), batch, sequence);
         if let Err(error) = written {
             let mut engine = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
             engine.after_failure(error)?;
@@ -178,26 +187,42 @@ impl Store {
     }
 
     /// What a poisoned lock guards is an engine that works or one that refuses everything: never half of one.
-    fn engine(&self) -> RwLockReadGuard<'_, Engine> {
+    pub(crate) fn engine(&self) -> RwLockReadGuard<'_, Engine> {
         self.inner.engine.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the store did since it was opened.
     pub fn stats(&self) -> Result<Stats, StoreError> {
-        let file = fs::metadata(&self.inner.path).map_err(|source| io_error(&self.inner.path, source))?;
         Ok(Stats {
             commits: self.inner.commits.load(Relaxed),
             bytes_written: self.engine().counters().bytes_written.load(Relaxed),
             syncs: self.engine().counters().syncs.load(Relaxed),
-            file_bytes: file.len(),
+            file_bytes: self.engine().counters().file_bytes.load(Relaxed),
         })
     }
 }
 
+/// As [`Store::inspect`]. Who has access for writing is alone with the file.
+pub(crate) fn look(
+    path: &Path,
+    options: &Options,
+    access: Access,
+    check_pages: bool,
+) -> Result<(Meta, Snapshot), StoreError> {
+    let file = options.disk.open(path, access)?;
+    let again = file.try_clone().map_err(|source| io_error(path, source))?;
+    let aside = AsideBackend::new(file.into_backend()?, access == Access::Read);
+    let aside = aside.map_err(|source| io_error(path, source))?;
+    let database = open_backend(path, aside, options, check_pages)?.into();
+    again.check_name(path)?;
+    read_store(path, &database)
+}
+
 /// Writes a batch in one transaction, with the sequence that the store has after it.
-fn write_batch(database: &Database, batch: Batch, sequence: u64) -> Result<(), StoreError> {
-    let mut transaction = database.begin_write().map_err(StoreError::engine)?;
+fn write_batch(engine: &Engine, batch: Batch, sequence: u64) -> Result<(), StoreError> {
+    let mut transaction = engine.database().begin_write().map_err(StoreError::engine)?;
     transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
+    transaction.set_quick_repair(engine.notes_pages());
     for (table, pending) in batch.into_pending()?.into_changed() {
         write_table(&transaction, table, pending)?;
     }
@@ -238,23 +263,6 @@ fn write_meta(database: &Database, meta: &Meta) -> Result<(), StoreError> {
     transaction.commit().map_err(StoreError::engine)
 }
 
-/// Opens a file that is there and not empty: the engine would make a database of an empty one.
-fn open_file(path: &Path, how: &OpenOptions) -> Result<File, StoreError> {
-    // Before it is opened: a pipe would keep its reader waiting.
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(StoreError::NotAStore(path.to_owned()));
-    }
-    let file = how.open(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
-        _ => io_error(path, source),
-    })?;
-    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Err(StoreError::NotAStore(path.to_owned()));
-    }
-    Ok(file)
-}
-
 /// What the store in a database says of itself.
 fn read_store(path: &Path, database: &Arc<Database>) -> Result<(Meta, Snapshot), StoreError> {
     let snapshot = Snapshot::new(database)?;
@@ -268,11 +276,17 @@ fn read_store(path: &Path, database: &Arc<Database>) -> Result<(Meta, Snapshot),
 
 /// An empty database beside `path`, where there must be nothing.
 fn begin(path: &Path, options: &Options) -> Result<(PathBuf, Engine), StoreError> {
-    refuse_existing(path)?;
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".new");
-    let unfinished = PathBuf::from(unfinished);
-    let engine = Engine::open(&unfinished, lock_unfinished(&unfinished, path)?, options)?;
+    begin_checked(path, options, || options.disk.refuse_existing(path))
+}
+
+/// As [`begin`], where `check` says whether it may be done.
+fn begin_checked(
+    path: &Path,
+    options: &Options,
+    check: impl Fn() -> Result<(), StoreError>,
+) -> Result<(PathBuf, Engine), StoreError> {
+    let (unfinished, file) = options.disk.make_beside(path, check)?;
+    let engine = Engine::open(&unfinished, file, options)?;
     Ok((unfinished, engine))
 }
 
@@ -281,43 +295,9 @@ pub(crate) fn begin_file(path: &Path, options: &Options) -> Result<(PathBuf, Arc
     begin(path, options).map(|(unfinished, engine)| (unfinished, Arc::clone(engine.database())))
 }
 
-/// Gives the finished file its name, durably, and returns its length.
-pub(crate) fn finish_file(unfinished: &Path, path: &Path) -> Result<u64, StoreError> {
-    let bytes = fs::metadata(unfinished).and_then(|file| fs::rename(unfinished, path).map(|()| file.len()));
-    let bytes = bytes.map_err(|source| io_error(path, source))?;
-    sync_folder_of(path)?;
-    Ok(bytes)
-}
-
-fn refuse_existing(path: &Path) -> Result<(), StoreError> {
-    match path.try_exists() {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(StoreError::AlreadyExists(path.to_owned())),
-        Err(source) => Err(io_error(path, source)),
-    }
-}
-
-/// An empty file at `unfinished` that no other process makes a store of at this time.
-fn lock_unfinished(unfinished: &Path, path: &Path) -> Result<File, StoreError> {
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(unfinished);
-    let file = file.map_err(|source| io_error(unfinished, source))?;
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError::Locked(unfinished.to_owned()),
-        TryLockError::Error(source) => io_error(unfinished, source),
-    })?;
-    // Only now: the file that was just opened may itself have been finished and renamed meanwhile.
-    refuse_existing(path)?;
-    // One that a crash left may have another mode.
-    let emptied = file.set_len(0).and_then(|()| file.set_permissions(fs::Permissions::from_mode(FILE_MODE)));
-    emptied.map_err(|source| io_error(unfinished, source))?;
-    Ok(file)
-}
-
-/// Makes the file's name as durable as its contents.
-fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io_error(folder, source))
+/// As [`begin_file`], where the file at `path` is going to be replaced by who holds its lock.
+pub(crate) fn begin_another(path: &Path, options: &Options) -> Result<(PathBuf, Arc<Database>), StoreError> {
+    begin_checked(path, options, || Ok(())).map(|(unfinished, engine)| (unfinished, Arc::clone(engine.database())))
 }
 
 #[cfg(test)]

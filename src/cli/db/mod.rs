@@ -1,6 +1,7 @@
-//! Questions to the store, and care for it: numbers, check, backup, restore.
+//! Questions to the store, and care for it: numbers, check, backup, restore, compaction.
 
 mod backup;
+mod compact;
 mod find;
 mod place;
 mod progress;

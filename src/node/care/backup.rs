@@ -11,7 +11,7 @@ use std::{
     fs::{self, DirBuilder},
     io,
     os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// What the names of backups end with, and of those that a kill cut short.
@@ -81,15 +81,16 @@ fn prepare_folder(folder: &Path) -> Result<(), NodeError> {
 
 /// Refuses where a copy of so many bytes does not fit, or would leave the disk too full for a node to write.
 pub(super) fn refuse_full_disk(path: &Path, store_bytes: u64) -> Result<(), NodeError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let needed = store_bytes.saturating_add(MIN_FREE_BYTES);
-    match free_bytes(folder) {
-        Some(free) if free < needed => Err(NodeError::NoRoom {
-            path: PathBuf::from(folder),
-            free_mib: free >> 20,
-            needed_mib: needed.div_ceil(1 << 20),
-        }),
+    let path = folder_of(path).to_owned();
+    let needed_bytes = store_bytes.saturating_add(MIN_FREE_BYTES);
+    match free_bytes(&path) {
+        Some(free_bytes) if free_bytes < needed_bytes => Err(NodeError::NoRoom { path, free_bytes, needed_bytes }),
         // A disk that does not say how full it is will say so when it is written to.
         _ => Ok(()),
     }
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -5,7 +5,11 @@ use crate::{
 };
 use lucid_types::Seal;
 use redb::TableDefinition;
-use std::{ops::Bound, os::unix::fs::FileExt};
+use std::{
+    fs::{self, OpenOptions},
+    ops::Bound,
+    os::unix::fs::{FileExt, PermissionsExt},
+};
 
 fn meta() -> Meta {
     Meta::new(br#"{"chainId":31337}"#.to_vec(), hash(0xaa))
@@ -239,13 +243,13 @@ fn a_database_of_another_program_is_refused() {
 fn a_store_of_a_newer_format_is_refused_with_both_versions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("node.redb");
-    let file = lock_unfinished(&path, Path::new("elsewhere")).unwrap();
-    let database = Engine::open(&path, file, &Options::default()).unwrap();
+    let (unfinished, database) = begin(&path, &Options::default()).unwrap();
     let transaction = database.database().begin_write().unwrap();
     let newer = entry(meta::FORMAT, &(FORMAT_VERSION + 1).to_be_bytes());
     write_table(&transaction, TableId::Meta, newer).unwrap();
     transaction.commit().unwrap();
     drop(database);
+    fs::rename(unfinished, &path).unwrap();
     let refused = Store::open(&path, &Options::default()).map(drop);
     assert!(matches!(refused, Err(StoreError::NewerFormat { found: 2, known: 1 })), "{refused:?}");
 }
@@ -285,10 +289,21 @@ fn reads(store: &Store, rounds: u8) {
     assert!(rows.iter().all(|(key, value)| *value == vec![key[1]; 3_000]));
 }
 
-/// Room ends at the first write of a commit, at the second, and so on.
 #[test]
 fn a_disk_without_room_stops_writes_and_nothing_else() {
+    stop_writes(&Options::default());
+}
+
+#[test]
+fn a_disk_without_room_for_the_note_of_pages_in_use_stops_writes_and_nothing_else() {
+    stop_writes(&Options { quick_repair_from_bytes: 0, ..Options::default() });
+}
+
+/// Room ends at the first write of a commit, at the second, and so on.
+fn stop_writes(options: &Options) {
     let (_folder, path, store) = new_store();
+    drop(store);
+    let store = Store::open(&path, options).unwrap();
     let room = |writes: u64| store.engine().counters().room.store(writes, Relaxed);
     let (mut rounds, mut refusals) = (0, 0);
     for writes in 1.. {
@@ -355,7 +370,8 @@ fn rows_that_a_changed_branch_leads_past_are_not_taken_for_absent() {
         for (at, bytes) in numbers.into_iter().chain(keys_changed) {
             fs::write(&path, &whole).unwrap();
             // Under an open store without a cache: where it is opened, a debug build of the engine looks at every number.
-            let (_, snapshot) = Store::inspect(&path, &Options { cache_bytes: 0 }, false).unwrap();
+            let (_, snapshot) =
+                Store::inspect(&path, &Options { cache_bytes: 0, ..Options::default() }, false).unwrap();
             let file = OpenOptions::new().write(true).open(&path).unwrap();
             file.write_all_at(&bytes, at as u64).unwrap();
             for key in &keys {

@@ -1,0 +1,72 @@
+use super::{
+    super::{
+        datadir::{DataDir, free_bytes},
+        error::NodeError,
+        guards::MIN_FREE_BYTES,
+    },
+    backup::folder_of,
+    progress::{ReportStep, within},
+};
+use lucid_storage::{Compacted, Compaction, Options};
+use std::path::Path;
+
+/// Writes the store of a folder on which no node runs anew, without what it no longer uses. Every page of it is checked
+/// first, and what was written is read back before it takes the place of the old file.
+///
+/// # Errors
+/// [`NodeError::NoRoomToCompact`], [`NodeError::OtherUsersFolder`], and those of the store.
+pub fn compact(datadir: &DataDir, progress: &mut ReportStep<'_>) -> Result<Compacted, NodeError> {
+    // The new file is whose this process is.
+    datadir.check_owner()?;
+    let path = datadir.store();
+    let compaction = Compaction::begin(&path, &Options::default())?;
+    refuse_full_disk(folder_of(&path), &compaction, free_bytes)?;
+    Ok(compaction.run(&mut within("entries", progress))?)
+}
+
+/// Refuses where the new file does not fit beside the old one, or would leave the disk too full for a node to write.
+fn refuse_full_disk(
+    folder: &Path,
+    compaction: &Compaction,
+    free_bytes: impl Fn(&Path) -> Option<u64>,
+) -> Result<(), NodeError> {
+    // A disk that does not say how full it is will say so when it is written to.
+    let Some(free_bytes) = free_bytes(folder) else { return Ok(()) };
+    // Mostly this is enough, and all of the store need not be walked.
+    if free_bytes >= compaction.file_bytes().saturating_add(MIN_FREE_BYTES) {
+        return Ok(());
+    }
+    let needed_bytes = compaction.bytes_in_use()?.saturating_add(MIN_FREE_BYTES);
+    if free_bytes >= needed_bytes {
+        return Ok(());
+    }
+    Err(NodeError::NoRoomToCompact { path: folder.to_owned(), free_bytes, needed_bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::anchorings::tests::node;
+
+    #[test]
+    fn a_disk_without_room_for_a_second_file_is_told_in_bytes() {
+        let folder = DataDir::temporary().unwrap();
+        drop(node(&folder));
+        let compaction = Compaction::begin(folder.store(), &Options::default()).unwrap();
+        let in_use = compaction.bytes_in_use().unwrap();
+        assert!(in_use > 4_096 && in_use < compaction.file_bytes());
+        let refuse = |free| refuse_full_disk(folder.path(), &compaction, |_| free);
+        let needed = in_use + MIN_FREE_BYTES;
+        let NodeError::NoRoomToCompact { free_bytes, needed_bytes, .. } = refuse(Some(needed - 1)).unwrap_err() else {
+            panic!("another error");
+        };
+        assert_eq!((free_bytes, needed_bytes), (needed - 1, needed));
+        refuse(Some(needed)).unwrap();
+        refuse(None).unwrap();
+        let before = std::fs::metadata(folder.store()).unwrap().len();
+        drop(compaction);
+        let compacted = compact(&folder, &mut |_| Ok(())).unwrap();
+        assert_eq!(compacted.bytes_before, before);
+        assert!(compacted.bytes_after <= in_use + (512 << 10), "{compacted:?}, {in_use} in use");
+    }
+}
