@@ -191,6 +191,9 @@ try_downgrade() {
 }
 
 try_backup() {
+  # What a store was before it was put back to a lower height: the greatest by name, and the oldest.
+  "${as_node[@]}" mkdir -p "$data/backups"
+  "${as_node[@]}" touch "$data/backups/lucid-99999999-1.redb"
   if [[ $mode == booted ]]; then
     for _ in 1 2 3 4 5; do
       systemctl start lucid-node-backup.service || { journalctl --no-pager --unit lucid-node-backup >&2; fail "no backup"; }
@@ -200,8 +203,14 @@ try_backup() {
     ok "five backups by lucid-node-backup.service: three are kept"
   else
     "${as_node[@]}" env BACKUPS_KEPT=1 /usr/libexec/lucid-node/backup >backup.log 2>&1 || { cat backup.log >&2; fail "no backup"; }
+    expect "the number of backups of which one is kept" "$(find "$data/backups" -name '*.redb' | wc -l)" 1
     ok "a backup of the running node"
   fi
+  # What root wrote there the node could not read at its next start.
+  if lucid-node key rotate-token anchor --datadir "$data" >rotate.log 2>&1; then fail "root wrote a token for the node"; fi
+  "${as_node[@]}" lucid-node key rotate-token anchor --datadir "$data" >/dev/null || fail "the node's user may write no token"
+  ok "root is refused a new token, and the node's user is not"
+  [[ ! -e $data/backups/lucid-99999999-1.redb ]] || fail "the oldest backup was kept, for its height"
 }
 
 # The last backup, the keys and the chain spec in a folder of their own make the same chain.

@@ -132,6 +132,12 @@ fn is_allowed(there: &Metadata, folder: &Metadata, bits: u32) -> bool {
     folder.uid() == 0 || there.mode() >> shift & bits == bits
 }
 
+/// Files beside the configuration of the node on a folder that are not read for their names.
+pub(super) fn passed_over(datadir: &Path, named: Option<&Path>) -> Vec<PathBuf> {
+    let own = datadir.join("lucid.toml");
+    ConfigFile::passed_over(named.or(installed_file(datadir)).unwrap_or(&own))
+}
+
 /// The configuration file and the parts beside it. One that is named must be there.
 fn files(datadir: &Path, named: Option<&Path>) -> Result<Vec<ConfigFile>, ConfigError> {
     let path = named.map_or_else(|| datadir.join("lucid.toml"), Path::to_owned);
@@ -191,6 +197,9 @@ fn print(config: &Config) {
 fn check(config: &Config, args: &ConfigArgs) -> anyhow::Result<()> {
     let datadir = DataDir::at_existing(&args.datadir)?;
     check_readable(datadir.path(), args.config.as_deref(), config)?;
+    for path in passed_over(datadir.path(), args.config.as_deref()) {
+        eprintln!("note: {} is not read: only names that end in .toml are", path.display());
+    }
     let spec = datadir.read_chain_spec().with_context(|| datadir.chain_spec().display().to_string())?;
     check_config(&datadir, config, spec.as_ref())?;
     match spec {
