@@ -120,7 +120,8 @@ try_install() {
     fail "the configuration file says more than defaults"
   ok "the configuration file says nothing but defaults, and is good"
   printf '[http]\nport = 8546\n' >/etc/lucid-node/conf.d/port.toml
-  lucid-node config show --datadir "$data" | grep -q 'http.port *8546' || fail "the folder's configuration is another one"
+  # Not through a pipe: the reader has enough before the writer is done, and that would count as a failure.
+  grep -q 'http.port *8546' <<<"$(lucid-node config show --datadir "$data")" || fail "the folder's configuration is another one"
   rm /etc/lucid-node/conf.d/port.toml
 }
 
@@ -161,7 +162,7 @@ try_anchor() {
   ok "a session was anchored, its proof verified offline, and refused for an altered chunk"
 }
 
-has_session() { lucid-node session list --json | grep -q "$session.*confirmed\|confirmed.*$session"; }
+has_session() { grep -q "$session.*confirmed\|confirmed.*$session" <<<"$(lucid-node session list --json)"; }
 
 try_upgrade() {
   local before=
@@ -320,6 +321,7 @@ try_upgrade
 try_downgrade
 try_backup
 try_restore
+if [[ $mode == booted ]]; then try_page; fi
 try_remove
 try_empty_disk
 try_purge

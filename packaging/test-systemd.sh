@@ -160,6 +160,41 @@ try_credentials() {
   ok "runs with keys that systemd hands to it (LoadCredential=)"
 }
 
+# block NUMBER HEADING: what the operator's page has to be pasted there.
+block() {
+  sed -n "/^### $2\$/,/^##/p" /usr/share/doc/lucid-node/operate.md |
+    awk -v want="$1" '/^```sh$/ { n++; inside = n == want; next } /^```$/ { inside = 0 } inside'
+}
+
+# The root of the test has no sudo; this does with its arguments what the page asks of it.
+sudo() {
+  if [[ $1 == -u ]]; then "${as_node[@]}" "${@:3}"; else "$@"; fi
+}
+
+# The steps of operate.md as they are pasted, with a backup from elsewhere that only root can read; and again.
+try_page() {
+  local steps
+  install -m 600 "$(find "$data/backups" -name 'lucid-*-*.redb' | sort | tail -1)" /root/usb.redb
+  # A folder that the user may make.
+  if "${as_node[@]}" lucid-node db restore --datadir /tmp/nowhere /root/usb.redb >restore.log 2>&1; then fail "a user reads root's file"; fi
+  grep -q 'sudo install -o lucid-node' restore.log || fail "nobody says how to make a backup readable: $(cat restore.log)"
+  rm -rf /tmp/nowhere
+  steps=$(block 1 'Put a backup back' | sed 's, FILE , /root/usb.redb ,')
+  grep -q '/root/usb.redb' <<<"$steps" || fail "the operator's page has no steps: $steps"
+  for _ in 1 2; do
+    eval "$steps" >page.log 2>&1 || { cat page.log >&2; fail "the steps of operate.md do not work"; }
+    grep -q 'Run it:  sudo systemctl start lucid-node' page.log || { cat page.log >&2; fail "nothing was restored"; }
+    eval "$(block 3 'Put a backup back')"
+    until_true 120 answers || fail "the node does not answer after the restore"
+    expect "the chain id" "$(chain_id)" "$id"
+    systemctl --quiet is-active "$unit" || fail "the unit does not run: $(result_of_unit)"
+    sleep 1.1
+  done
+  expect "the folders with what was there before" "$(find /var/lib -maxdepth 1 -name 'lucid-node-before-*' | wc -l)" 2
+  rm -r /var/lib/lucid-node-before-*
+  ok "the steps of operate.md put a backup back, and once more"
+}
+
 after_purge() {
   rm -rf "/etc/systemd/system/$unit.d" /etc/systemd/system/lucid-node-backup.service.d
   systemctl daemon-reload

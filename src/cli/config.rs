@@ -86,7 +86,7 @@ const INSTALLED_FILE: &str = "/etc/lucid-node/lucid-node.toml";
 
 /// That file, for the folder of such a node.
 fn installed_file(datadir: &Path) -> Option<&'static Path> {
-    let is_installed = datadir.as_os_str() == DataDir::INSTALLED;
+    let is_installed = DataDir::is_installed(datadir);
     Some(Path::new(INSTALLED_FILE)).filter(|path| is_installed && path.exists())
 }
 
@@ -153,7 +153,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Show { args, json } => (args, Some(*json)),
         Command::Check { args } => (args, None),
     };
-    if show == Some(false) && args.datadir.as_os_str() == DataDir::INSTALLED && io::stderr().is_terminal() {
+    if show == Some(false) && DataDir::is_installed(&args.datadir) && io::stderr().is_terminal() {
         eprintln!("note: lucid-node.service adds to this: `systemctl show --property Environment lucid-node`");
     }
     if show.is_some() && !args.datadir.is_dir() {

@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         Err(error) => (Config::default(), Some(with_causes(&error))),
     };
     let socket = config.status_socket().map_or_else(|| PathBuf::from(INSTALLED_SOCKET), PathBuf::from);
-    let is_installed = args.datadir.as_os_str() == DataDir::INSTALLED;
+    let is_installed = DataDir::is_installed(&args.datadir);
     // A socket that nobody named may be that of another node.
     let asked = is_installed || config.status_socket().is_some();
     let (running, silence) = match asked.then(|| read_status(&socket)) {

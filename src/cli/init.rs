@@ -133,5 +133,5 @@ pub(super) fn print(datadir: &DataDir, made: &Initialised) {
         "\nThe consensus key was put here, and nobody knows here what it has signed, so the node makes no blocks until"
     );
     println!("that is accepted once. First make sure that no other machine runs with it:");
-    println!("  lucid-node run --datadir {dir} --accept-restored");
+    println!("  {} run --datadir {dir} --accept-restored", DataDir::program(datadir.path()));
 }

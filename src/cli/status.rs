@@ -55,12 +55,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 pub(super) fn with_advice(error: StatusError) -> anyhow::Error {
     match &error {
         StatusError::NotRunning(_) => {
-            let advice = "is it started (`systemctl status lucid-node`), and is status.socket set? `lucid-node why` says \
+            let advice = "is it started (`systemctl status lucid-node`), and is status.socket set? `sudo lucid-node why` says \
                           how it ended";
             coded(UNAVAILABLE, format!("{error}; {advice}"))
         }
         StatusError::NotAllowed(_) => {
-            let advice = "run this with sudo, or join the group: `sudo adduser $USER lucid-node`, then log in again";
+            let advice = "run this with sudo, or join the group: `sudo usermod -aG lucid-node NAME` with your user's name, then \
+                          log in again";
             coded(super::exit_codes::NO_PERMISSION, format!("{error}; {advice}"))
         }
         _ => error.into(),

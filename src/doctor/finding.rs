@@ -120,7 +120,7 @@ const INSTALLED: &str = "/var/lib/lucid-node";
 impl Subject {
     /// Whether the folder is the package's.
     pub(super) fn is_installed(&self) -> bool {
-        self.datadir.as_os_str() == INSTALLED
+        self.datadir == Path::new(INSTALLED)
     }
 }
 

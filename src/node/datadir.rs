@@ -46,9 +46,14 @@ impl DataDir {
     /// The folder of a node that came with a package.
     pub const INSTALLED: &str = "/var/lib/lucid-node";
 
+    /// Whether a path is that folder.
+    pub fn is_installed(path: &Path) -> bool {
+        path == Path::new(Self::INSTALLED)
+    }
+
     /// How the program is called for the folder at `path`, as the user whose folder it is: that of the package has one.
     pub fn program(path: &Path) -> &'static str {
-        if path.as_os_str() == Self::INSTALLED { "sudo -u lucid-node lucid-node" } else { "lucid-node" }
+        if Self::is_installed(path) { "sudo -u lucid-node lucid-node" } else { "lucid-node" }
     }
 
     /// A folder that stays and is written to; it is made where it is missing, readable by its owner only.

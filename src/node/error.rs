@@ -268,7 +268,7 @@ pub enum NodeError {
 
 /// The command that makes a chain in a folder.
 fn how_to_begin(path: &Path) -> String {
-    match path.as_os_str() == DataDir::INSTALLED {
+    match DataDir::is_installed(path) {
         true => "`sudo dpkg-reconfigure lucid-node`".to_owned(),
         false => format!("`lucid-node init --datadir {}`", path.display()),
     }

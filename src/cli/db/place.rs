@@ -103,7 +103,7 @@ pub(in crate::cli) fn with_store_advice(error: anyhow::Error, datadir: &Path) ->
     let advice = if is_damage(&error) {
         damage_advice(Some(datadir))
     } else if is_locked(&error) {
-        let how = if datadir.as_os_str() == DataDir::INSTALLED { " (`sudo systemctl stop lucid-node`)" } else { "" };
+        let how = if DataDir::is_installed(datadir) { " (`sudo systemctl stop lucid-node`)" } else { "" };
         format!(
             "A node runs on this folder: ask it with --rpc URL (`db` and `session` take that), or stop it first{how}"
         )
@@ -137,7 +137,7 @@ pub(in crate::cli) fn damage_advice(datadir: Option<&Path>) -> String {
 /// What to do about a damaged store.
 pub(super) fn restore_advice(datadir: &Path) -> String {
     let (dir, program) = (datadir.display(), DataDir::program(datadir));
-    let away = match datadir.as_os_str() == DataDir::INSTALLED {
+    let away = match DataDir::is_installed(datadir) {
         true => format!("  sudo systemctl stop lucid-node\n  sudo mv {dir}/lucid.redb {dir}-damaged.redb\n"),
         false => String::new(),
     };

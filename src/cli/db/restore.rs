@@ -87,7 +87,7 @@ fn print(datadir: &Path, restored: &Restored) {
     println!("Height    {}, {}", restored.head.number, restored.head.hash);
     println!();
     let run = format!("{} run --datadir {dir}", DataDir::program(datadir));
-    let is_installed = datadir.as_os_str() == DataDir::INSTALLED;
+    let is_installed = DataDir::is_installed(datadir);
     match restored.keys {
         KeysBeside::SignedWithin => {
             let start = if is_installed { "sudo systemctl start lucid-node" } else { &run };
