@@ -291,10 +291,16 @@ try_new_chain() {
   dpkg --purge lucid-node >/dev/null 2>&1
   sed -i '/lucid/d' /etc/fstab
   ok "where /etc/fstab has a disk that is not mounted, no chain is made"
+  # Nobody has set the clock.
+  if [[ $mode == booted ]]; then rm -f /run/systemd/timesync/synchronized; fi
   dpkg --install "$new" >install.log 2>&1 || { cat install.log >&2; fail "it cannot be installed after a purge"; }
   if [[ $mode == plain ]]; then start_node; fi
   until_true 120 answers || fail "the node does not answer after a purge and an install"
   [[ "$(chain_id)" != "$id" ]] || fail "after a purge the chain is the old one"
+  if [[ $mode == booted ]]; then
+    grep -q '^lucid-node: the node makes no blocks: the clock' install.log || { cat install.log >&2; fail "nobody says that no block comes"; }
+    grep -q 'sudo lucid-node doctor$' install.log || fail "nobody says what mends that"
+  fi
   ok "installed after the purge: a new chain, $(chain_id)"
   if [[ $mode == plain ]]; then stop_node; fi
   dpkg --purge lucid-node >/dev/null 2>&1

@@ -103,6 +103,9 @@ fn print_banner(running: &RunningNode, datadir: &DataDir) -> io::Result<()> {
     for stop in node.sealing_stops().iter() {
         writeln!(out, "No blocks: {stop}")?;
     }
+    if let Some(ahead) = node.head_ahead_secs() {
+        writeln!(out, "Ahead     the slot of the last block begins {ahead} s after what the clock shows")?;
+    }
     writeln!(out, "Listening on http://{}", running.local_addr())?;
     out.flush()
 }

@@ -250,7 +250,7 @@ impl Node {
 
     /// By how many seconds the last block's slot begins after what the clock shows, where that is more than a slot. A node
     /// that was told to accept its clock goes on from there, slot by slot, and makes blocks of a time to come.
-    pub(super) fn head_ahead_secs(&self) -> Option<u64> {
+    pub fn head_ahead_secs(&self) -> Option<u64> {
         let ahead = self.head().header.timestamp.checked_sub(clock::unix_now())?;
         (self.spec.rules != Rules::Dev && ahead > self.spec.slots().duration_secs).then_some(ahead)
     }
