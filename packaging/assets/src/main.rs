@@ -160,6 +160,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_page_in_the_package_leads_to_pages_in_the_package() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+        let in_package = |line: &str| Some(line.trim().strip_prefix("[\"docs/")?.split_once('"')?.0.to_owned());
+        let pages: BTreeSet<String> = manifest.lines().filter_map(in_package).collect();
+        assert!(pages.contains("operate.md") && pages.len() > 2, "{pages:?}");
+        for page in &pages {
+            let text = fs::read_to_string(root.join("docs").join(page)).unwrap();
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+                let leads = link.is_empty() || link.contains("://") || pages.contains(link);
+                assert!(leads, "{page} leads to {link}, which is not in the package");
+            }
+        }
+    }
+
     /// Words of a text that are names of metrics.
     fn metrics_in(text: &str) -> BTreeSet<&str> {
         let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
