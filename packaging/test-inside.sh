@@ -209,6 +209,7 @@ try_backup() {
   fi
   # What root wrote there the node could not read at its next start.
   if lucid-node key rotate-token anchor --datadir "$data" >rotate.log 2>&1; then fail "root wrote a token for the node"; fi
+  grep -q "^  sudo -u lucid-node lucid-node key rotate-token anchor --datadir $data\$" rotate.log || fail "root is told $(cat rotate.log)"
   "${as_node[@]}" lucid-node key rotate-token anchor --datadir "$data" >/dev/null || fail "the node's user may write no token"
   ok "root is refused a new token, and the node's user is not"
   [[ ! -e $data/backups/lucid-99999999-1.redb ]] || fail "the oldest backup was kept, for its height"
@@ -300,6 +301,7 @@ try_new_chain() {
   if [[ $mode == booted ]]; then
     grep -q '^lucid-node: the node makes no blocks: the clock' install.log || { cat install.log >&2; fail "nobody says that no block comes"; }
     grep -q 'sudo lucid-node doctor$' install.log || fail "nobody says what mends that"
+    try_anew
   fi
   ok "installed after the purge: a new chain, $(chain_id)"
   if [[ $mode == plain ]]; then stop_node; fi

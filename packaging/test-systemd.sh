@@ -162,7 +162,7 @@ try_credentials() {
 
 # block NUMBER HEADING: what the operator's page has to be pasted there.
 block() {
-  sed -n "/^### $2\$/,/^##/p" /usr/share/doc/lucid-node/operate.md |
+  sed -n "/^##* $2\$/,/^##/p" /usr/share/doc/lucid-node/operate.md |
     awk -v want="$1" '/^```sh$/ { n++; inside = n == want; next } /^```$/ { inside = 0 } inside'
 }
 
@@ -193,6 +193,19 @@ try_page() {
   expect "the folders with what was there before" "$(find /var/lib -maxdepth 1 -name 'lucid-node-before-*' | wc -l)" 2
   rm -r /var/lib/lucid-node-before-*
   ok "the steps of operate.md put a backup back, and once more"
+}
+
+# A chain that was begun by a wrong clock is made anew, as operate.md has it.
+try_anew() {
+  local before
+  before=$(chain_id)
+  eval "$(block 2 'Make a chain')" >page.log 2>&1 || { cat page.log >&2; fail "the chain cannot be made anew"; }
+  until_true 120 answers || fail "the node does not answer after its chain was made anew"
+  [[ "$(chain_id)" != "$before" ]] || fail "the chain was not made anew"
+  grep -q 'Copy these off' page.log || fail "nobody says that the new keys are to be copied off the machine"
+  [[ -f $(echo /var/lib/lucid-node-before-*/keys/account.key) ]] || fail "the old keys are gone"
+  rm -r /var/lib/lucid-node-before-*
+  ok "the steps of operate.md make a chain anew, and keep the old one"
 }
 
 after_purge() {

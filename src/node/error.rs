@@ -34,7 +34,7 @@ pub enum NodeError {
     /// Root would make files in the folder of another user.
     #[error(
         "{} belongs to user {owner}, who could not read what root makes in it; run this as that user, which with the \
-         package is `sudo -u lucid-node lucid-node \u{2026}`",
+         package is lucid-node: `sudo -u lucid-node lucid-node \u{2026}`",
         path.display()
     )]
     OtherUsersFolder {
