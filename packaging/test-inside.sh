@@ -120,7 +120,8 @@ try_install() {
     fail "the configuration file says more than defaults"
   ok "the configuration file says nothing but defaults, and is good"
   printf '[http]\nport = 8546\n' >/etc/lucid-node/conf.d/port.toml
-  lucid-node config show --datadir "$data" | grep -q 'http.port *8546' || fail "the folder's configuration is another one"
+  # Not through a pipe: the reader has enough before the writer is done, and that would count as a failure.
+  grep -q 'http.port *8546' <<<"$(lucid-node config show --datadir "$data")" || fail "the folder's configuration is another one"
   rm /etc/lucid-node/conf.d/port.toml
 }
 
@@ -161,7 +162,7 @@ try_anchor() {
   ok "a session was anchored, its proof verified offline, and refused for an altered chunk"
 }
 
-has_session() { lucid-node session list --json | grep -q "$session.*confirmed\|confirmed.*$session"; }
+has_session() { grep -q "$session.*confirmed\|confirmed.*$session" <<<"$(lucid-node session list --json)"; }
 
 try_upgrade() {
   local before=
@@ -191,6 +192,9 @@ try_downgrade() {
 }
 
 try_backup() {
+  # What a store was before it was put back to a lower height: the greatest by name, and the oldest.
+  "${as_node[@]}" mkdir -p "$data/backups"
+  "${as_node[@]}" touch "$data/backups/lucid-99999999-1.redb"
   if [[ $mode == booted ]]; then
     for _ in 1 2 3 4 5; do
       systemctl start lucid-node-backup.service || { journalctl --no-pager --unit lucid-node-backup >&2; fail "no backup"; }
@@ -200,8 +204,15 @@ try_backup() {
     ok "five backups by lucid-node-backup.service: three are kept"
   else
     "${as_node[@]}" env BACKUPS_KEPT=1 /usr/libexec/lucid-node/backup >backup.log 2>&1 || { cat backup.log >&2; fail "no backup"; }
+    expect "the number of backups of which one is kept" "$(find "$data/backups" -name '*.redb' | wc -l)" 1
     ok "a backup of the running node"
   fi
+  # What root wrote there the node could not read at its next start.
+  if lucid-node key rotate-token anchor --datadir "$data" >rotate.log 2>&1; then fail "root wrote a token for the node"; fi
+  grep -q "^  sudo -u lucid-node lucid-node key rotate-token anchor --datadir $data\$" rotate.log || fail "root is told $(cat rotate.log)"
+  "${as_node[@]}" lucid-node key rotate-token anchor --datadir "$data" >/dev/null || fail "the node's user may write no token"
+  ok "root is refused a new token, and the node's user is not"
+  [[ ! -e $data/backups/lucid-99999999-1.redb ]] || fail "the oldest backup was kept, for its height"
 }
 
 # The last backup, the keys and the chain spec in a folder of their own make the same chain.
@@ -281,10 +292,17 @@ try_new_chain() {
   dpkg --purge lucid-node >/dev/null 2>&1
   sed -i '/lucid/d' /etc/fstab
   ok "where /etc/fstab has a disk that is not mounted, no chain is made"
+  # Nobody has set the clock.
+  if [[ $mode == booted ]]; then rm -f /run/systemd/timesync/synchronized; fi
   dpkg --install "$new" >install.log 2>&1 || { cat install.log >&2; fail "it cannot be installed after a purge"; }
   if [[ $mode == plain ]]; then start_node; fi
   until_true 120 answers || fail "the node does not answer after a purge and an install"
   [[ "$(chain_id)" != "$id" ]] || fail "after a purge the chain is the old one"
+  if [[ $mode == booted ]]; then
+    grep -q '^lucid-node: the node makes no blocks: the clock' install.log || { cat install.log >&2; fail "nobody says that no block comes"; }
+    grep -q 'sudo lucid-node doctor$' install.log || fail "nobody says what mends that"
+    try_anew
+  fi
   ok "installed after the purge: a new chain, $(chain_id)"
   if [[ $mode == plain ]]; then stop_node; fi
   dpkg --purge lucid-node >/dev/null 2>&1
@@ -311,6 +329,7 @@ try_upgrade
 try_downgrade
 try_backup
 try_restore
+if [[ $mode == booted ]]; then try_page; fi
 try_remove
 try_empty_disk
 try_purge

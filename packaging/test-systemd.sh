@@ -58,6 +58,8 @@ try_health() {
   if setpriv --reuid somebody --regid somebody --init-groups lucid-node status >/dev/null 2>&1; then
     fail "somebody outside of the group may ask"
   fi
+  setpriv --reuid somebody --regid somebody --init-groups lucid-node doctor --json >doctor.json 2>/dev/null || true
+  grep -A5 '"check": "node"' doctor.json | grep -q not-readable || fail "who may not ask is told: $(cat doctor.json)"
   usermod --append --groups lucid-node somebody
   setpriv --reuid somebody --regid somebody --init-groups lucid-node status >/dev/null || fail "a member of the group may not ask"
   ok "lucid-node status answers root and the group lucid-node, and nobody else: $(head -1 status.txt)"
@@ -92,6 +94,8 @@ try_stop() {
   systemctl stop "$unit"
   took=$(($(now_ms) - began))
   expect "how the unit ended" "$(show Result)" success
+  if lucid-node doctor >doctor.txt 2>&1; then fail "the installed node is down, and doctor finds nothing to mend"; fi
+  grep -q 'BAD.*does not run; the last run: stopped: it was asked to' doctor.txt || fail "doctor says $(cat doctor.txt)"
   if ! $emulated && ((took >= 2000)); then fail "it took $took ms to stop"; fi
   ok "stopped in $took ms"
   began=$(now_ms)
@@ -154,6 +158,54 @@ try_credentials() {
   start_node
   expect "the keys afterwards" "$(lucid-node key show --datadir "$data")" "$account"
   ok "runs with keys that systemd hands to it (LoadCredential=)"
+}
+
+# block NUMBER HEADING: what the operator's page has to be pasted there.
+block() {
+  sed -n "/^##* $2\$/,/^##/p" /usr/share/doc/lucid-node/operate.md |
+    awk -v want="$1" '/^```sh$/ { n++; inside = n == want; next } /^```$/ { inside = 0 } inside'
+}
+
+# The root of the test has no sudo; this does with its arguments what the page asks of it.
+sudo() {
+  if [[ $1 == -u ]]; then "${as_node[@]}" "${@:3}"; else "$@"; fi
+}
+
+# The steps of operate.md as they are pasted, with a backup from elsewhere that only root can read; and again.
+try_page() {
+  local steps
+  install -m 600 "$(find "$data/backups" -name 'lucid-*-*.redb' | sort | tail -1)" /root/usb.redb
+  # A folder that the user may make.
+  if "${as_node[@]}" lucid-node db restore --datadir /tmp/nowhere /root/usb.redb >restore.log 2>&1; then fail "a user reads root's file"; fi
+  grep -q 'sudo install -o lucid-node' restore.log || fail "nobody says how to make a backup readable: $(cat restore.log)"
+  rm -rf /tmp/nowhere
+  steps=$(block 1 'Put a backup back' | sed 's, FILE , /root/usb.redb ,')
+  grep -q '/root/usb.redb' <<<"$steps" || fail "the operator's page has no steps: $steps"
+  for _ in 1 2; do
+    eval "$steps" >page.log 2>&1 || { cat page.log >&2; fail "the steps of operate.md do not work"; }
+    grep -q 'Run it:  sudo systemctl start lucid-node' page.log || { cat page.log >&2; fail "nothing was restored"; }
+    eval "$(block 3 'Put a backup back')"
+    until_true 120 answers || fail "the node does not answer after the restore"
+    expect "the chain id" "$(chain_id)" "$id"
+    systemctl --quiet is-active "$unit" || fail "the unit does not run: $(result_of_unit)"
+    sleep 1.1
+  done
+  expect "the folders with what was there before" "$(find /var/lib -maxdepth 1 -name 'lucid-node-before-*' | wc -l)" 2
+  rm -r /var/lib/lucid-node-before-*
+  ok "the steps of operate.md put a backup back, and once more"
+}
+
+# A chain that was begun by a wrong clock is made anew, as operate.md has it.
+try_anew() {
+  local before
+  before=$(chain_id)
+  eval "$(block 2 'Make a chain')" >page.log 2>&1 || { cat page.log >&2; fail "the chain cannot be made anew"; }
+  until_true 120 answers || fail "the node does not answer after its chain was made anew"
+  [[ "$(chain_id)" != "$before" ]] || fail "the chain was not made anew"
+  grep -q 'Copy these off' page.log || fail "nobody says that the new keys are to be copied off the machine"
+  [[ -f $(echo /var/lib/lucid-node-before-*/keys/account.key) ]] || fail "the old keys are gone"
+  rm -r /var/lib/lucid-node-before-*
+  ok "the steps of operate.md make a chain anew, and keep the old one"
 }
 
 after_purge() {

@@ -121,6 +121,37 @@ fn a_token_is_rotated_in_a_private_file_of_its_scope() {
     assert_eq!(rotate("everything").status.code(), Some(2));
 }
 
+/// A token that the node's user cannot read keeps the node from starting. Only root can be taken for somebody else.
+#[test]
+fn root_writes_no_token_key_or_backup_into_the_folder_of_the_nodes_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let (datadir, key) = (folder.path().join("node"), folder.path().join("me.key"));
+    let at = str_of(&datadir);
+    assert!(run(&["init", "--datadir", at]).status.success());
+    assert!(run(&["key", "new", str_of(&key)]).status.success());
+    if std::os::unix::fs::chown(&datadir, Some(65_534), None).is_err() {
+        return println!("skipped: this is not root");
+    }
+    fs::create_dir(datadir.join("backups")).unwrap();
+    let inside = datadir.join("backups/x.redb");
+    let refused = |args: &[&str]| {
+        let output = run(&[args, &["--datadir", at]].concat());
+        assert_eq!(output.status.code(), Some(77), "{args:?}");
+        assert!(text(&output.stderr).contains("belongs to user 65534"), "{}", text(&output.stderr));
+    };
+    refused(&["key", "rotate-token", "anchor"]);
+    refused(&["key", "import", str_of(&key)]);
+    refused(&["key", "new"]);
+    refused(&["key", "export", "-o", str_of(&inside)]);
+    refused(&["db", "backup"]);
+    refused(&["db", "backup", "-o", str_of(&inside)]);
+    assert!(!datadir.join("tokens").exists() && fs::read_dir(datadir.join("backups")).unwrap().count() == 0);
+    // What lies elsewhere is root's own business.
+    let outside = folder.path().join("x.redb");
+    let made = run(&["db", "backup", "--datadir", at, "-o", str_of(&outside)]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+}
+
 /// A service manager hands keys over in a folder that only the service enters, readable by a group.
 #[test]
 fn a_node_takes_its_keys_from_the_service_managers_credentials() {
@@ -135,6 +166,9 @@ fn a_node_takes_its_keys_from_the_service_managers_credentials() {
     let mut command = lucid_node();
     command.args(["run", "--http-port", "0", "--datadir"]).arg(&datadir).env("CREDENTIALS_DIRECTORY", &credentials);
     assert!(DevNode::spawn(command).terminate().success());
+    let shown = run(&["key", "show", "--datadir", str_of(&datadir)]);
+    assert_eq!(shown.status.code(), Some(66));
+    assert!(text(&shown.stderr).contains("systemd may have"), "{}", text(&shown.stderr));
     let mut without = lucid_node();
     without.args(["run", "--http-port", "0", "--datadir"]).arg(&datadir);
     let (code, said) = support::refused(without);

@@ -44,6 +44,7 @@ fn how_each_run_ended_is_known_to_the_next_and_to_the_operator() {
     let told = text(&run(&["why", "--datadir", at, "-n", "1"]).stdout);
     assert!(told.contains("ended with exit code 65"), "{told}");
     assert!(told.contains("The last run has ended: it ended with an error"), "{told}");
+    assert!(told.ends_with("\nIts exit code means: bad data (chain spec, store, key).\n"), "{told}");
 
     // A store that went away is on record where there is one, and an empty folder stays empty.
     fs::remove_file(datadir.join("lucid.redb")).unwrap();
@@ -98,6 +99,9 @@ fn whoever_watches_a_node_is_told_how_it_is() {
     fs::create_dir(&parts).unwrap();
     fs::write(parts.join("10-watch.toml"), format!("[status]\nsocket = {socket:?}\n[memory]\nbudget-mib = 128\n"))
         .unwrap();
+    fs::write(parts.join("local.conf"), "[http]\nport = 1\n").unwrap();
+    let checked = run(&["config", "check", "--datadir", at]);
+    assert!(text(&checked.stderr).contains("local.conf is not read"), "{}", text(&checked.stderr));
     let socket = socket.to_str().unwrap();
     let gone = lucid_node().args(["status", "--socket", socket]).output().unwrap();
     assert_eq!(gone.status.code(), Some(69), "{}", text(&gone.stderr));
@@ -114,6 +118,7 @@ fn whoever_watches_a_node_is_told_how_it_is() {
     let doctor = lucid_node().args(["doctor", "--datadir", at, "--json"]).output().unwrap();
     let findings: Vec<Value> = serde_json::from_slice(&doctor.stdout).unwrap();
     let of = |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap();
+    assert_eq!(of("configuration")["problem"], "config-passed-over");
     assert!(of("node")["found"].as_str().unwrap().ends_with("at block 0"), "{findings:#?}");
     assert_eq!(of("keys")["level"], "good");
     assert_eq!(of("backup")["problem"], "no-backup");

@@ -3,9 +3,12 @@ use super::{
     exit_codes::{self, exit_code},
     export, flight, init, key, run, session, status, why,
 };
-use crate::service::{FlightLog, LogFormat, LogOptions, init_log};
+use crate::{
+    node::{DataDir, NodeError},
+    service::{FlightLog, LogFormat, LogOptions, init_log},
+};
 use clap::{CommandFactory, Parser, Subcommand};
-use std::{panic, process::ExitCode, time::Duration};
+use std::{env, ffi::OsString, panic, process::ExitCode, time::Duration};
 
 /// Threads that answer and wait; what blocks or computes has threads of its own.
 const WORKER_THREADS: usize = 2;
@@ -92,10 +95,31 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let (text, code) = (with_causes(&error), exit_code(&error));
             eprintln!("error: {text}");
+            if let Some(command) = for_nodes_user(&error, env::args_os().skip(1)) {
+                eprintln!("  {command}");
+            }
             flight::stop(code, &text);
             ExitCode::from(code)
         }
     }
+}
+
+/// The command as it has to be given, where root was refused to write into the folder of the package's node.
+fn for_nodes_user(error: &anyhow::Error, arguments: impl Iterator<Item = OsString>) -> Option<String> {
+    let refused = error.chain().find_map(|cause| match cause.downcast_ref::<NodeError>() {
+        Some(NodeError::OtherUsersFolder { path, .. }) => Some(path),
+        _ => None,
+    })?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let quoted = |argument: OsString| {
+        let text = printable(&argument.to_string_lossy());
+        match !text.is_empty() && text.chars().all(plain) {
+            true => text,
+            false => format!("'{}'", text.replace('\'', "'\\''")),
+        }
+    };
+    let words: Vec<String> = arguments.map(quoted).collect();
+    DataDir::is_installed(refused).then(|| format!("{} {}", DataDir::program(refused), words.join(" ")))
 }
 
 /// Ends the program at a panic, wherever it happens: a task that is gone would leave a node that only looks alive. What
@@ -164,4 +188,22 @@ fn init_logs(command: &Command, flight_log: &FlightLog) {
         _ => (false, LogFormat::Auto),
     };
     init_log(LogOptions { format, filter, limited, flight_log: flight_log.clone() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_told_the_whole_command_for_the_package() {
+        let arguments = || ["key", "import", "--datadir", "/var/lib/lucid-node", "it's a.key"].map(OsString::from);
+        let said = |path: &str| {
+            let error = NodeError::OtherUsersFolder { path: path.into(), owner: 900 };
+            for_nodes_user(&anyhow::Error::new(error).context("refused"), arguments().into_iter())
+        };
+        let command = r"sudo -u lucid-node lucid-node key import --datadir /var/lib/lucid-node 'it'\''s a.key'";
+        assert_eq!(said("/var/lib/lucid-node").as_deref(), Some(command));
+        assert_eq!(said("/var/lib/lucid"), None, "whose user that is nobody knows here");
+        assert_eq!(for_nodes_user(&anyhow::anyhow!("else"), arguments().into_iter()), None);
+    }
 }

@@ -86,7 +86,7 @@ const INSTALLED_FILE: &str = "/etc/lucid-node/lucid-node.toml";
 
 /// That file, for the folder of such a node.
 fn installed_file(datadir: &Path) -> Option<&'static Path> {
-    let is_installed = datadir.as_os_str() == DataDir::INSTALLED;
+    let is_installed = DataDir::is_installed(datadir);
     Some(Path::new(INSTALLED_FILE)).filter(|path| is_installed && path.exists())
 }
 
@@ -132,6 +132,12 @@ fn is_allowed(there: &Metadata, folder: &Metadata, bits: u32) -> bool {
     folder.uid() == 0 || there.mode() >> shift & bits == bits
 }
 
+/// Files beside the configuration of the node on a folder that are not read for their names.
+pub(super) fn passed_over(datadir: &Path, named: Option<&Path>) -> Vec<PathBuf> {
+    let own = datadir.join("lucid.toml");
+    ConfigFile::passed_over(named.or(installed_file(datadir)).unwrap_or(&own))
+}
+
 /// The configuration file and the parts beside it. One that is named must be there.
 fn files(datadir: &Path, named: Option<&Path>) -> Result<Vec<ConfigFile>, ConfigError> {
     let path = named.map_or_else(|| datadir.join("lucid.toml"), Path::to_owned);
@@ -147,7 +153,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Show { args, json } => (args, Some(*json)),
         Command::Check { args } => (args, None),
     };
-    if show == Some(false) && args.datadir.as_os_str() == DataDir::INSTALLED && io::stderr().is_terminal() {
+    if show == Some(false) && DataDir::is_installed(&args.datadir) && io::stderr().is_terminal() {
         eprintln!("note: lucid-node.service adds to this: `systemctl show --property Environment lucid-node`");
     }
     if show.is_some() && !args.datadir.is_dir() {
@@ -191,6 +197,9 @@ fn print(config: &Config) {
 fn check(config: &Config, args: &ConfigArgs) -> anyhow::Result<()> {
     let datadir = DataDir::at_existing(&args.datadir)?;
     check_readable(datadir.path(), args.config.as_deref(), config)?;
+    for path in passed_over(datadir.path(), args.config.as_deref()) {
+        eprintln!("note: {} is not read: only names that end in .toml are", path.display());
+    }
     let spec = datadir.read_chain_spec().with_context(|| datadir.chain_spec().display().to_string())?;
     check_config(&datadir, config, spec.as_ref())?;
     match spec {

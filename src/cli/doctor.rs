@@ -1,10 +1,10 @@
-use super::{app::with_causes, config, exit_codes, status::INSTALLED_SOCKET, time::unix_now};
+use super::{app::with_causes, config, exit_codes, status::INSTALLED_SOCKET, time::unix_now, why};
 use crate::{
     config::Config,
-    doctor::{Finding, Level, Machine, Running, Subject, examine},
+    doctor::{Finding, Level, Machine, Running, Silence, Subject, examine},
     node::DataDir,
 };
-use lucid_rpc::{StatusDocument, read_status};
+use lucid_rpc::{StatusDocument, StatusError, read_status};
 use std::path::PathBuf;
 
 /// Look at the machine and at the node's files, and say what should be mended, and how. Changes nothing, and ends with
@@ -22,6 +22,10 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The operator's page, which remedies name, and where the package has it.
+const PAGE: &str = "operate.md";
+const PAGE_FOLDER: &str = "/usr/share/doc/lucid-node";
+
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     // What is wrong with it is a finding like others: this is the moment to ask a doctor.
     let named = args.config.as_deref();
@@ -32,17 +36,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         Err(error) => (Config::default(), Some(with_causes(&error))),
     };
     let socket = config.status_socket().map_or_else(|| PathBuf::from(INSTALLED_SOCKET), PathBuf::from);
-    let is_installed = args.datadir.as_os_str() == DataDir::INSTALLED;
+    let is_installed = DataDir::is_installed(&args.datadir);
     // A socket that nobody named may be that of another node.
     let asked = is_installed || config.status_socket().is_some();
-    let running = if asked { read_status(&socket).ok() } else { None };
+    let (running, silence) = match asked.then(|| read_status(&socket)) {
+        None => (None, Silence::NotAsked),
+        Some(Ok(status)) => (Some(running_node(status)), Silence::default()),
+        Some(Err(StatusError::NotAllowed(_))) => (None, Silence::NotAllowed),
+        Some(Err(_)) => (None, Silence::NoAnswer),
+    };
     let subject = Subject {
         datadir: args.datadir.clone(),
         http_addr: config.http_addr(),
         config_fault,
+        config_passed_over: config::passed_over(&args.datadir, named),
         clock_synchronised: lucid_kernel::clock_synchronised().unwrap_or(false),
         now: unix_now(),
-        running: running.map(running_node),
+        last_ending: why::last_ending(&args.datadir),
+        running,
+        silence,
     };
     let findings = examine(&Machine::this(), &subject);
     if args.json {
@@ -63,6 +75,7 @@ fn running_node(status: StatusDocument) -> Running {
         uptime_secs: status.uptime_secs,
         height: status.head.number,
         clock_synchronised: status.clock_synchronised,
+        head_ahead_secs: status.head_ahead_secs.unwrap_or_default(),
         sealing_stop: status.sealing_stop,
         stuck: status.stuck,
         bytes_written: status.store.bytes_written,
@@ -83,5 +96,8 @@ fn print(findings: &[Finding]) {
         if let Some(remedy) = &finding.remedy {
             println!("      {:width$}  -> {remedy}", "");
         }
+    }
+    if findings.iter().any(|finding| finding.remedy.as_ref().is_some_and(|remedy| remedy.contains(PAGE))) {
+        println!("\n{PAGE} is {PAGE_FOLDER}/{PAGE} where the package is, and docs/{PAGE} in the source.");
     }
 }

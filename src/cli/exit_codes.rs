@@ -54,6 +54,12 @@ Exit codes:
   78   wrong configuration, or no chain in the data folder
   130  interrupted while waiting";
 
+/// What `--help` says of a code.
+pub(super) fn meaning(code: u8) -> Option<&'static str> {
+    let rows = HELP.lines().filter_map(|line| line.trim_start().split_once(' '));
+    rows.into_iter().find(|(number, _)| number.parse() == Ok(code)).map(|(_, meaning)| meaning.trim_start())
+}
+
 /// An error of the command line itself, with its code and sentence.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
@@ -283,6 +289,11 @@ mod tests {
     }
 
     #[test]
+    fn a_code_has_one_meaning() {
+        assert_eq!((meaning(65), meaning(64)), (Some("bad data (chain spec, store, key)"), None));
+    }
+
+    #[test]
     fn the_help_names_every_code() {
         let codes = [
             FAILED,
@@ -299,6 +310,7 @@ mod tests {
         ];
         for code in codes {
             assert!(HELP.contains(&format!("\n  {code:<5}")), "{code}");
+            assert!(meaning(code).is_some_and(|meaning| HELP.contains(meaning)), "{code}");
             assert!(include_str!("../../docs/operate.md").contains(&format!("| {code} |")), "{code}");
         }
     }

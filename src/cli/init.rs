@@ -1,4 +1,9 @@
-use super::{config, db::with_store_advice, input::read_file};
+use super::{
+    config,
+    db::with_store_advice,
+    input::read_file,
+    time::{unix_now, utc},
+};
 use crate::node::{DataDir, Initialised, NewChain};
 use anyhow::Context;
 use clap::ValueEnum;
@@ -48,6 +53,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         (None, Some(PresetName::Dev)) => NewChain::Dev,
         (None, Some(PresetName::Lucid | PresetName::LucidTestnet) | None) => NewChain::Solo,
     };
+    if chain == NewChain::Solo {
+        warn_of_clock(lucid_kernel::clock_synchronised().unwrap_or(false));
+    }
     let datadir = DataDir::at(&args.datadir)?;
     let made = config::init(&datadir, chain).map_err(|error| with_store_advice(error.into(), datadir.path()))?;
     if args.json {
@@ -59,6 +67,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The chain begins at the time of now, and none of its blocks can be of an earlier one.
+pub(super) fn warn_of_clock(is_synchronised: bool) {
+    if is_synchronised {
+        return;
+    }
+    eprintln!(
+        "warning: the clock is not synchronised, and shows {}. The chain begins then: where that is ahead of the true time, \
+         no block comes before it, so make the chain anew once the clock is right. The node makes no blocks by such a \
+         clock; `lucid-node doctor` says what mends it",
+        utc(unix_now())
+    );
 }
 
 fn read_spec(path: &std::path::Path) -> anyhow::Result<ChainSpec> {
@@ -112,5 +133,5 @@ pub(super) fn print(datadir: &DataDir, made: &Initialised) {
         "\nThe consensus key was put here, and nobody knows here what it has signed, so the node makes no blocks until"
     );
     println!("that is accepted once. First make sure that no other machine runs with it:");
-    println!("  lucid-node run --datadir {dir} --accept-restored");
+    println!("  {} run --datadir {dir} --accept-restored", DataDir::program(datadir.path()));
 }

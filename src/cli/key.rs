@@ -161,11 +161,19 @@ fn show(place: &Place, json: bool) -> anyhow::Result<()> {
         Some(path) => account_json(&read_key_file(path)?),
         None => {
             let datadir = DataDir::at_existing(place.datadir.as_deref().unwrap_or(Path::new(".")))?;
-            node_json(&NodeKeys::load(&datadir.keys())?)
+            node_json(&NodeKeys::load(&datadir.keys()).map_err(with_credentials_hint)?)
         }
     };
     print(&value, json);
     Ok(())
+}
+
+/// The error; where it is that there are no keys, with who may have them.
+fn with_credentials_hint(error: KeyError) -> anyhow::Error {
+    let is_missing = matches!(error, KeyError::NotFound { .. });
+    let text = format!("{error}; systemd may have the node's keys (LoadCredential= of its unit, see credentials.conf)");
+    let error = anyhow::Error::new(error);
+    if is_missing { error.context(text) } else { error }
 }
 
 fn account_json(key: &SecretKey) -> Value {
@@ -200,6 +208,7 @@ fn export(datadir: &Path, consensus: bool, output: Option<&Path>) -> anyhow::Res
     warn_of_open_folder(&datadir.keys());
     match output {
         Some(path) => {
+            datadir.check_new_file(path)?;
             create_key_file(path, &key)?;
             println!("{}", path.display());
         }
@@ -244,7 +253,7 @@ fn import(datadir: &Path, consensus: bool, file: Option<&Path>) -> anyhow::Resul
 }
 
 fn rotate_token(datadir: &Path, scope: Scope) -> anyhow::Result<()> {
-    let datadir = DataDir::at_existing(datadir)?;
+    let datadir = DataDir::at_existing(datadir)?.to_write()?;
     create_key_folder(&datadir.tokens())?;
     let path = datadir.tokens().join(scope.file_name());
     write_token_file(&path)?;

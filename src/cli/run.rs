@@ -85,6 +85,7 @@ fn open_folder(args: &Args, flight_log: &FlightLog) -> anyhow::Result<(DataDir, 
             return Err(reason.into());
         }
         println!("{} holds no chain, so a new one of this node alone is made\n", args.config.datadir.display());
+        init::warn_of_clock(lucid_kernel::clock_synchronised().unwrap_or(false));
         let made = config::init(&datadir, NewChain::Solo)?;
         init::print(&datadir, &made);
         println!();
@@ -101,6 +102,9 @@ fn print_banner(running: &RunningNode, datadir: &DataDir) -> io::Result<()> {
     writeln!(out, "Data      {}", datadir.path().display())?;
     for stop in node.sealing_stops().iter() {
         writeln!(out, "No blocks: {stop}")?;
+    }
+    if let Some(ahead) = node.head_ahead_secs() {
+        writeln!(out, "Ahead     the slot of the last block begins {ahead} s after what the clock shows")?;
     }
     writeln!(out, "Listening on http://{}", running.local_addr())?;
     out.flush()

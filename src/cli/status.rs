@@ -55,16 +55,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 pub(super) fn with_advice(error: StatusError) -> anyhow::Error {
     match &error {
         StatusError::NotRunning(_) => {
-            let advice = "is it started (`systemctl status lucid-node`), and is status.socket set? `lucid-node why` says \
+            let advice = "is it started (`systemctl status lucid-node`), and is status.socket set? `sudo lucid-node why` says \
                           how it ended";
             coded(UNAVAILABLE, format!("{error}; {advice}"))
         }
         StatusError::NotAllowed(_) => {
-            let advice = "run this with sudo, or join the group: `sudo adduser $USER lucid-node`, then log in again";
+            let advice = "run this with sudo, or join the group: `sudo usermod -aG lucid-node NAME` with your user's name, then \
+                          log in again";
             coded(super::exit_codes::NO_PERMISSION, format!("{error}; {advice}"))
         }
         _ => error.into(),
     }
+}
+
+/// What is said of a chain whose last block is of a slot to come.
+fn ahead_of_clock(ahead: u64, height: u64) -> String {
+    let advice = match height {
+        0 => "; if this clock is right, make the chain anew while nothing is in it (operate.md)",
+        _ => "",
+    };
+    format!("AHEAD OF THE CLOCK: the slot of the last block begins in {}{advice}", span(ahead))
 }
 
 /// All of it for a person.
@@ -72,7 +82,10 @@ fn screen(status: &StatusDocument) -> String {
     let state = match (&status.stuck, &status.sealing_stop) {
         (Some(reason), _) => format!("STUCK: {reason}"),
         (None, Some(reason)) => format!("MAKES NO BLOCKS: {reason}"),
-        (None, None) => "well".to_owned(),
+        (None, None) => match status.head_ahead_secs {
+            Some(ahead) => ahead_of_clock(ahead, status.head.number),
+            None => "well".to_owned(),
+        },
     };
     let pool = match (status.pool.pending, status.pool.queued) {
         (0, 0) => "none".to_owned(),
@@ -137,6 +150,13 @@ fn span(secs: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chain_that_begins_in_the_future_is_not_well() {
+        let said = ahead_of_clock(36_000, 0);
+        assert!(said.contains("begins in 10 h") && said.contains("make the chain anew"), "{said}");
+        assert!(!ahead_of_clock(36_000, 7).contains("anew"));
+    }
 
     #[test]
     fn sizes_and_times_are_short() {

@@ -9,7 +9,10 @@ use crate::{
 };
 use anyhow::Context;
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Say why the node stopped, or was started again: its last starts, stops, faults and warnings, which are kept over a
 /// power cut.
@@ -64,6 +67,17 @@ fn sentence(entry: &Entry) -> String {
     }
 }
 
+/// How the last run on a folder ended, in a sentence of one line; `None` where nothing is on record, or nobody may look.
+pub(super) fn last_ending(folder: &Path) -> Option<String> {
+    let flight = Flight::read(folder).ok()?;
+    let last = flight.entries.iter().rev().find(|entry| !matches!(entry.event, Event::Warning { .. }))?;
+    let text = match &last.event {
+        Event::Start { .. } => flight.ending(&boot_id()).to_string(),
+        _ => sentence(last),
+    };
+    Some(printable(&text).lines().next().unwrap_or_default().to_owned())
+}
+
 /// What it comes to.
 fn verdict(flight: &Flight, runs: bool) -> String {
     let starts = flight.starts();
@@ -78,9 +92,13 @@ fn verdict(flight: &Flight, runs: bool) -> String {
         let days = unix_now().saturating_sub(last.at) / 86_400;
         return format!("{counts}\nA node runs on this folder since {} ({days} days).", utc(last.at));
     }
-    let help = match ended {
-        Ending::Failed | Ending::Fault => format!("\n{}", exit_codes::HELP),
-        _ => String::new(),
+    let last = flight.entries.iter().rev().find(|entry| !matches!(entry.event, Event::Warning { .. }));
+    let code = match last.map(|entry| &entry.event) {
+        Some(Event::Stop { code, .. }) if *code != 0 => Some(*code),
+        Some(Event::Fault { .. }) => Some(exit_codes::SOFTWARE),
+        _ => None,
     };
+    let row = code.and_then(exit_codes::meaning);
+    let help = row.map(|meaning| format!("\nIts exit code means: {meaning}.")).unwrap_or_default();
     format!("{counts}\nThe last run has ended: {ended}.{help}")
 }

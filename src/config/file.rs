@@ -79,6 +79,20 @@ impl ConfigFile {
         paths.iter().map(read).collect()
     }
 
+    /// Files in the folder `conf.d` beside this one that are not read for their names, in the order of these. Hidden files,
+    /// what Debian's package manager leaves, and a README are not meant to be.
+    pub fn passed_over(beside: &Path) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(Self::parts_beside(beside)) else { return Vec::new() };
+        let is_meant = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_other = name.starts_with('.') || name.ends_with('~') || name == "README" || name.contains(".dpkg-");
+            !is_other && !name.ends_with(".toml") && path.is_file()
+        };
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_meant).collect();
+        paths.sort();
+        paths
+    }
+
     /// Its values as text, each under `section.name`.
     pub(super) fn values(&self) -> Result<Vec<(String, String)>, ConfigError> {
         let syntax = |message: String| ConfigError::Syntax { path: self.path.clone(), message };
@@ -164,11 +178,12 @@ mod tests {
         assert_eq!(ConfigFile::read_parts(&main).unwrap(), []);
         let parts = folder.path().join("conf.d");
         fs::create_dir(&parts).unwrap();
-        for name in ["20-b.toml", "10-a.toml", "30-c.toml.dpkg-old", ".40-d.toml", "README"] {
+        for name in ["20-b.toml", "10-a.toml", "30-c.toml.dpkg-old", ".40-d.toml", "README", "local.conf"] {
             fs::write(parts.join(name), name).unwrap();
         }
         let texts: Vec<_> = ConfigFile::read_parts(&main).unwrap().into_iter().map(|part| part.text).collect();
         assert_eq!(texts, ["10-a.toml", "20-b.toml"]);
+        assert_eq!(ConfigFile::passed_over(&main), [parts.join("local.conf")]);
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! The node's own files: keys for its eyes only, a store that can be read, a copy that is not too old.
 
 use super::{Finding, Problem, Subject};
-use lucid_storage::{Options, Store, StoreError};
+use lucid_storage::{NamedBackup, Options, Store, StoreError, last_backup};
 use lucid_types::{ChainSpec, Rules};
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
 };
 
 /// Memory for a look at the store.
@@ -23,8 +22,9 @@ const STORE: &str = "lucid.redb";
 /// The keys that a node cannot be without.
 const KEYS: [&str; 2] = ["account.key", "consensus.key"];
 
-/// Folders that only the node may read, and what the modes in them may allow. A token may be for the node's group too.
-const PRIVATE: [(&str, u32); 2] = [("keys", 0o700), ("tokens", 0o750)];
+/// What the node's user must have, and what its modes may allow. A token may be for the node's group too; who may read a
+/// backup is for those to say who copy it.
+const OWN: [(&str, u32); 4] = [("keys", 0o700), ("tokens", 0o750), ("backups", 0o777), (STORE, 0o777)];
 
 /// What a look at the store gave.
 #[derive(Debug)]
@@ -65,6 +65,15 @@ pub(super) fn look(subject: &Subject) -> StoreLook {
     }
 }
 
+/// Files that somebody put beside the configuration for the node to read, and that it does not.
+pub(super) fn passed_over(subject: &Subject) -> Vec<Finding> {
+    let note = |path: &PathBuf| {
+        let found = format!("{} is not read: only names that end in .toml are", path.display());
+        Finding::problem("configuration", Problem::PassedOver, found).about(path)
+    };
+    subject.config_passed_over.iter().map(note).collect()
+}
+
 pub(super) fn files(subject: &Subject, store: &StoreLook) -> Vec<Finding> {
     let folder = &subject.datadir;
     if let Err(error) = fs::read_dir(folder) {
@@ -93,7 +102,9 @@ fn keys(subject: &Subject) -> Finding {
     let folder = &subject.datadir;
     let missing: Vec<&str> = KEYS.into_iter().filter(|name| !folder.join("keys").join(name).exists()).collect();
     if missing.len() == KEYS.len() && subject.running.is_some() {
-        return Finding::good("keys", "not in DIR: the service manager hands them over");
+        let found = private(folder);
+        let good = || Finding::good("keys", "not in DIR: the service manager hands them over");
+        return if found.problem.is_some() { found } else { good() };
     }
     if missing.len() == KEYS.len() {
         let found = "none in DIR/keys, which is right only where systemd hands them over (LoadCredential=)";
@@ -102,18 +113,23 @@ fn keys(subject: &Subject) -> Finding {
     if let [name] = missing[..] {
         return Finding::problem("keys", Problem::KeyMissing, format!("DIR/keys/{name} is missing"));
     }
+    private(folder)
+}
+
+/// Whether the node's files are for its user alone, and that user's.
+fn private(folder: &Path) -> Finding {
     let owner = fs::metadata(folder).map(|folder| folder.uid()).ok();
     let mut seen = 0;
-    for (name, allowed) in PRIVATE {
+    for (name, allowed) in OWN {
         let inner = folder.join(name);
-        let entries = match fs::read_dir(&inner) {
-            Ok(entries) => entries,
+        let inside: Vec<_> = match fs::read_dir(&inner) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Vec::new(),
             Err(error) => {
                 return Finding::problem("keys", Problem::NotReadable, format!("{}: {error}", inner.display()));
             }
         };
-        let inside = entries.filter_map(|entry| Some(entry.ok()?.path()));
         for path in std::iter::once(inner.clone()).chain(inside) {
             let Ok(file) = fs::symlink_metadata(&path) else { continue };
             let mode = file.permissions().mode() & 0o777;
@@ -143,8 +159,8 @@ fn store_file(subject: &Subject, store: &StoreLook) -> Finding {
     let folder = &subject.datadir;
     match store {
         StoreLook::Absent if ["keys", "chain.json"].iter().any(|name| folder.join(name).exists()) => {
-            let newest = newest_in(&folder.join("backups"));
-            let newest = newest.map(|(path, _)| format!("; the last backup here is {}", path.display()));
+            let newest = last_backup(&folder.join("backups"));
+            let newest = newest.map(|backup| format!("; the last backup here is {}", backup.path.display()));
             let found = format!("DIR has keys or a chain spec, and no {STORE}{}", newest.unwrap_or_default());
             Finding::problem("store", Problem::StoreGone, found)
         }
@@ -162,24 +178,15 @@ fn store_file(subject: &Subject, store: &StoreLook) -> Finding {
 }
 
 fn backup(folder: &Path, now: u64) -> Finding {
-    let Some((path, at)) = newest_in(&folder.join("backups")) else {
+    let Some(NamedBackup { path, made_at, .. }) = last_backup(&folder.join("backups")) else {
         return Finding::problem("backup", Problem::NoBackup, "there is none in DIR/backups");
     };
-    let days = now.saturating_sub(at) / DAY_SECS;
+    let days = now.saturating_sub(made_at) / DAY_SECS;
     let found = format!("{} is {days} days old", path.display());
     match days > OLD_BACKUP_DAYS {
         true => Finding::problem("backup", Problem::NoBackup, found),
         false => Finding::good("backup", found),
     }
-}
-
-fn newest_in(folder: &Path) -> Option<(PathBuf, u64)> {
-    let files = fs::read_dir(folder).ok()?.filter_map(Result::ok);
-    let dated = files.filter_map(|file| {
-        let modified = file.metadata().ok()?.modified().ok()?;
-        Some((file.path(), modified.duration_since(UNIX_EPOCH).ok()?.as_secs()))
-    });
-    dated.max_by_key(|(_, at)| *at)
 }
 
 #[cfg(test)]
@@ -221,6 +228,21 @@ mod tests {
         assert_eq!(signing(folder.path()).problem, Some("nothing-known-of-signing"));
     }
 
+    /// What root made there the node cannot read at its next start.
+    #[test]
+    fn a_token_or_a_backup_of_another_user_is_named() {
+        for file in ["tokens/admin", "backups/lucid-00000001-1.redb", "lucid.redb"] {
+            let folder = folder(&[&FILES[..], &[file]].concat());
+            assert_eq!(private(folder.path()).problem, None);
+            let path = folder.path().join(file);
+            if std::os::unix::fs::chown(&path, Some(65_534), None).is_err() {
+                return println!("skipped: this is not root");
+            }
+            let found = private(folder.path());
+            assert_eq!((found.problem, found.path), (Some("other-owner"), Some(path)));
+        }
+    }
+
     #[test]
     fn a_folder_without_a_chain_and_one_with_a_damaged_store_are_told_apart() {
         let judge = |path: &Path| {
@@ -241,8 +263,12 @@ mod tests {
 
     #[test]
     fn an_old_copy_is_as_good_as_none() {
-        let folder = folder(&["backups/a.redb"]);
-        let made = newest_in(&folder.path().join("backups")).unwrap().1;
+        let folder = folder(&["backups/lucid-00000007-1800000000.redb", "backups/lucid-00000009-1700000000.redb"]);
+        let made = 1_800_000_000;
+        // What a kill left, and a file that somebody copied there: both newer as files.
+        for name in ["lucid-00000010-1900000000.redb.new", "a.redb"] {
+            fs::write(folder.path().join("backups").join(name), "x").unwrap();
+        }
         assert_eq!(backup(folder.path(), made + DAY_SECS).problem, None);
         assert_eq!(backup(folder.path(), made + 30 * DAY_SECS).problem, Some("no-backup"));
         fs::remove_dir_all(folder.path().join("backups")).unwrap();

@@ -1,6 +1,6 @@
 //! What was looked at, and what came of it.
 
-use super::{Machine, Problem, Running, clock, disk, files, journal, machine, network, running};
+use super::{Machine, Problem, Running, Silence, clock, disk, files, journal, machine, network, running};
 use serde::Serialize;
 use std::{
     net::SocketAddr,
@@ -67,8 +67,19 @@ impl Finding {
         self
     }
 
-    /// With names for what stands in their places.
-    fn named(mut self, datadir: &Path) -> Self {
+    /// The same, as bad as this.
+    pub(super) const fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// With names for what stands in their places, and with the commands of the package where it has the folder.
+    fn named(mut self, subject: &Subject) -> Self {
+        let datadir = &subject.datadir;
+        let problem = Problem::ALL.into_iter().find(|problem| self.problem == Some(problem.name()));
+        if let Some(remedy) = problem.and_then(Problem::remedy_of_package).filter(|_| subject.is_installed()) {
+            self.remedy = Some(remedy.to_owned());
+        }
         let datadir = datadir.display().to_string();
         self.found = self.found.replace("DIR", &datadir);
         let path = self.path.as_ref().map(|path| path.display().to_string());
@@ -89,12 +100,28 @@ pub struct Subject {
     pub http_addr: SocketAddr,
     /// What is wrong with the configuration; `None` for nothing.
     pub config_fault: Option<String>,
+    /// Files beside the configuration that look like parts of it, and are not read.
+    pub config_passed_over: Vec<PathBuf>,
     /// Whether the kernel holds its clock for synchronised.
     pub clock_synchronised: bool,
     /// The wall clock, in Unix seconds.
     pub now: u64,
     /// The node, where one runs.
     pub running: Option<Running>,
+    /// Why nothing is known of one, where nothing is.
+    pub silence: Silence,
+    /// How the last run ended, in a sentence; `None` where nothing is recorded.
+    pub last_ending: Option<String>,
+}
+
+/// Where the package keeps the data.
+const INSTALLED: &str = "/var/lib/lucid-node";
+
+impl Subject {
+    /// Whether the folder is the package's.
+    pub(super) fn is_installed(&self) -> bool {
+        self.datadir == Path::new(INSTALLED)
+    }
 }
 
 /// Looks at everything; the order is that in which an operator would mend it.
@@ -102,13 +129,14 @@ pub fn examine(machine: &Machine, subject: &Subject) -> Vec<Finding> {
     let store = files::look(subject);
     let mut findings = vec![machine::pages(), machine::power(machine), machine::temperature(machine)];
     findings.extend([machine::memory(machine), machine::memory_cgroup(machine)]);
-    findings.extend([clock::clock(subject, &store), journal::journal(machine)]);
+    findings.extend([clock::clock(machine, subject, &store), journal::journal(machine)]);
     findings.extend(disk::disk(machine, subject));
     findings.extend(
         subject.config_fault.iter().map(|fault| Finding::problem("configuration", Problem::BadConfiguration, fault)),
     );
+    findings.extend(files::passed_over(subject));
     findings.extend(files::files(subject, &store));
     findings.push(network::port(machine, subject));
-    findings.extend(running::node(subject, &store));
-    findings.into_iter().map(|finding| finding.named(&subject.datadir)).collect()
+    findings.extend(running::node(machine, subject, &store));
+    findings.into_iter().map(|finding| finding.named(subject)).collect()
 }

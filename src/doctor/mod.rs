@@ -16,4 +16,4 @@ mod running;
 pub use finding::{Finding, Level, Subject, examine};
 pub use machine::Machine;
 pub use problem::Problem;
-pub use running::Running;
+pub use running::{Running, Silence};

@@ -17,6 +17,8 @@ pub enum Problem {
     VolatileJournal,
     /// The clock is not kept by anybody.
     ClockUnsynchronised,
+    /// The clock is not kept by anybody, and nothing is installed that would.
+    NoTimeService,
     /// The clock is kept, by a service that the node cannot hear of.
     ClockHidden,
     /// The data lies on a card.
@@ -35,6 +37,8 @@ pub enum Problem {
     PortExposed,
     /// The configuration cannot be used.
     BadConfiguration,
+    /// A file beside the configuration looks like a part of it, and is none.
+    PassedOver,
     /// There is no chain.
     NoChain,
     /// There are keys or a chain spec, and no store.
@@ -61,6 +65,8 @@ pub enum Problem {
     NotRunning,
     /// The node makes no blocks.
     MakesNoBlocks,
+    /// The last block is of a slot that has not begun.
+    AheadOfClock,
     /// The node cannot go on.
     Stuck,
     /// The last runs ended badly.
@@ -69,13 +75,14 @@ pub enum Problem {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::Undervoltage,
         Self::Hot,
         Self::LowMemory,
         Self::NoMemoryCgroup,
         Self::VolatileJournal,
         Self::ClockUnsynchronised,
+        Self::NoTimeService,
         Self::ClockHidden,
         Self::SdCard,
         Self::MemoryDisk,
@@ -85,6 +92,7 @@ impl Problem {
         Self::DiskFillsUp,
         Self::PortExposed,
         Self::BadConfiguration,
+        Self::PassedOver,
         Self::NoChain,
         Self::StoreGone,
         Self::OpenToOthers,
@@ -98,6 +106,7 @@ impl Problem {
         Self::NoStatusSocket,
         Self::NotRunning,
         Self::MakesNoBlocks,
+        Self::AheadOfClock,
         Self::Stuck,
         Self::EndedBadly,
     ];
@@ -115,6 +124,47 @@ impl Problem {
     /// The one line that mends it; `DIR` stands for the data folder, and `PATH` for what is named.
     pub const fn remedy(self) -> &'static str {
         self.facts().2
+    }
+
+    /// What mends it where the node came with the package, in whole commands; `None` where that is the same.
+    pub const fn remedy_of_package(self) -> Option<&'static str> {
+        Some(match self {
+            Self::BadConfiguration => {
+                "mend what is named; `sudo lucid-node config check --datadir /var/lib/lucid-node` says whether it is good, \
+                 then `sudo systemctl restart lucid-node`"
+            }
+            Self::NoChain => {
+                "mount the disk that has it, then `sudo systemctl restart lucid-node`; where there never was one, \
+                 `sudo dpkg-reconfigure lucid-node` makes a new chain"
+            }
+            Self::StoreGone => {
+                "mount the disk that has it; or `sudo systemctl stop lucid-node`, then `sudo -u lucid-node lucid-node db \
+                 restore --datadir /var/lib/lucid-node FILE` with the last backup, then `sudo systemctl start lucid-node`; \
+                 the keys stay"
+            }
+            Self::StoreDamaged => {
+                "`sudo systemctl stop lucid-node`, then `sudo mv /var/lib/lucid-node/lucid.redb /var/lib/lucid-node-damaged.redb`, \
+                 then `sudo -u lucid-node lucid-node db restore --datadir /var/lib/lucid-node FILE` with the last backup, then \
+                 `sudo systemctl start lucid-node`"
+            }
+            Self::OtherOwner => "`sudo chown -R lucid-node: /var/lib/lucid-node`",
+            Self::KeyMissing => {
+                "put the copies back that were made after the install: `sudo install -o lucid-node -g lucid-node -m 600 FILE \
+                 /var/lib/lucid-node/keys/account.key`, and consensus.key alike"
+            }
+            Self::NothingKnownOfSigning => {
+                "read in operate.md what it risks; `sudo systemctl stop lucid-node`, then once `sudo -u lucid-node lucid-node \
+                 run --no-init --datadir /var/lib/lucid-node --accept-restored` (Ctrl-C when it listens), then \
+                 `sudo systemctl start lucid-node`"
+            }
+            Self::NoBackup => {
+                "`sudo systemctl start lucid-node-backup` makes one now, and `sudo systemctl enable --now \
+                 lucid-node-backup.timer` one a day; copy them off this machine"
+            }
+            Self::NotRunning => "`sudo systemctl restart lucid-node`; `sudo lucid-node why` says how it ended",
+            Self::EndedBadly => "`sudo lucid-node why` says what happened, and when",
+            _ => return None,
+        })
     }
 
     const fn facts(self) -> (&'static str, Level, &'static str) {
@@ -140,6 +190,12 @@ impl Problem {
             Self::ClockUnsynchronised => {
                 ("clock-unsynchronised", Bad, "`sudo timedatectl set-ntp true`, and see `timedatectl timesync-status`")
             }
+            Self::NoTimeService => (
+                "no-time-service",
+                Bad,
+                "`sudo apt install systemd-timesyncd`, and see `timedatectl timesync-status`; without a network see \
+                 clock.trust-local in operate.md",
+            ),
             Self::ClockHidden => (
                 "clock-hidden",
                 Bad,
@@ -160,7 +216,12 @@ impl Problem {
                 Warn,
                 "unless other machines have to call the node, set http.addr to 127.0.0.1; else keep a firewall in front",
             ),
-            Self::NoChain => ("no-chain", Bad, "`lucid-node init --datadir DIR --solo`, or mount the disk that has it"),
+            Self::PassedOver => ("config-passed-over", Note, "name it with .toml at the end, or move it away"),
+            Self::NoChain => (
+                "no-chain",
+                Bad,
+                "mount the disk that has it; where there never was one, `lucid-node init --datadir DIR --solo`",
+            ),
             Self::BadConfiguration => (
                 "bad-configuration",
                 Bad,
@@ -182,13 +243,18 @@ impl Problem {
             Self::NothingKnownOfSigning => (
                 "nothing-known-of-signing",
                 Bad,
-                "`lucid-node run --datadir DIR --accept-restored` once, after reading in docs/operate.md what it risks",
+                "`lucid-node run --datadir DIR --accept-restored` once, after reading in operate.md what it risks",
             ),
             Self::StoreDamaged => {
                 ("store-damaged", Bad, "`lucid-node db restore --datadir DIR FILE` with the last backup")
             }
             Self::StoreNewer => ("store-newer", Bad, "install the newer version of lucid-node again"),
-            Self::NotReadable => ("not-readable", Warn, "run this with sudo, or as the user of the node"),
+            Self::NotReadable => (
+                "not-readable",
+                Warn,
+                "run this with sudo, or as the user of the node; to ask a running node it is enough to join the group: \
+                 `sudo usermod -aG lucid-node NAME` with your user's name, then log in again",
+            ),
             Self::NoBackup => (
                 "no-backup",
                 Warn,
@@ -200,8 +266,14 @@ impl Problem {
                 "`sudo systemctl start lucid-node`, or `lucid-node run --datadir DIR`; `lucid-node why --datadir DIR` says how it ended",
             ),
             Self::MakesNoBlocks => {
-                ("makes-no-blocks", Bad, "see the reason, and \"When a node makes no blocks\" in docs/operate.md")
+                ("makes-no-blocks", Bad, "see the reason, and \"When a node makes no blocks\" in operate.md")
             }
+            Self::AheadOfClock => (
+                "ahead-of-clock",
+                Warn,
+                "see whether the clock is right (`date`); where it was ahead when the chain was made, and nothing is in the \
+                 chain yet, make it anew as operate.md has it",
+            ),
             Self::Stuck => (
                 "stuck",
                 Bad,
@@ -223,6 +295,17 @@ mod tests {
         for problem in Problem::ALL {
             let row = format!("| `{}` | {} |", problem.name(), problem.remedy());
             assert!(page.contains(&row), "docs/operate.md should have {row}");
+        }
+    }
+
+    #[test]
+    fn the_operators_page_has_the_commands_of_the_package() {
+        let page = include_str!("../../docs/operate.md");
+        for problem in Problem::ALL {
+            let Some(remedy) = problem.remedy_of_package() else { continue };
+            let row = format!("| `{}` | {remedy} |", problem.name());
+            assert!(page.contains(&row), "docs/operate.md should have {row}");
+            assert!(!remedy.contains("DIR"), "{remedy}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::error::NodeError;
 use crate::keys::{ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, HIGHEST_SIGNED_FILE, HighestSigned, HighestSignedFile};
+use lucid_storage::last_backup;
 use lucid_types::ChainSpec;
 use std::{
     ffi::OsStr,
@@ -45,6 +46,16 @@ impl DataDir {
     /// The folder of a node that came with a package.
     pub const INSTALLED: &str = "/var/lib/lucid-node";
 
+    /// Whether a path is that folder.
+    pub fn is_installed(path: &Path) -> bool {
+        path == Path::new(Self::INSTALLED)
+    }
+
+    /// How the program is called for the folder at `path`, as the user whose folder it is: that of the package has one.
+    pub fn program(path: &Path) -> &'static str {
+        if Self::is_installed(path) { "sudo -u lucid-node lucid-node" } else { "lucid-node" }
+    }
+
     /// A folder that stays and is written to; it is made where it is missing, readable by its owner only.
     pub fn at(path: &Path) -> Result<Self, NodeError> {
         use std::os::unix::fs::DirBuilderExt;
@@ -55,20 +66,32 @@ impl DataDir {
         if !fs::metadata(path).map_err(io)?.is_dir() {
             return Err(NodeError::NotAFolder(path.to_owned()));
         }
-        let this = Self { path: path.to_owned(), temporary: None };
-        this.check_owner()?;
-        Ok(this)
+        Self { path: path.to_owned(), temporary: None }.to_write()
     }
 
-    /// Refuses root in the folder of another user: what root makes there is root's, and the node that has the folder could
-    /// not read it.
-    pub(super) fn check_owner(&self) -> Result<(), NodeError> {
+    /// The same, for who writes into it.
+    ///
+    /// # Errors
+    /// [`NodeError::OtherUsersFolder`]: what root makes there is root's, and the node that has the folder could not read it.
+    pub fn to_write(self) -> Result<Self, NodeError> {
         let folder = fs::metadata(&self.path).map_err(|source| NodeError::Io { path: self.path.clone(), source })?;
         let own = fs::metadata("/proc/self").map_or(folder.uid(), |process| process.uid());
-        if own == ROOT && folder.uid() != ROOT {
-            return Err(NodeError::OtherUsersFolder { path: self.path.clone(), owner: folder.uid() });
+        match own == ROOT && folder.uid() != ROOT {
+            true => Err(NodeError::OtherUsersFolder { path: self.path, owner: folder.uid() }),
+            false => Ok(self),
         }
-        Ok(())
+    }
+
+    /// As [`DataDir::to_write`], for a new file that somebody named, where that would lie in this folder.
+    ///
+    /// # Errors
+    /// [`NodeError::OtherUsersFolder`]
+    pub fn check_new_file(&self, path: &Path) -> Result<(), NodeError> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match (parent.canonicalize(), self.path.canonicalize()) {
+            (Ok(parent), Ok(folder)) if parent.starts_with(&folder) => self.clone().to_write().map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// A folder that is there.
@@ -162,13 +185,8 @@ pub fn no_store(path: &Path) -> NodeError {
         return NodeError::NoChain(path.to_owned());
     }
     let begun = !matches!(signed, Ok(Some(HighestSigned::NOTHING)));
-    NodeError::StoreGone { path: path.to_owned(), backup: newest_backup(&path.join("backups")), begun }
-}
-
-/// The backup of the greatest height in a folder of backups: their names begin with it, in eight digits.
-fn newest_backup(folder: &Path) -> Option<PathBuf> {
-    let files = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    files.filter(|path| path.extension() == Some(OsStr::new("redb"))).max()
+    let backup = last_backup(&path.join("backups")).map(|backup| backup.path);
+    NodeError::StoreGone { path: path.to_owned(), backup, begun }
 }
 
 /// Reads a small file of the folder; `None` where there is none.
@@ -220,7 +238,8 @@ mod tests {
         }
         let refused = DataDir::at(folder.path()).unwrap_err();
         assert!(matches!(refused, NodeError::OtherUsersFolder { owner: 65_534, .. }), "{refused}");
-        DataDir::at_existing(folder.path()).unwrap();
+        let seen = DataDir::at_existing(folder.path()).unwrap();
+        assert!(matches!(seen.to_write(), Err(NodeError::OtherUsersFolder { owner: 65_534, .. })));
     }
 
     use super::*;
@@ -238,11 +257,11 @@ mod tests {
 
         HighestSignedFile::in_folder(&folder.keys()).write(HighestSigned::precommit(3, 0)).unwrap();
         fs::create_dir(folder.backups()).unwrap();
-        for name in ["lucid-00000009-1.redb", "lucid-00000010-1.redb", "lucid-00000011-2.redb.new", "notes"] {
+        for name in ["lucid-00000019-1.redb", "lucid-00000010-2.redb", "lucid-00000011-3.redb.new", "z.redb"] {
             fs::write(folder.backups().join(name), "").unwrap();
         }
         let text = no_store(folder.path()).to_string();
-        assert!(text.contains("lucid-00000010-1.redb") && !text.contains("init"), "{text}");
+        assert!(text.contains("lucid-00000010-2.redb") && !text.contains("init"), "{text}");
         fs::remove_file(folder.chain_spec()).unwrap();
         assert!(
             matches!(no_store(folder.path()), NodeError::StoreGone { begun: true, .. }),

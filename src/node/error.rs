@@ -1,4 +1,4 @@
-use super::{init::MAX_GENESIS_AHEAD_SECS, solo::SoloSpecError, tokens::TokenFileError};
+use super::{datadir::DataDir, init::MAX_GENESIS_AHEAD_SECS, solo::SoloSpecError, tokens::TokenFileError};
 use crate::{
     chain::ChainError,
     config::ConfigError,
@@ -34,7 +34,7 @@ pub enum NodeError {
     /// Root would make files in the folder of another user.
     #[error(
         "{} belongs to user {owner}, who could not read what root makes in it; run this as that user, which with the \
-         package is `sudo -u lucid-node lucid-node \u{2026}`",
+         package is lucid-node: `sudo -u lucid-node lucid-node \u{2026}`",
         path.display()
     )]
     OtherUsersFolder {
@@ -55,7 +55,7 @@ pub enum NodeError {
         chain_id: u64,
     },
     /// There is nothing to run.
-    #[error("{} holds no chain; is the disk mounted? `lucid-node init --datadir {}` makes a new chain", .0.display(), .0.display())]
+    #[error("{} holds no chain; is the disk mounted? {} makes a new chain", .0.display(), how_to_begin(.0))]
     NoChain(PathBuf),
     /// A chain was made here, and its store is not here any longer.
     #[error("{}", store_gone(path, backup.as_deref(), *begun))]
@@ -283,15 +283,23 @@ pub enum NodeError {
     Task(String),
 }
 
+/// The command that makes a chain in a folder.
+fn how_to_begin(path: &Path) -> String {
+    match DataDir::is_installed(path) {
+        true => "`sudo dpkg-reconfigure lucid-node`".to_owned(),
+        false => format!("`lucid-node init --datadir {}`", path.display()),
+    }
+}
+
 /// What to do about a store that went away.
 fn store_gone(path: &Path, backup: Option<&Path>, begun: bool) -> String {
-    let dir = path.display();
+    let (dir, program) = (path.display(), DataDir::program(path));
     let none = format!("BACKUP` (there is none in {dir}/backups)");
     let backup = backup.map_or(none, |file| format!("{}`", file.display()));
     let cut_short = if begun { "" } else { ". Where `init` was cut short, run it again: no block was signed here" };
     format!(
         "{dir} has the keys of a chain, and its store lucid.redb is gone; is the disk mounted? The last backup \
-         is put in its place by `lucid-node db restore --datadir {dir} {backup}{cut_short}"
+         is put in its place by `{program} db restore --datadir {dir} {backup}{cut_short}"
     )
 }
 

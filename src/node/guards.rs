@@ -37,8 +37,17 @@ const LOG_AGAIN: Duration = Duration::from_secs(3_600);
 #[non_exhaustive]
 pub enum SealingStop {
     /// The clock is not good enough.
-    #[error("{0}; --accept-clock overrides this for one run")]
+    #[error("{0}; `lucid-node doctor` says what mends that, and --accept-clock overrides it for one run")]
     Clock(#[from] ClockStop),
+    /// The chain has not begun.
+    #[error(
+        "the chain begins {ahead_secs} s after what the clock shows: where it was made by a clock that was ahead, make it \
+         anew, since every block would be of that time (operate.md)"
+    )]
+    BeforeGenesis {
+        /// By how much.
+        ahead_secs: u64,
+    },
     /// The keys have signed a block that the store does not have.
     #[error(
         "the keys have signed height {signed}, and the store ends at {head}: it has lost blocks, and signing them \
@@ -230,8 +239,20 @@ impl Node {
             Signing::Stopped(stop) => Some(stop.clone()),
             Signing::Unrecorded | Signing::Recorded(_) => None,
         };
-        let clock = self.judge_clock().err().map(SealingStop::Clock);
+        let clock = self.judge_clock().err().map(|stop| match stop {
+            ClockStop::BeforeHead { behind_secs } if self.head().header.number == 0 => {
+                SealingStop::BeforeGenesis { ahead_secs: behind_secs }
+            }
+            stop => SealingStop::Clock(stop),
+        });
         SealingStops([signing, self.guards.disk_full(), clock].into_iter().flatten().collect())
+    }
+
+    /// By how many seconds the last block's slot begins after what the clock shows, where that is more than a slot. A node
+    /// that was told to accept its clock goes on from there, slot by slot, and makes blocks of a time to come.
+    pub fn head_ahead_secs(&self) -> Option<u64> {
+        let ahead = self.head().header.timestamp.checked_sub(clock::unix_now())?;
+        (self.spec.rules != Rules::Dev && ahead > self.spec.slots().duration_secs).then_some(ahead)
     }
 
     /// Judges the clock as it is now; gives a remarkable time since the last record, in seconds.
@@ -373,11 +394,22 @@ mod tests {
         node.guards = Guards::new(&folder, clock, signing, 0).with_min_free_bytes(u64::MAX);
         let stops = node.sealing_stops();
         assert!(
-            matches!(stops.0[..], [SealingStop::NothingKnown, SealingStop::DiskFull { .. }, SealingStop::Clock(_)]),
+            matches!(
+                stops.0[..],
+                [SealingStop::NothingKnown, SealingStop::DiskFull { .. }, SealingStop::BeforeGenesis { .. }]
+            ),
             "{stops:?}"
         );
         let text = stops.to_string();
-        assert!(text.contains("is missing") && text.contains("; also: the disk") && text.contains("; also: the clock"));
+        assert!(
+            text.contains("is missing")
+                && text.contains("; also: the disk")
+                && text.contains("; also: the chain begins")
+        );
+        // Accepted it goes on, and is not well.
+        node.guards.clock = Some(ClockPolicy { accept: true, ..ClockPolicy::default() });
+        assert_eq!(node.sealing_stops().0.len(), 2);
+        assert!(node.head_ahead_secs().is_some_and(|secs| secs > 86_400));
         assert!(!node.note_condition());
     }
 

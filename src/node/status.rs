@@ -6,7 +6,7 @@ use super::{
     state::Node,
 };
 use lucid_rpc::{CallsDocument, HeadDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
-use lucid_storage::{Snapshot, StoreError, TableId};
+use lucid_storage::{Snapshot, StoreError, TableId, last_backup};
 use std::{
     collections::BTreeMap,
     fs,
@@ -76,6 +76,7 @@ impl Observer {
             genesis_hash: node.genesis_hash(),
             head: HeadDocument { number: head.header.number, hash: head.header.hash(), timestamp },
             finality_age_secs: unix_now().saturating_sub(timestamp),
+            head_ahead_secs: node.head_ahead_secs(),
             clock_synchronised: clock_synchronised(),
             sealing_stop: (!stops.is_empty()).then(|| stops.to_string()),
             stuck: node.stuck(),
@@ -109,6 +110,7 @@ impl Observer {
             commits: stats.commits,
             bytes_written: stats.bytes_written,
             syncs: stats.syncs,
+            last_backup: last_backup(&self.datadir.backups()).map(|backup| backup.made_at),
         }
     }
 

@@ -108,10 +108,12 @@ impl Node {
     fn summary(&self) -> String {
         let height = self.head().header.number;
         let stops = self.sealing_stops();
-        if stops.is_empty() {
-            format!("block {height}; {} transactions wait", self.pool().len())
-        } else {
-            format!("block {height}; makes no blocks: {stops}")
+        match (stops.is_empty(), self.head_ahead_secs()) {
+            (true, None) => format!("block {height}; {} transactions wait", self.pool().len()),
+            (true, Some(ahead)) => {
+                format!("block {height}, of a slot that begins {ahead} s after what the clock shows")
+            }
+            (false, _) => format!("block {height}; makes no blocks: {stops}"),
         }
     }
 }

@@ -9,6 +9,7 @@
 mod anchorings;
 mod backend;
 mod backup;
+mod backup_name;
 mod batch;
 mod changed;
 mod checksum;
@@ -42,6 +43,7 @@ mod verify;
 
 pub use anchorings::last_anchorings;
 pub use backup::{Copied, Progress, ReportProgress};
+pub use backup_name::{NamedBackup, last_backup};
 pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};

@@ -45,8 +45,23 @@ fn write_all(folder: &Path) -> anyhow::Result<()> {
         clap_complete::generate_to(shell, &mut lucid_node::cli::command(), PROGRAM, folder)
             .with_context(|| format!("cannot write the completions for {shell}"))?;
     }
+    let bash = folder.join(format!("{PROGRAM}.bash"));
+    let script = fs::read_to_string(&bash).with_context(|| bash.display().to_string())?;
+    fs::write(&bash, mended(&script)).with_context(|| bash.display().to_string())?;
     let config = folder.join("lucid-node.toml");
     fs::write(&config, lucid_node::config::template()).with_context(|| config.display().to_string())
+}
+
+/// The completions for bash with one name for each subcommand. clap_complete calls a subcommand of a program with a hyphen
+/// in its name `lucid__node__…` where it sets it and `lucid__subcmd__node__…` where it looks for it, so that nothing is
+/// found below the first word (clap-rs/clap issue 6421). Where the names agree nothing changes.
+fn mended(script: &str) -> String {
+    let name = PROGRAM.replace('-', "__");
+    let other = PROGRAM.replace('-', "__subcmd__");
+    match script.contains(&format!("cmd=\"{name}__")) {
+        true => script.replace(&other, &name),
+        false => script.to_owned(),
+    }
 }
 
 fn write_notices(folder: &Path, triple: &str) -> anyhow::Result<()> {
@@ -103,6 +118,38 @@ mod tests {
         }
     }
 
+    /// What bash offers after these words, of which the last is begun. `None` where there is no bash.
+    fn offered(script: &Path, words: &[&str]) -> Option<Vec<String>> {
+        let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+        let last = words.len() - 1;
+        let line = format!(
+            "source '{}'; COMP_WORDS=({}); COMP_CWORD={last}; _lucid__node lucid-node \"${{COMP_WORDS[{last}]}}\" \
+             \"${{COMP_WORDS[{}]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            script.display(),
+            quoted.join(" "),
+            last - 1
+        );
+        let output = std::process::Command::new("bash").args(["--norc", "-c", &line]).output().ok()?;
+        assert!(output.status.success(), "{output:?}");
+        Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn bash_completes_below_the_first_word() {
+        let folder = written();
+        let script = folder.path().join("lucid-node.bash");
+        let Some(first) = offered(&script, &["lucid-node", "doc"]) else {
+            return println!("skipped: there is no bash");
+        };
+        assert_eq!(first, ["doctor"]);
+        assert_eq!(offered(&script, &["lucid-node", "db", "re"]).unwrap(), ["restore"]);
+        let scopes = offered(&script, &["lucid-node", "key", "rotate-token", ""]).unwrap();
+        for scope in ["admin", "anchor", "payout", "read", "--datadir"] {
+            assert!(scopes.iter().any(|offer| offer == scope), "{scope}: {scopes:?}");
+        }
+        assert_eq!(mended("cmd=\"lucid__subcmd__node__subcmd__db\""), "cmd=\"lucid__subcmd__node__subcmd__db\"");
+    }
+
     /// What is generated twice must be the same bytes, or no package could be.
     #[test]
     fn the_same_bytes_come_out_each_time() {
@@ -110,6 +157,22 @@ mod tests {
         for name in ["man/lucid-node.1", "lucid-node.bash", "_lucid-node", "lucid-node.fish", "lucid-node.toml"] {
             let read = |folder: &tempfile::TempDir| fs::read(folder.path().join(name)).unwrap();
             assert_eq!(read(&one), read(&other), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_the_package_leads_to_pages_in_the_package() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+        let in_package = |line: &str| Some(line.trim().strip_prefix("[\"docs/")?.split_once('"')?.0.to_owned());
+        let pages: BTreeSet<String> = manifest.lines().filter_map(in_package).collect();
+        assert!(pages.contains("operate.md") && pages.len() > 2, "{pages:?}");
+        for page in &pages {
+            let text = fs::read_to_string(root.join("docs").join(page)).unwrap();
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+                let leads = link.is_empty() || link.contains("://") || pages.contains(link);
+                assert!(leads, "{page} leads to {link}, which is not in the package");
+            }
         }
     }
 

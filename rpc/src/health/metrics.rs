@@ -91,6 +91,9 @@ fn about_the_store(page: &mut Page, status: &StatusDocument) {
     page.one("lucid_store_commits_total", Counter, "Batches that were committed.", store.commits);
     page.one("lucid_store_bytes_written_total", Counter, "Bytes that were written to the file.", store.bytes_written);
     page.one("lucid_store_syncs_total", Counter, "Times that the file was synced.", store.syncs);
+    if let Some(made_at) = store.last_backup {
+        page.one("lucid_last_backup_timestamp_seconds", Gauge, "When the last backup was made, in Unix time.", made_at);
+    }
 }
 
 fn about_calls(page: &mut Page, status: &StatusDocument) {
@@ -125,6 +128,7 @@ pub(super) mod tests {
             genesis_hash: B256::ZERO,
             head: HeadDocument { number: 12, hash: B256::ZERO, timestamp: 1_700_000_000 },
             finality_age_secs: 9,
+            head_ahead_secs: None,
             clock_synchronised: true,
             sealing_stop: None,
             stuck: None,
@@ -139,6 +143,7 @@ pub(super) mod tests {
                 commits: 5,
                 bytes_written: 81920,
                 syncs: 10,
+                last_backup: Some(1_700_000_100),
             },
             resident_bytes: 12 << 20,
             run_before: Some("stopped".to_owned()),
@@ -172,6 +177,7 @@ pub(super) mod tests {
             "lucid_rpc_requests_total{method=\"eth_chainId\",outcome=\"failed\"} 1",
             "lucid_rpc_request_seconds_total{method=\"eth_chainId\"} 1.000250",
             "lucid_store_syncs_total 10",
+            "lucid_last_backup_timestamp_seconds 1700000100",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
         }
@@ -181,7 +187,10 @@ pub(super) mod tests {
     fn what_was_not_measured_is_absent() {
         let mut status = status();
         (status.store.allocated_bytes, status.store.disk_free_bytes) = (None, None);
+        status.store.last_backup = None;
         let page = page(&status);
-        assert!(!page.contains("allocated") && !page.contains("disk_free"), "{page}");
+        for name in ["allocated", "disk_free", "last_backup"] {
+            assert!(!page.contains(name), "{name}: {page}");
+        }
     }
 }

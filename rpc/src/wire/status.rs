@@ -22,6 +22,10 @@ pub struct StatusDocument {
     pub head: HeadDocument,
     /// Seconds since the start of its slot, by the clock of this machine.
     pub finality_age_secs: u64,
+    /// By how many seconds the start of its slot is ahead of that clock, where that is more than a slot; absent else. Such a
+    /// chain was made by a clock that was ahead, or this one is behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_ahead_secs: Option<u64>,
     /// Whether the node holds its clock for synchronised. It may be allowed to ask fewer than whoever reads this.
     pub clock_synchronised: bool,
     /// Why the node makes no blocks at this moment; absent where it does.
@@ -82,6 +86,9 @@ pub struct StoreUseDocument {
     pub bytes_written: u64,
     /// Times that the file was synced since the start.
     pub syncs: u64,
+    /// When the last backup in the node's folder of backups was made, in Unix seconds; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_backup: Option<u64>,
 }
 
 /// Calls of one method.

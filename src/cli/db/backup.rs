@@ -61,8 +61,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 fn copy(datadir: &DataDir, output: Option<&Path>) -> anyhow::Result<DbBackupDocument> {
     // Before all of the store is read. A backup is never written over another file.
-    if let Some(path) = output {
-        check_folder(path)?;
+    match output {
+        Some(path) => {
+            check_folder(path)?;
+            datadir.check_new_file(path)?;
+        }
+        None => datadir.check_new_file(&datadir.backups())?,
     }
     // A copy of damage is no backup, so every page is looked at.
     let look = look(datadir)?;

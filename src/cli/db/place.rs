@@ -103,7 +103,10 @@ pub(in crate::cli) fn with_store_advice(error: anyhow::Error, datadir: &Path) ->
     let advice = if is_damage(&error) {
         damage_advice(Some(datadir))
     } else if is_locked(&error) {
-        "A node runs on this folder: ask it with --rpc URL (`db` and `session` take that), or stop it first".to_owned()
+        let how = if DataDir::is_installed(datadir) { " (`sudo systemctl stop lucid-node`)" } else { "" };
+        format!(
+            "A node runs on this folder: ask it with --rpc URL (`db` and `session` take that), or stop it first{how}"
+        )
     } else {
         return error;
     };
@@ -124,19 +127,23 @@ fn is_locked(error: &anyhow::Error) -> bool {
 /// How to make sure that the store of a folder is damaged, and what to do then. `None` where it is not known whose.
 pub(in crate::cli) fn damage_advice(datadir: Option<&Path>) -> String {
     let datadir = datadir.unwrap_or(Path::new("DIR"));
-    let dir = datadir.display();
+    let (dir, program) = (datadir.display(), DataDir::program(datadir));
     format!(
-        "To check all of it, while no node runs:\n  lucid-node db verify --datadir {dir}\n{}",
+        "To check all of it, while no node runs:\n  {program} db verify --datadir {dir}\n{}",
         restore_advice(datadir)
     )
 }
 
 /// What to do about a damaged store.
 pub(super) fn restore_advice(datadir: &Path) -> String {
-    let dir = datadir.display();
+    let (dir, program) = (datadir.display(), DataDir::program(datadir));
+    let away = match DataDir::is_installed(datadir) {
+        true => format!("  sudo systemctl stop lucid-node\n  sudo mv {dir}/lucid.redb {dir}-damaged.redb\n"),
+        false => String::new(),
+    };
     format!(
-        "Nothing repairs a damaged store. Move the file away and put the last backup in its place:\n  \
-         lucid-node db restore --datadir {dir} BACKUP\n\
+        "Nothing repairs a damaged store. Move the file away and put the last backup in its place:\n{away}  \
+         {program} db restore --datadir {dir} BACKUP\n\
          Lost is what came after that backup: blocks, and sessions that were anchored since. Keys, recordings and proof \
          files are not in the store, so they are not lost; sessions can be anchored again.\n\
          Where this keeps happening, the disk is worn: replace it"

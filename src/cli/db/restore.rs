@@ -1,10 +1,17 @@
 use super::progress::Bar;
-use crate::node::{
-    DataDir,
-    care::{self, KeysBeside, Restored},
+use crate::{
+    cli::app::with_causes,
+    node::{
+        DataDir,
+        care::{self, KeysBeside, Restored},
+    },
 };
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Put a backup into a folder that has no store. Keys and configuration may be there already.
 ///
@@ -28,7 +35,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let restored = care::restore(&datadir, &args.backup, &mut |at| {
         bar.show(at.step, at.done, at.total);
         Ok(())
-    })?;
+    });
+    let restored = restored.map_err(|error| with_reading_advice(error.into(), &args.backup))?;
     drop(bar);
     if args.json {
         println!("{}", to_json(&datadir, &restored));
@@ -36,6 +44,23 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         print(datadir.path(), &restored);
     }
     Ok(())
+}
+
+/// The error; where it is that this user may not read the backup, with how to make that right.
+fn with_reading_advice(error: anyhow::Error, backup: &Path) -> anyhow::Error {
+    let of_this_user = File::open(backup);
+    if !of_this_user.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        return error;
+    }
+    let shown = backup.display();
+    let text = format!(
+        "{}\nThe node's user has to be able to read it. With the package, a copy that it can read is made, and restored, by\n  \
+         sudo install -o lucid-node -g lucid-node -m 600 {shown} /var/tmp/lucid-restore.redb\n  \
+         sudo -u lucid-node lucid-node db restore --datadir {} /var/tmp/lucid-restore.redb",
+        with_causes(&error),
+        DataDir::INSTALLED
+    );
+    error.context(text)
 }
 
 fn to_json(datadir: &DataDir, restored: &Restored) -> serde_json::Value {
@@ -61,10 +86,12 @@ fn print(datadir: &Path, restored: &Restored) {
     println!("Chain     id {}", restored.spec.chain_id);
     println!("Height    {}, {}", restored.head.number, restored.head.hash);
     println!();
-    let run = format!("lucid-node run --datadir {dir}");
+    let run = format!("{} run --datadir {dir}", DataDir::program(datadir));
+    let is_installed = DataDir::is_installed(datadir);
     match restored.keys {
         KeysBeside::SignedWithin => {
-            println!("The keys have signed nothing that the store does not have. Run it:  {run}");
+            let start = if is_installed { "sudo systemctl start lucid-node" } else { &run };
+            println!("The keys have signed nothing that the store does not have. Run it:  {start}");
             return;
         }
         KeysBeside::Missing => {
@@ -82,6 +109,9 @@ fn print(datadir: &Path, restored: &Restored) {
     if restored.spec.validators.len() == 1 {
         println!("The chain has one validator, so nobody else can decide. To go on from here, once:");
         println!("  {run} --accept-restored");
+        if is_installed {
+            println!("  sudo systemctl start lucid-node        # after Ctrl-C, once it listens");
+        }
         println!("Blocks that were made after the backup and went out (to a client, in a proof) then exist twice,");
         println!("and those proofs and receipts no longer hold here. First make sure that no other machine runs with");
         println!("these keys. Sessions anchored after the backup have to be anchored again.");

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::chain;
 use lucid_rpc::DbBackupDocument;
-use lucid_storage::{Meta, Options, Snapshot, StoreError};
+use lucid_storage::{Meta, NamedBackup, Options, Snapshot, StoreError};
 use lucid_types::ChainSpec;
 use std::{
     fs::{self, DirBuilder},
@@ -14,8 +14,7 @@ use std::{
     path::Path,
 };
 
-/// What the names of backups end with, and of those that a kill cut short.
-const SUFFIX: &str = ".redb";
+/// What the names of backups end with that a kill cut short.
 const UNFINISHED_SUFFIX: &str = ".redb.new";
 
 /// Copies a store of `store_bytes` to `path`, where there must be nothing, and reads the copy back. The file appears
@@ -55,7 +54,7 @@ pub fn backup_into(
 ) -> Result<DbBackupDocument, NodeError> {
     prepare_folder(folder)?;
     let height = chain::read_head(snapshot)?.number;
-    let path_at = |secs: u64| folder.join(format!("lucid-{height:08}-{secs}{SUFFIX}"));
+    let path_at = |secs: u64| NamedBackup::to_make(folder, height, secs).path;
     let mut seconds = now..=now.saturating_add(MAX_NAME_AHEAD_SECS);
     // Where all are taken, the first is refused by name.
     let path =

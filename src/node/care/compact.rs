@@ -17,7 +17,7 @@ use std::path::Path;
 /// [`NodeError::NoRoomToCompact`], [`NodeError::OtherUsersFolder`], and those of the store.
 pub fn compact(datadir: &DataDir, progress: &mut ReportStep<'_>) -> Result<Compacted, NodeError> {
     // The new file is whose this process is.
-    datadir.check_owner()?;
+    let datadir = datadir.clone().to_write()?;
     let path = datadir.store();
     let compaction = Compaction::begin(&path, &Options::default())?;
     refuse_full_disk(folder_of(&path), &compaction, free_bytes)?;
