@@ -6,7 +6,7 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, lucid_node, run, text};
+use crate::support::{DevNode, fast_chain, lucid_node, run, text};
 use lucid_node::anchoring::{ChunkFolder, MerkleTree};
 use serde_json::Value;
 use std::{
@@ -317,15 +317,27 @@ fn a_watch_waits_for_a_node_that_is_down_and_goes_on_when_it_is_back() {
 }
 
 #[test]
-fn what_a_node_has_lost_is_anchored_again() {
-    let dir = tempfile::tempdir().unwrap();
+fn what_a_node_has_lost_is_anchored_again_and_what_is_on_another_chain_is_left_alone() {
+    let (dir, data, before) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let folders: Vec<PathBuf> = ["a", "b", NAMED].iter().map(|name| finished(dir.path(), name)).collect();
-    let node = DevNode::start();
+    node_at(data.path(), "0", &[]).kill();
+    let copied = Command::new("cp").arg("-a").arg(data.path().join(".")).arg(before.path()).status().unwrap();
+    assert!(copied.success());
+    let node = node_at(data.path(), "0", &[]);
     assert_eq!(once(dir.path(), node.url(), &[]).0, Some(0));
     assert!(folders.iter().all(|folder| is_anchored(folder)));
     node.kill();
-    // The same chain before its first block, as a backup would have it.
-    let node = DevNode::start();
+
+    let other = DevNode::start();
+    let watch = Watch::start(dir.path(), other.url(), &[]);
+    watch.told("other_chain");
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!((watch.rest(), session_count(&other)), (vec![], 0));
+    watch.kill();
+
+    // The same chain as it was before, like a backup that was put back.
+    let node = node_at(before.path(), "0", &[]);
     let watch = Watch::start(dir.path(), node.url(), &[]);
     for _ in 0..3 {
         watch.told("anchored");
@@ -371,6 +383,7 @@ fn bad_recordings_are_told_once_and_do_not_hold_up_the_others() {
     fs::remove_dir(dir.path().join("a-subfolder/inner")).unwrap();
     assert_eq!(watch.told("anchored")["folder"], "a-subfolder");
     fs::create_dir(dir.path().join("b-empty-chunk/inner")).unwrap();
+    fs::remove_file(dir.path().join("b-empty-chunk/chunk-9")).unwrap();
     assert_eq!(watch.told("refused")["folder"], "b-empty-chunk");
     assert_eq!(watch.terminate().0, Some(0));
 
@@ -400,12 +413,11 @@ fn a_watch_that_works_once_says_with_its_code_how_that_went() {
     assert_eq!(once(dir.path(), "http://127.0.0.1:1", &["--token-file", "/missing"]).0, Some(66));
     assert_eq!(once(dir.path(), "127.0.0.1:1", &[]).0, Some(2));
 
-    let made = run(&["init", "--solo", "--preset", "dev", "--datadir", path(&data.path().join("solo"))]);
-    assert!(made.status.success(), "{}", text(&made.stderr));
-    let solo = DevNode::run_in(&data.path().join("solo"), &["--no-init", "--accept-clock"]);
+    fast_chain(data.path());
+    let solo = DevNode::run_in(data.path(), &["--no-init", "--accept-clock"]);
     let (code, _, said) = once(dir.path(), solo.url(), &[]);
     assert_eq!(code, Some(77), "{said}");
-    let token = data.path().join("solo/tokens/anchor");
+    let token = data.path().join("tokens/anchor");
     let (code, events, said) = once(dir.path(), solo.url(), &["--token-file", path(&token)]);
     assert_eq!((code, events.len()), (Some(0), 2), "{said}");
 
