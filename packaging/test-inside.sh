@@ -12,6 +12,8 @@ mode=$1
 data=/var/lib/lucid-node
 config=/etc/lucid-node/lucid-node.toml
 session=5d0c9a44-3f5e-4a1b-9c35-0f9d6b1e7a10
+# Of the recording that is watched.
+watched=5d0c9a44-3f5e-4a1b-9c35-0f9d6b1e7a11
 unit=lucid-node.service
 # Emulated, everything takes many times as long, so times are held to what is promised only without.
 emulated=${EMULATED:-false}
@@ -120,7 +122,8 @@ try_install() {
     fail "the configuration file says more than defaults"
   ok "the configuration file says nothing but defaults, and is good"
   printf '[http]\nport = 8546\n' >/etc/lucid-node/conf.d/port.toml
-  lucid-node config show --datadir "$data" | grep -q 'http.port *8546' || fail "the folder's configuration is another one"
+  # Not -q: it would hang up on a program that still writes.
+  lucid-node config show --datadir "$data" | grep 'http.port *8546' >/dev/null || fail "the folder's configuration is another one"
   rm /etc/lucid-node/conf.d/port.toml
 }
 
@@ -164,12 +167,16 @@ try_anchor() {
 has_session() { lucid-node session list --json | grep -q "$session.*confirmed\|confirmed.*$session"; }
 
 try_upgrade() {
-  local before=
-  if [[ $mode == booted ]]; then before=$(main_pid); fi
+  local before= watch_before=
+  if [[ $mode == booted ]]; then
+    before=$(main_pid)
+    watch_before=$(watch_pid)
+  fi
   dpkg --install "$new" >install.log 2>&1 || { cat install.log >&2; fail "the upgrade failed"; }
   expect "the installed version" "$(installed_version)" "$new_version"
   if [[ $mode == booted ]]; then
     [[ "$(main_pid)" != "$before" ]] || fail "the upgrade did not restart the node"
+    [[ "$(watch_pid)" != 0 && "$(watch_pid)" != "$watch_before" ]] || fail "the upgrade did not restart the watch"
   else
     stop_node
     start_node
@@ -235,6 +242,9 @@ try_remove() {
   systemctl --quiet is-active lucid-node-backup.timer || fail "backups were switched on, and are not after it was installed again"
   systemctl --quiet disable --now lucid-node-backup.timer
   ok "backups that were switched on are on after it was installed again"
+  systemctl --quiet is-active lucid-node-watch || fail "the watch was switched on, and is not after it was installed again"
+  systemctl --quiet disable --now lucid-node-watch
+  ok "the watch that was switched on is on after it was installed again"
 }
 
 # Removed, then the disk with the data is not there, and installed again.
@@ -300,12 +310,14 @@ try_start
 try_again
 try_anchor
 if [[ $mode == booted ]]; then
+  begin_watch
   try_kill
   try_health
   try_stop
   try_watchdog
   try_bad_configuration
   try_credentials
+  end_watch
 fi
 try_upgrade
 try_downgrade
