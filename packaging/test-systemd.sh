@@ -130,6 +130,8 @@ begin_watch() {
 
 knows_watched() { lucid-node session list --json | grep "$watched" >/dev/null; }
 
+says_anchored() { [[ "$(systemctl show --property StatusText --value lucid-node-watch)" == '1 anchored,'* ]]; }
+
 is_noted() { [[ -n "$(find /var/lib/lucid-node-watch -name '*.anchored.json')" ]]; }
 
 end_watch() {
@@ -139,7 +141,7 @@ end_watch() {
   expect "the files of the recording" "$(find "/srv/recordings/$watched" -mindepth 1 | wc -l)" 4
   expect "the owner and mode of the notes" "$(stat --format '%U:%G %a' /var/lib/lucid-node-watch)" "lucid-node:lucid-node 700"
   expect "restarts of the watch" "$(systemctl show --property NRestarts --value lucid-node-watch)" 0
-  systemctl show --property StatusText --value lucid-node-watch | grep -q '^1 anchored' || fail "the watch does not say what it is at"
+  until_true 30 says_anchored || fail "the watch does not say what it is at"
   awk '/^Vm(HWM|RSS)/ { printf "  memory of the watch: %s %s kB\n", $1, $2 }' "/proc/$(watch_pid)/status"
   began=$(now_ms)
   systemctl restart lucid-node-watch

@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Write},
+    os::unix::{fs::MetadataExt, net::UnixDatagram},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -247,7 +248,7 @@ fn a_watch_that_is_killed_again_and_again_anchors_each_recording_once() {
     println!("LUCID_KILL_SEED={seed}");
     // Half of them are named by an id of a session, as a recorder would.
     let name = |index: usize| {
-        if index % 2 == 0 { format!("r{index}") } else { format!("5e551011-0000-4000-8000-{index:012}") }
+        if index.is_multiple_of(2) { format!("r{index}") } else { format!("5e551011-0000-4000-8000-{index:012}") }
     };
     let folders: Vec<PathBuf> = (0..RECORDINGS).map(|index| finished(dir.path(), &name(index))).collect();
     let in_state = ["--state-dir", state.path().to_str().unwrap()];
@@ -270,7 +271,7 @@ fn a_watch_that_is_killed_again_and_again_anchors_each_recording_once() {
 
     // Even where all that was noted is lost, and the recordings have other names.
     fs::remove_dir_all(state.path()).unwrap();
-    for (index, folder) in folders.iter().enumerate().filter(|(index, _)| index % 2 == 0) {
+    for (index, folder) in folders.iter().enumerate().filter(|(index, _)| index.is_multiple_of(2)) {
         fs::rename(folder, dir.path().join(format!("renamed{index}"))).unwrap();
     }
     let (code, events, said) = once(dir.path(), node.url(), &in_state);
@@ -456,23 +457,59 @@ fn a_watch_with_nothing_to_do_reads_no_recording_and_writes_nothing() {
     }
     assert_eq!(once(dir.path(), node.url(), &[]).0, Some(0));
     let head = node.request("eth_blockNumber", ());
-    let watch = Watch::start(dir.path(), node.url(), &[]);
-    thread::sleep(Duration::from_secs(1));
-    let io = || {
-        let text = fs::read_to_string(format!("/proc/{}/io", watch.child.id())).unwrap();
-        let number = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim().parse::<u64>().unwrap()
-        };
-        (number("rchar:"), number("write_bytes:"))
+    let changes = || -> Vec<(i64, i64)> {
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+        let changed = |path: &Path| path.metadata().map(|file| (file.ctime(), file.ctime_nsec())).unwrap();
+        files.chain(folders.clone()).map(|path| changed(&path)).collect()
     };
+    let before = changes();
+    let watch = Watch::start(dir.path(), node.url(), &[]);
+    thread::sleep(Duration::from_secs(3));
+    let read = || {
+        let text = fs::read_to_string(format!("/proc/{}/io", watch.child.id())).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse::<u64>().unwrap()
+    };
+    let read_before = read();
+    thread::sleep(Duration::from_secs(7));
     // A round through all of them falls into this: notes and answers of the node, some hundred bytes each.
-    let before = io();
-    thread::sleep(Duration::from_secs(9));
-    let (read, written) = (io().0 - before.0, io().1 - before.1);
-    assert!(read < 400_000 && written == 0, "{read} bytes read, {written} written");
+    let bytes = read() - read_before;
+    assert!(bytes < 1_000_000, "{bytes} bytes were read, and the recordings have three times as many");
+    assert_eq!(changes(), before);
     assert!(watch.rest().is_empty());
-    let modified = |folder: &PathBuf| folder.metadata().unwrap().modified().unwrap();
-    assert!(folders.iter().all(|folder| modified(folder).elapsed().unwrap() > Duration::from_secs(9)));
     assert_eq!(node.request("eth_blockNumber", ()), head);
+}
+
+#[test]
+fn the_service_manager_hears_that_the_watch_is_ready_lives_and_what_it_is_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = DevNode::start();
+    let socket = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let folder = finished(dir.path(), "one");
+    let mut command = watch_command(dir.path(), node.url(), &[]);
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "500000").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let until = |wanted: &str| {
+        let mut buffer = [0; 512];
+        for _ in 0..100 {
+            let len = manager.recv(&mut buffer).unwrap();
+            if String::from_utf8_lossy(&buffer[..len]).starts_with(wanted) {
+                return;
+            }
+        }
+        panic!("{wanted} is not told");
+    };
+    until("READY=1");
+    until("WATCHDOG=1");
+    until("STATUS=1 anchored, 0 with the node, 0 to be anchored, 0 not finished, 0 refused");
+    assert!(is_anchored(&folder));
+    until("WATCHDOG=1");
+    node.kill();
+    finished(dir.path(), "two");
+    until("STATUS=1 anchored, 0 with the node, 1 to be anchored, 0 not finished, 0 refused; waiting: the node at");
+    until("WATCHDOG=1");
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    until("STOPPING=1");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -35,6 +35,7 @@ impl Watch {
                 self.leave_alone(&name, Refused::next(Some(before), before.told, before.stamp, false, Instant::now()));
             }
             Outcome::NotFinished => self.memory.forget(key),
+            Outcome::Blocked(error) => return Err(error.into()),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::{
     anchor::shown,
     memory::{Key, Known},
-    notes::{AnchoredNote, Notes},
+    notes::{AnchoredNote, NoteError, Notes},
     read::Refusal,
     tell::News,
     work::{Chain, Watch},
@@ -79,8 +79,11 @@ impl Watch {
         };
         let (settings, folder) = (Arc::clone(&self.settings), self.folder(&job.name));
         let written = tokio::task::spawn_blocking(move || write(&settings.notes, &folder, &note)).await?;
-        if let Err(reason) = written {
-            let reason = format!("it is anchored as session {}, but that cannot be noted: {reason}", job.session_id);
+        if let Err(error) = written {
+            if error.is_of_all() {
+                return Err(error.into());
+            }
+            let reason = format!("it is anchored as session {}, but that cannot be noted: {error}", job.session_id);
             return self.refuse(&job.name, Refusal::for_now(reason)).await;
         }
         self.memory.set(Key::of(&job.name), Known::Anchored { told: 0 });
@@ -125,11 +128,11 @@ fn is_about_the_session(error: &ClientError) -> bool {
 }
 
 /// Notes that a recording is anchored, unless its folder has been removed meanwhile.
-fn write(notes: &Notes, folder: &Path, note: &AnchoredNote) -> Result<(), String> {
+fn write(notes: &Notes, folder: &Path, note: &AnchoredNote) -> Result<(), NoteError> {
     if !folder.is_dir() {
         return Ok(());
     }
-    notes.write_anchored(folder, note).map_err(|error| error.to_string())?;
+    notes.write_anchored(folder, note)?;
     // Where it has changed since it was read, the times differ, and that is found out and told later.
     if ChunkFolder::open(folder).is_ok_and(|now| now.contents_hash() == note.contents_hash) {
         // Without it the folder is listed once more later.

@@ -167,6 +167,14 @@ pub(super) struct NoteError {
     source: io::Error,
 }
 
+impl NoteError {
+    /// Whether the next recording would meet it too: the disk is full, or may not be written.
+    pub(super) fn is_of_all(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(self.source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+    }
+}
+
 /// A note; one that is no note is as good as none, and is written anew.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     let mut bytes = Vec::new();

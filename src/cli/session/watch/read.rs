@@ -5,7 +5,7 @@ use super::{
     finished::DONE,
     life::Pulse,
     memory::{Refused, short},
-    notes::RefusedNote,
+    notes::{NoteError, RefusedNote},
     tell::Teller,
     work::Settings,
 };
@@ -58,6 +58,11 @@ impl Refusal {
         Self { reason: reason.into(), stamp_hash: None, retry: true }
     }
 
+    /// One that was found without reading the chunks, and is as soon found again.
+    fn unread(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), stamp_hash: None, retry: false }
+    }
+
     /// One that only a change of the chunks can mend.
     pub(super) fn for_good(reason: impl Into<String>, stamp_hash: B256) -> Self {
         Self { reason: reason.into(), stamp_hash: Some(stamp_hash), retry: false }
@@ -73,6 +78,8 @@ pub(super) enum Outcome {
     Same(Refused),
     /// It changed while it was read, and its recorder has not said that it has finished; or it is gone.
     NotFinished,
+    /// Nothing can be noted of any recording.
+    Blocked(NoteError),
 }
 
 /// Who reads, on a thread of its own.
@@ -89,7 +96,7 @@ impl Reader {
         let path = self.settings.dir.join(&name);
         let folder = match ChunkFolder::open(&path) {
             Ok(folder) => folder,
-            Err(error) => return refused_by(error, &path),
+            Err(error) => return Outcome::Refused(Refusal::unread(error.to_string())),
         };
         let stamp_hash = folder.stamp_hash();
         if let Some(before) = before.filter(|before| !before.retry && before.stamp == Some(short(stamp_hash))) {
@@ -104,11 +111,15 @@ impl Reader {
             return Outcome::Ready(ready);
         }
         if let Err(error) = self.settings.notes.prepare(&path) {
-            return Outcome::Refused(Refusal::for_now(error.to_string()));
+            return if error.is_of_all() {
+                Outcome::Blocked(error)
+            } else {
+                Outcome::Refused(Refusal::unread(error.to_string()))
+            };
         }
         let meta = match meta_of(&path) {
             Ok(meta) => meta,
-            Err(error) => return Outcome::Refused(Refusal::for_now(with_causes(&error))),
+            Err(error) => return Outcome::Refused(Refusal::unread(with_causes(&error))),
         };
         match self.read(&folder, meta.started_at) {
             Ok(recording) => ready_from(name, &folder, recording, meta),

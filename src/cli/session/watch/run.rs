@@ -20,7 +20,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tracing::{debug, info};
+use tracing::debug;
 
 /// Anchor each recording in a folder once it is finished, for as long as this runs.
 ///
@@ -83,10 +83,15 @@ async fn work(settings: Settings, teller: Teller) -> anyhow::Result<()> {
     let (pulse, notifier) = (Pulse::default(), Arc::new(Notifier::from_env()));
     let watch = Watch::new(settings, teller.clone(), pulse.clone(), Arc::clone(&notifier))?;
     notifier.ready();
-    info!("watching {shown}");
+    if !once {
+        teller.say(&format!("watching {shown}"));
+    }
     tokio::select! {
         ended = watch.run() => {
             teller.show(None);
+            if ended.is_ok() {
+                teller.say("nothing that is finished is left to anchor");
+            }
             ended
         }
         never = show_life(&notifier, &pulse) => match never {},
@@ -96,7 +101,7 @@ async fn work(settings: Settings, teller: Teller) -> anyhow::Result<()> {
             if once {
                 return Err(coded(INTERRUPTED, "stopped; what the node has it sees through"));
             }
-            info!("stopped watching {shown}");
+            teller.say(&format!("stopped watching {shown}"));
             Ok(())
         }
     }

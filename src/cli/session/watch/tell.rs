@@ -136,14 +136,25 @@ impl Teller {
             println!("{}", serde_json::to_string(news).unwrap_or_default());
             return;
         }
-        let text = printable(&news.to_string());
+        self.write(&news.to_string(), news.is_well());
+    }
+
+    /// Says something to people only.
+    pub(super) fn say(&self, text: &str) {
+        if !self.json {
+            self.write(text, true);
+        }
+    }
+
+    fn write(&self, text: &str, is_well: bool) {
+        let text = printable(text);
         if self.at_terminal {
             let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
             match &*bar {
                 Some(bar) => bar.suspend(|| eprintln!("{text}")),
                 None => eprintln!("{text}"),
             }
-        } else if news.is_well() {
+        } else if is_well {
             info!("{text}");
         } else {
             warn!("{text}");
