@@ -422,8 +422,11 @@ fn a_watch_that_works_once_says_with_its_code_how_that_went() {
     let (code, events, said) = once(dir.path(), solo.url(), &["--token-file", path(&token)]);
     assert_eq!((code, events.len()), (Some(0), 2), "{said}");
 
+    // Each of them would keep the other out, so the first has to be at work before the second is started.
+    finished(dir.path(), "two");
     let running = Watch::start(dir.path(), solo.url(), &["--token-file", path(&token)]);
-    until("the lock", || once(dir.path(), solo.url(), &["--token-file", path(&token)]).0 == Some(69));
+    running.told("accepted");
+    assert_eq!(once(dir.path(), solo.url(), &["--token-file", path(&token)]).0, Some(69));
     drop(running);
     assert_eq!(once(dir.path(), solo.url(), &["--token-file", path(&token)]).0, Some(0));
 }
