@@ -12,6 +12,8 @@ mode=$1
 data=/var/lib/lucid-node
 config=/etc/lucid-node/lucid-node.toml
 session=5d0c9a44-3f5e-4a1b-9c35-0f9d6b1e7a10
+# Of the recording that is watched.
+watched=5d0c9a44-3f5e-4a1b-9c35-0f9d6b1e7a11
 unit=lucid-node.service
 # Emulated, everything takes many times as long, so times are held to what is promised only without.
 emulated=${EMULATED:-false}
@@ -165,12 +167,16 @@ try_anchor() {
 has_session() { grep -q "$session.*confirmed\|confirmed.*$session" <<<"$(lucid-node session list --json)"; }
 
 try_upgrade() {
-  local before=
-  if [[ $mode == booted ]]; then before=$(main_pid); fi
+  local before= watch_before=
+  if [[ $mode == booted ]]; then
+    before=$(main_pid)
+    watch_before=$(watch_pid)
+  fi
   dpkg --install "$new" >install.log 2>&1 || { cat install.log >&2; fail "the upgrade failed"; }
   expect "the installed version" "$(installed_version)" "$new_version"
   if [[ $mode == booted ]]; then
     [[ "$(main_pid)" != "$before" ]] || fail "the upgrade did not restart the node"
+    [[ "$(watch_pid)" != 0 && "$(watch_pid)" != "$watch_before" ]] || fail "the upgrade did not restart the watch"
   else
     stop_node
     start_node
@@ -246,6 +252,9 @@ try_remove() {
   systemctl --quiet is-active lucid-node-backup.timer || fail "backups were switched on, and are not after it was installed again"
   systemctl --quiet disable --now lucid-node-backup.timer
   ok "backups that were switched on are on after it was installed again"
+  systemctl --quiet is-active lucid-node-watch || fail "the watch was switched on, and is not after it was installed again"
+  systemctl --quiet disable --now lucid-node-watch
+  ok "the watch that was switched on is on after it was installed again"
 }
 
 # Removed, then the disk with the data is not there, and installed again.
@@ -318,12 +327,14 @@ try_start
 try_again
 try_anchor
 if [[ $mode == booted ]]; then
+  begin_watch
   try_kill
   try_health
   try_stop
   try_watchdog
   try_bad_configuration
   try_credentials
+  end_watch
 fi
 try_upgrade
 try_downgrade

@@ -30,20 +30,24 @@ before_install() {
     # The emulator itself makes memory executable.
     mkdir -p /etc/systemd/system/lucid-node-backup.service.d
     printf '[Service]\nMemoryDenyWriteExecute=no\n' >/etc/systemd/system/lucid-node-backup.service.d/emulated.conf
+    mkdir -p /etc/systemd/system/lucid-node-watch.service.d
+    cp /etc/systemd/system/lucid-node-backup.service.d/emulated.conf /etc/systemd/system/lucid-node-watch.service.d/
     drop_in emulated MemoryDenyWriteExecute=no TimeoutStartSec=300
   fi
 }
 
 try_units() {
   local exposure
-  systemd-analyze verify --man=no lucid-node.service lucid-node-backup.service lucid-node-backup.timer ||
+  systemd-analyze verify --man=no lucid-node.service lucid-node-backup.service lucid-node-backup.timer lucid-node-watch.service ||
     fail "systemd-analyze verify"
   ok "systemd-analyze verify"
   expect "whether the unit is enabled" "$(systemctl is-enabled "$unit")" enabled
   expect "whether the timer is enabled" "$(systemctl is-enabled lucid-node-backup.timer || true)" disabled
+  expect "whether the watch is enabled" "$(systemctl is-enabled lucid-node-watch || true)" disabled
+  if systemctl --quiet is-active lucid-node-watch; then fail "the watch runs, and nobody has switched it on"; fi
   until_true 60 systemctl --quiet is-active "$unit" || fail "the package did not start the unit: $(result_of_unit)"
-  ok "the package enabled and started the unit; the timer of the backups is off"
-  for name in lucid-node lucid-node-backup; do
+  ok "the package enabled and started the unit; the timer of the backups and the watch are off"
+  for name in lucid-node lucid-node-backup lucid-node-watch; do
     exposure=$(systemd-analyze security --no-pager "$name.service" | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
     ok "exposure of the running $name.service: $exposure"
   done
@@ -105,6 +109,52 @@ try_stop() {
   ok "started in $took ms (Type=$(show Type))"
   until_true 60 answers
 }
+
+# As /usr/share/doc/lucid-node/examples/watch.conf has it: recordings of another user, which only a group may read. What it
+# is to anchor is made here, and looked for after the node was killed and stopped.
+begin_watch() {
+  local folder=/srv/recordings chunk
+  if systemctl start lucid-node-watch 2>/dev/null; then fail "the watch runs without a folder"; fi
+  expect "the code of a watch without a folder" "$(systemctl show --property ExecMainStatus --value lucid-node-watch)" 2
+  systemctl reset-failed lucid-node-watch
+  useradd --no-create-home --user-group recorders
+  install -d -o recorders -g recorders -m 0750 "$folder" "$folder/$watched" "$folder/evening"
+  for chunk in 1 2 3; do head --bytes 100000 /dev/urandom >"$folder/$watched/chunk-$chunk"; done
+  chown -R recorders:recorders "$folder"
+  chmod 0640 "$folder/$watched"/*
+  mkdir -p /etc/systemd/system/lucid-node-watch.service.d
+  sed 's/^#SupplementaryGroups=/SupplementaryGroups=/' /usr/share/doc/lucid-node/examples/watch.conf \
+    >/etc/systemd/system/lucid-node-watch.service.d/watch.conf
+  systemctl daemon-reload
+  systemctl --quiet enable --now lucid-node-watch || fail "the watch does not start: $(systemctl status lucid-node-watch)"
+  touch "$folder/$watched/.done"
+  until_true 60 knows_watched || { journalctl --no-pager --unit lucid-node-watch >&2; fail "the recording was not handed to the node"; }
+  ok "lucid-node-watch.service hands a recording to the node that its group may read"
+}
+
+knows_watched() { lucid-node session list --json | grep "$watched" >/dev/null; }
+
+says_anchored() { [[ "$(systemctl show --property StatusText --value lucid-node-watch)" == '1 anchored,'* ]]; }
+
+is_noted() { [[ -n "$(find /var/lib/lucid-node-watch -name '*.anchored.json')" ]]; }
+
+end_watch() {
+  local began took
+  until_true 300 is_noted || { journalctl --no-pager --unit lucid-node-watch >&2; fail "the recording was not anchored"; }
+  grep -rq "$watched" /var/lib/lucid-node-watch || fail "another session was noted"
+  expect "the files of the recording" "$(find "/srv/recordings/$watched" -mindepth 1 | wc -l)" 4
+  expect "the owner and mode of the notes" "$(stat --format '%U:%G %a' /var/lib/lucid-node-watch)" "lucid-node:lucid-node 700"
+  expect "restarts of the watch" "$(systemctl show --property NRestarts --value lucid-node-watch)" 0
+  until_true 30 says_anchored || fail "the watch does not say what it is at"
+  awk '/^Vm(HWM|RSS)/ { printf "  memory of the watch: %s %s kB\n", $1, $2 }' "/proc/$(watch_pid)/status"
+  began=$(now_ms)
+  systemctl restart lucid-node-watch
+  took=$(($(now_ms) - began))
+  if ! $emulated && ((took >= 3000)); then fail "it took $took ms to start the watch again"; fi
+  ok "the recording was anchored and noted while the node was killed, stopped and started; started again in $took ms"
+}
+
+watch_pid() { systemctl show --property MainPID --value lucid-node-watch; }
 
 # A node that hangs is one that does not say that it is alive.
 try_watchdog() {
@@ -209,7 +259,8 @@ try_anew() {
 }
 
 after_purge() {
-  rm -rf "/etc/systemd/system/$unit.d" /etc/systemd/system/lucid-node-backup.service.d
+  [[ ! -e /var/lib/lucid-node-watch ]] || fail "the notes of the watch are still there"
+  rm -rf "/etc/systemd/system/$unit.d" /etc/systemd/system/lucid-node-{backup,watch}.service.d
   systemctl daemon-reload
   expect "what systemd knows of the unit" "$(show LoadState)" not-found
   [[ -z "$(find /etc/systemd -name 'lucid-node*')" ]] || fail "the purge left links of units"

@@ -21,3 +21,4 @@ mod service;
 mod session;
 mod support;
 mod survival;
+mod watch;

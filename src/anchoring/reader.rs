@@ -12,6 +12,7 @@ use std::{
     fs::{self, File, Metadata},
     io::{self, Read},
     num::NonZeroUsize,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -111,6 +112,7 @@ pub struct Progress {
 /// A folder's chunk files in index order, listed but not yet read.
 #[derive(Debug, Clone)]
 pub struct ChunkFolder {
+    folder: PathBuf,
     /// At least one and at most [`MAX_CHUNKS`].
     files: Vec<ChunkFile>,
 }
@@ -127,11 +129,14 @@ struct ChunkFile {
 struct Stamp {
     size_bytes: u64,
     modified: SystemTime,
+    /// When the file's record on the disk changed, in seconds and nanoseconds: this no program can set back.
+    changed: (i64, i64),
 }
 
 impl Stamp {
     fn of(metadata: &Metadata) -> io::Result<Self> {
-        Ok(Self { size_bytes: metadata.len(), modified: metadata.modified()? })
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Ok(Self { size_bytes: metadata.len(), modified: metadata.modified()?, changed })
     }
 }
 
@@ -160,7 +165,7 @@ impl ChunkFolder {
             return Err(ReadError::NoChunks(folder.to_owned()));
         }
         files.sort_by(|a, b| natural_order(&a.name, &b.name));
-        Ok(Self { files })
+        Ok(Self { folder: folder.to_owned(), files })
     }
 
     /// Number of chunks, at least 1.
@@ -181,12 +186,46 @@ impl ChunkFolder {
         oldest.duration_since(UNIX_EPOCH).ok().map(|age| age.as_secs())
     }
 
-    /// Reads every file once, several at a time, and returns the chunks in index order.
+    /// A hash over the names and sizes of the chunks: the same for a copy of the folder, and another one where a chunk came
+    /// to it, went, or grew.
+    pub fn contents_hash(&self) -> B256 {
+        self.hash(|file, hasher| {
+            hasher.update(&file.stamp.size_bytes.to_be_bytes());
+        })
+    }
+
+    /// A hash over names, sizes and times of the chunks: another one whenever a file was touched.
+    pub fn stamp_hash(&self) -> B256 {
+        self.hash(|file, hasher| {
+            let since = file.stamp.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+            hasher.update(&file.stamp.size_bytes.to_be_bytes()).update(&since.to_be_bytes());
+            hasher.update(&file.stamp.changed.0.to_be_bytes()).update(&file.stamp.changed.1.to_be_bytes());
+        })
+    }
+
+    fn hash(&self, add: impl Fn(&ChunkFile, &mut blake3::Hasher)) -> B256 {
+        let mut hasher = blake3::Hasher::new();
+        for file in &self.files {
+            // The end of a name is seen by a byte that no name has.
+            hasher.update(file.name.as_bytes()).update(&[0]);
+            add(file, &mut hasher);
+        }
+        B256::from(*hasher.finalize().as_bytes())
+    }
+
+    /// Reads every file once, several at a time, and returns the chunks in index order. The folder is listed once more at
+    /// the end: what came to it meanwhile, or changed after its turn, is [`ReadError::Changed`].
     ///
     /// `on_progress` is called on this thread, after each buffer and each file.
     pub fn read(&self, on_progress: impl FnMut(Progress)) -> Result<Vec<ReadChunk>, ReadError> {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.read_with(cores.min(MAX_READERS), on_progress)
+        let chunks = self.read_with(cores.min(MAX_READERS), on_progress)?;
+        let now = Self::open(&self.folder).map_err(|_| ReadError::Changed(self.folder.clone()))?;
+        let same = |(listed, now): (&ChunkFile, &ChunkFile)| listed.name == now.name && listed.stamp == now.stamp;
+        if now.files.len() != self.files.len() || !self.files.iter().zip(&now.files).all(same) {
+            return Err(ReadError::Changed(self.folder.clone()));
+        }
+        Ok(chunks)
     }
 
     fn read_with(&self, readers: usize, mut on_progress: impl FnMut(Progress)) -> Result<Vec<ReadChunk>, ReadError> {

@@ -181,10 +181,12 @@ fn init_logs(command: &Command, flight_log: &FlightLog) {
     // The server library warns of what single clients do wrong, and those would fill the log.
     let filter = match command {
         Command::Dev(_) | Command::Run(_) => "info,jsonrpsee-server=error",
+        Command::Session(command) if command.is_service() => "info",
         _ => "warn,jsonrpsee-server=error",
     };
     let (limited, format) = match command {
         Command::Run(args) => (true, args.log_format()),
+        Command::Session(command) => (command.is_service(), LogFormat::Auto),
         _ => (false, LogFormat::Auto),
     };
     init_log(LogOptions { format, filter, limited, flight_log: flight_log.clone() });

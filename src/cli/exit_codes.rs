@@ -15,11 +15,12 @@ use std::io::ErrorKind;
 pub(super) const FAILED: u8 = 1;
 /// What was asked for is no command, or not all of one.
 pub(super) const USAGE: u8 = 2;
-/// What was given cannot be right: a chain spec with a bad field, a damaged or foreign store, a folder of another chain.
+/// What was given cannot be right: a chain spec with a bad field, a damaged or foreign store, a folder of another chain,
+/// a recording that cannot be anchored as it is.
 pub(super) const DATA: u8 = 65;
 /// A file or folder that was named is not there or cannot be read.
 pub(super) const NO_INPUT: u8 = 66;
-/// Somebody else has it at this moment: the port or the store is in use.
+/// Somebody else has it at this moment: the port, the store or a watched folder is in use.
 pub(super) const UNAVAILABLE: u8 = 69;
 /// The program has a fault.
 pub(super) const SOFTWARE: u8 = 70;
@@ -44,7 +45,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage
-  65   bad data (chain spec, store, key)
+  65   bad data (chain spec, store, key, recording)
   66   a file is missing or unreadable
   69   port or store in use
   70   internal fault

@@ -160,6 +160,51 @@ fn a_file_that_changes_in_the_middle_of_the_pass_is_noticed() {
     assert!(matches!(error, ReadError::Changed(_)), "{error}");
 }
 
+#[test]
+fn what_comes_or_changes_after_its_turn_is_noticed() {
+    let old = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let add = |folder: &Path| fs::write(folder.join("c"), "late").unwrap();
+    let remove = |folder: &Path| fs::remove_file(folder.join("a")).unwrap();
+    // Same size and same time of the last write, as a program can set it.
+    let rewrite = |folder: &Path| {
+        fs::write(folder.join("a"), "x").unwrap();
+        File::options().write(true).open(folder.join("a")).unwrap().set_modified(old).unwrap();
+    };
+    let nest = |folder: &Path| fs::create_dir(folder.join("inner")).unwrap();
+    type Change<'a> = &'a dyn Fn(&Path);
+    let changes: [Change<'_>; 4] = [&add, &remove, &rewrite, &nest];
+    for change in changes {
+        let folder = folder(&["a", "b"]);
+        File::options().write(true).open(folder.path().join("a")).unwrap().set_modified(old).unwrap();
+        let listed = ChunkFolder::open(folder.path()).unwrap();
+        let mut last = |progress: Progress| {
+            if progress.files == 2 {
+                change(folder.path());
+            }
+        };
+        let error = listed.read(&mut last).unwrap_err();
+        assert!(matches!(&error, ReadError::Changed(path) if path == folder.path()), "{error}");
+    }
+}
+
+#[test]
+fn a_hash_of_the_contents_is_that_of_a_copy_and_one_of_the_stamps_is_not() {
+    let one = folder(&["a", "b"]);
+    // Longer than the clock of files takes for a step.
+    thread::sleep(std::time::Duration::from_millis(20));
+    let copy = folder(&["a", "b"]);
+    let open = |folder: &tempfile::TempDir| ChunkFolder::open(folder.path()).unwrap();
+    let (before, stamp) = (open(&one).contents_hash(), open(&one).stamp_hash());
+    assert_eq!(before, open(&copy).contents_hash());
+    assert_ne!(stamp, open(&copy).stamp_hash());
+    fs::write(one.path().join(".hidden"), "no chunk").unwrap();
+    assert_eq!((open(&one).contents_hash(), open(&one).stamp_hash()), (before, stamp));
+    fs::write(one.path().join("b"), "longer").unwrap();
+    assert_ne!(open(&one).contents_hash(), before);
+    fs::rename(copy.path().join("b"), copy.path().join("c")).unwrap();
+    assert_ne!(open(&copy).contents_hash(), before);
+}
+
 proptest! {
     #[test]
     fn natural_order_is_an_order(names in prop::collection::vec("[a0-2.Z]{0,6}", 3)) {

@@ -8,11 +8,14 @@ mod proof;
 mod retry;
 mod run;
 mod status;
+mod submit;
 mod verify;
 mod wait;
+mod watch;
 
-pub(super) use anchor::{AnchorOptions, Anchored, submit_folder};
+pub(super) use anchor::Anchored;
 pub(super) use client::{connect, with_hint};
 pub(super) use output::check_folder;
 pub(super) use run::{Command, run};
+pub(super) use submit::{AnchorOptions, submit_folder};
 pub(super) use wait::wait_until_final;
