@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_code_has_one_meaning() {
-        assert_eq!((meaning(65), meaning(64)), (Some("bad data (chain spec, store, key)"), None));
+        assert_eq!((meaning(65), meaning(64)), (Some("bad data (chain spec, store, key, recording)"), None));
     }
 
     #[test]

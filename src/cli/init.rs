@@ -53,11 +53,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         (None, Some(PresetName::Dev)) => NewChain::Dev,
         (None, Some(PresetName::Lucid | PresetName::LucidTestnet) | None) => NewChain::Solo,
     };
-    if chain == NewChain::Solo {
-        warn_of_clock(lucid_kernel::clock_synchronised().unwrap_or(false));
-    }
+    let begins_now = chain == NewChain::Solo;
     let datadir = DataDir::at(&args.datadir)?;
     let made = config::init(&datadir, chain).map_err(|error| with_store_advice(error.into(), datadir.path()))?;
+    if begins_now {
+        warn_of_clock(lucid_kernel::clock_synchronised().unwrap_or(false));
+    }
     if args.json {
         println!("{}", to_json(&datadir, &made));
     } else {

@@ -85,8 +85,8 @@ fn open_folder(args: &Args, flight_log: &FlightLog) -> anyhow::Result<(DataDir, 
             return Err(reason.into());
         }
         println!("{} holds no chain, so a new one of this node alone is made\n", args.config.datadir.display());
-        init::warn_of_clock(lucid_kernel::clock_synchronised().unwrap_or(false));
         let made = config::init(&datadir, NewChain::Solo)?;
+        init::warn_of_clock(lucid_kernel::clock_synchronised().unwrap_or(false));
         init::print(&datadir, &made);
         println!();
     }
