@@ -3,7 +3,7 @@
 use crate::{collection::OWN_ROWS, error::StoreError, range::Direction, reader::Reader, schema::Schema};
 use std::ops::Bound;
 
-/// Bytes of keys and rows after which a page ends; a row may be larger.
+/// Bytes after which a page ends, of rows and of documents alike; a single one may be larger.
 pub const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// Most rows of a page.

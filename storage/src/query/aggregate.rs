@@ -34,9 +34,10 @@ pub fn aggregate(snapshot: &Snapshot, collection: &str, pipeline: &Pipeline) -> 
     let Some(group) = group else {
         let options = FindOptions { sort, limit: Some(limit.unwrap_or(MAX_LIMIT)), ..FindOptions::default() };
         let found = find(snapshot, collection, &filter, &options)?;
-        // Who asked for all must not take a part for it.
+        // Who asked for all, or for so many, must not take a part for it.
+        let is_short = limit.is_none_or(|limit| (found.documents.len() as u64) < limit);
         return match found.cursor {
-            Some(_) if limit.is_none() => Err(QueryError::TooManyResults),
+            Some(_) if is_short => Err(QueryError::TooManyResults),
             _ => Ok(found.documents),
         };
     };

@@ -15,8 +15,8 @@ use super::{
     walk::{Examined, Walk},
 };
 use crate::{
-    collection::OWN_ROWS, error::StoreError, range::Direction, reader::Reader, schema::Schema, snapshot::Snapshot,
-    tables::SCHEMAS,
+    collection::OWN_ROWS, error::StoreError, pages::MAX_PAGE_BYTES, range::Direction, reader::Reader, schema::Schema,
+    snapshot::Snapshot, tables::SCHEMAS,
 };
 use lucid_types::{Document, Value, nearest};
 use serde_json::Value as Json;
@@ -196,11 +196,11 @@ impl Query<'_> {
             let document = self.document(met.values, &mut bytes);
             documents.push(document);
             last = Some(met.entry);
-            if documents.len() as u64 >= self.limit || bytes > MAX_RESULT_BYTES {
+            if documents.len() as u64 >= self.limit || bytes > MAX_PAGE_BYTES {
                 break;
             }
         }
-        let is_full = documents.len() as u64 >= self.limit || bytes > MAX_RESULT_BYTES;
+        let is_full = documents.len() as u64 >= self.limit || bytes > MAX_PAGE_BYTES;
         let place = if is_full && walk.has_more()? { last.map(Place::Entry) } else { None };
         Ok(((documents, place.map(|place| self.at(way, place))), walk.examined))
     }
@@ -244,7 +244,7 @@ impl Query<'_> {
             let row = self.snapshot.view(self.schema.def.table, &key)?.ok_or_else(dangling)?;
             documents.push(self.document(self.schema.values(&key, &row)?, &mut bytes));
             last = Some((values, key));
-            if bytes > MAX_RESULT_BYTES {
+            if bytes > MAX_PAGE_BYTES {
                 break;
             }
         }

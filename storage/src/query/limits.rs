@@ -12,7 +12,7 @@ pub const DEFAULT_LIMIT: u64 = 100;
 /// Most documents of one answer. More come with the cursor.
 pub const MAX_LIMIT: u64 = 1_000;
 
-/// Most bytes of one answer's documents, about. A page ends before it, and so it does not end a query.
+/// Most bytes that groups, distinct values, and what rows are sorted by, take in memory.
 pub const MAX_RESULT_BYTES: usize = 4 << 20;
 
 /// Most groups of an aggregate, and most values of a distinct.
