@@ -346,6 +346,28 @@ fn what_a_node_has_lost_is_anchored_again_and_what_is_on_another_chain_is_left_a
     assert_eq!(session_count(&node), 3);
 }
 
+/// A backup was put back while the watch was idle: it asks now and then, and so finds what is gone.
+#[test]
+fn a_watch_with_nothing_to_do_notices_that_the_node_was_put_back() {
+    let (dir, data, before) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    node_at(data.path(), "0", &[]).kill();
+    let copied = Command::new("cp").arg("-a").arg(data.path().join(".")).arg(before.path()).status().unwrap();
+    assert!(copied.success());
+    let node = node_at(data.path(), "0", &[]);
+    let port = node.addr().port().to_string();
+    finished(dir.path(), "a");
+    let watch = Watch::start(dir.path(), node.url(), &[]);
+    watch.told("anchored");
+    thread::sleep(Duration::from_secs(8));
+    node.kill();
+    let node = node_at(before.path(), &port, &[]);
+    assert_eq!(session_count(&node), 0);
+    watch.told("again");
+    watch.told("anchored");
+    assert_eq!(session_count(&node), 1);
+}
+
 #[test]
 fn bad_recordings_are_told_once_and_do_not_hold_up_the_others() {
     let dir = tempfile::tempdir().unwrap();

@@ -163,6 +163,10 @@ impl Problem {
             }
             Self::NotRunning => "`sudo systemctl restart lucid-node`; `sudo lucid-node why` says how it ended",
             Self::EndedBadly => "`sudo lucid-node why` says what happened, and when",
+            Self::MakesNoBlocks => {
+                "see the reason, and \"When a node makes no blocks\" in operate.md; where the keys have signed more than the \
+                 store has, the commands are those at the end of \"Put a backup back\""
+            }
             _ => return None,
         })
     }

@@ -86,12 +86,17 @@ fn print(datadir: &Path, restored: &Restored) {
     println!("Chain     id {}", restored.spec.chain_id);
     println!("Height    {}, {}", restored.head.number, restored.head.hash);
     println!();
-    let run = format!("{} run --datadir {dir}", DataDir::program(datadir));
     let is_installed = DataDir::is_installed(datadir);
+    // In the package's folder an empty disk is never a reason for a new chain.
+    let no_init = if is_installed { " --no-init" } else { "" };
+    let run = format!("{} run{no_init} --datadir {dir}", DataDir::program(datadir));
     match restored.keys {
         KeysBeside::SignedWithin => {
             let start = if is_installed { "sudo systemctl start lucid-node" } else { &run };
             println!("The keys have signed nothing that the store does not have. Run it:  {start}");
+            if is_installed {
+                println!("{RESTART_WATCH}");
+            }
             return;
         }
         KeysBeside::Missing => {
@@ -111,9 +116,14 @@ fn print(datadir: &Path, restored: &Restored) {
         println!("  {run} --accept-restored");
         if is_installed {
             println!("  sudo systemctl start lucid-node        # after Ctrl-C, once it listens");
+            println!("{RESTART_WATCH}");
         }
         println!("Blocks that were made after the backup and went out (to a client, in a proof) then exist twice,");
         println!("and those proofs and receipts no longer hold here. First make sure that no other machine runs with");
         println!("these keys. Sessions anchored after the backup have to be anchored again.");
     }
 }
+
+/// What has the recordings that the store no longer knows of anchored again.
+const RESTART_WATCH: &str =
+    "  sudo systemctl try-restart lucid-node-watch  # it then holds what it has anchored against the node";

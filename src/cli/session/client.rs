@@ -38,7 +38,8 @@ pub(in crate::cli) fn connect(url: &str, token_file: Option<&Path>) -> anyhow::R
 pub(in crate::cli) fn with_hint(error: anyhow::Error) -> anyhow::Error {
     let hint = match error.downcast_ref::<ClientError>() {
         Some(ClientError::Unreachable { .. }) => {
-            "Is it running? `lucid-node run --datadir DIR` starts it, or `lucid-node dev` one to try; --rpc URL names another"
+            "Is it running? `sudo systemctl start lucid-node` starts that of the package, `lucid-node run --datadir DIR` that of a \
+             folder, `lucid-node dev` one to try; --rpc URL names another"
         }
         Some(ClientError::Unauthorized { shown: true, .. }) => {
             "It may have been rotated since the file was copied; a node takes new tokens when it is started again"
@@ -48,7 +49,7 @@ pub(in crate::cli) fn with_hint(error: anyhow::Error) -> anyhow::Error {
         _ => return error,
     };
     // The context holds the error's own text, which is then not said again, and keeps the error for its code.
-    let text = format!("{error}\n{hint}");
+    let text = format!("{error}.\n{hint}");
     error.context(text)
 }
 

@@ -38,6 +38,10 @@ pub(super) const MAX_UNDER_WAY: usize = 64;
 const FIRST_FOLLOW: Duration = Duration::from_millis(200);
 const MOST_FOLLOW: Duration = Duration::from_secs(5);
 
+/// Looks after which a watch with nothing to do asks where the node stands: one that was put back to an earlier day has
+/// lost recordings.
+const LOOKS_PER_QUESTION: u32 = 6;
+
 /// How soon a node that could not be asked is asked again, and how late at most.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MOST_RETRY: Duration = Duration::from_secs(60);
@@ -79,6 +83,9 @@ pub(super) struct Watch {
     /// Whether it was told that some were anchored on another chain.
     pub(super) told_other_chain: bool,
     chain: Option<Chain>,
+    /// Where the node stood when it was asked last, and when that was.
+    head: Option<u64>,
+    asked: Instant,
     notifier: Arc<Notifier>,
     status: String,
     evenness: Evenness,
@@ -108,6 +115,8 @@ impl Watch {
             has_refused: false,
             told_other_chain: false,
             chain: None,
+            head: None,
+            asked: now,
             notifier,
             status: String::new(),
             evenness: Evenness::new(SystemTime::now(), now),
@@ -188,15 +197,24 @@ impl Watch {
 
     /// Gives why the node makes no blocks, where it makes none.
     async fn try_work(&mut self, found: Found) -> anyhow::Result<Option<String>> {
-        if found.finished.is_empty() && found.rechecks.is_empty() && self.under_way.is_empty() {
+        let is_idle = found.finished.is_empty() && found.rechecks.is_empty() && self.under_way.is_empty();
+        if is_idle && (found.anchored == 0 || self.asked.elapsed() < self.settings.interval * LOOKS_PER_QUESTION) {
             return Ok(None);
         }
+        self.asked = Instant::now();
         if self.backoff.is_begun() {
             // The token may have been renewed meanwhile.
             self.client = self.settings.node.client()?;
         }
-        let info = self.client.chain_info().await?;
+        let info = match self.client.chain_info().await {
+            // With nothing to do nothing is in the way.
+            Err(_) if is_idle => return Ok(None),
+            info => info?,
+        };
         self.pulse.beat();
+        if self.head.replace(info.head.number).is_some_and(|before| info.head.number < before) {
+            self.memory.begin_round();
+        }
         let chain = Chain { genesis_hash: info.genesis_hash, account: info.node_address };
         self.chain = Some(chain);
         self.follow(chain).await?;
