@@ -1,11 +1,11 @@
 use super::{
-    db::{Bar, Found, Place, with_store_advice},
+    db::{Bar, Found, Place, look},
     exit_codes::{CANNOT_CREATE, USAGE, coded},
     session::with_hint,
 };
 use crate::export::{ExportError, FolderExport, Format};
 use lucid_rpc::Client;
-use lucid_storage::{Options, RowPage, SCHEMAS, Schema, Snapshot, Store, row_page, schema_of};
+use lucid_storage::{RowPage, SCHEMAS, Schema, Snapshot, row_page, schema_of};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -69,10 +69,7 @@ enum Source {
 impl Source {
     fn open(place: &Place) -> anyhow::Result<Self> {
         match place.find()? {
-            Found::Folder(datadir) => match Store::inspect(datadir.store(), &Options::default(), true) {
-                Ok((_, snapshot)) => Ok(Self::File(snapshot)),
-                Err(error) => Err(with_store_advice(error.into(), datadir.path())),
-            },
+            Found::Folder(datadir) => Ok(Self::File(look(&datadir)?.snapshot)),
             Found::Node(client) => Ok(Self::Node(client)),
         }
     }

@@ -1,13 +1,12 @@
-use super::place::{Found, Place};
+use super::place::{Found, Place, glance};
 use crate::cli::{
     app::printable,
-    db::with_store_advice,
     exit_codes::{FAILED, USAGE, coded},
 };
 use alloy_primitives::Bytes;
 use anyhow::Context;
 use lucid_rpc::{Client, FindQuery, FoundDocument};
-use lucid_storage::{MAX_LIMIT, Options, QueryError, Snapshot, SortSpec, Store, count, find};
+use lucid_storage::{MAX_LIMIT, QueryError, Snapshot, SortSpec, count, find};
 use serde_json::{
     Value as Json,
     value::{RawValue, to_raw_value},
@@ -83,11 +82,7 @@ type Page = FoundDocument<Box<RawValue>>;
 impl Source {
     fn open(place: &Place) -> anyhow::Result<Self> {
         match place.find()? {
-            // Each row has a checksum, which is looked at when it is read: reading a few need not read all.
-            Found::Folder(datadir) => match Store::inspect(datadir.store(), &Options::default(), false) {
-                Ok((_, snapshot)) => Ok(Self::File(snapshot)),
-                Err(error) => Err(with_store_advice(error.into(), datadir.path())),
-            },
+            Found::Folder(datadir) => Ok(Self::File(glance(&datadir)?)),
             Found::Node(client) => Ok(Self::Node(client)),
         }
     }

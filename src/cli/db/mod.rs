@@ -11,6 +11,6 @@ mod shards;
 mod stats;
 mod verify;
 
-pub(super) use place::{Found, Place, damage_advice, with_store_advice};
+pub(super) use place::{Found, Place, damage_advice, look, with_store_advice};
 pub(super) use progress::Bar;
 pub(super) use run::{Command, run};

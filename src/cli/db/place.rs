@@ -66,15 +66,23 @@ impl Place {
 }
 
 /// The store of a folder, read and not written.
-pub(super) struct Look {
+pub(in crate::cli) struct Look {
     pub(super) meta: Meta,
-    pub(super) snapshot: Snapshot,
+    pub(in crate::cli) snapshot: Snapshot,
     pub(super) file_bytes: u64,
 }
 
 /// Looks at the store of a folder: at every page before any is believed.
-pub(super) fn look(datadir: &DataDir) -> anyhow::Result<Look> {
+pub(in crate::cli) fn look(datadir: &DataDir) -> anyhow::Result<Look> {
     look_at(&datadir.store()).map_err(|error| with_store_advice(error.into(), datadir.path()))
+}
+
+/// The store of a folder for who reads a few rows. Each has a checksum, which is looked at when it is read.
+pub(super) fn glance(datadir: &DataDir) -> anyhow::Result<Snapshot> {
+    match Store::inspect(datadir.store(), &Options::default(), false) {
+        Ok((_, snapshot)) => Ok(snapshot),
+        Err(error) => Err(with_store_advice(error.into(), datadir.path())),
+    }
 }
 
 /// As [`look`], at the file of a backup.

@@ -1,6 +1,5 @@
-use super::place::{Found, Place, with_store_advice};
+use super::place::{Found, Place, glance};
 use lucid_rpc::{ShardMapDocument, shard_maps};
-use lucid_storage::{Options, Store};
 
 /// Show how the documents of the sharded collections are divided: ranges of their shard keys, with documents and bytes.
 #[derive(Debug, clap::Args)]
@@ -14,11 +13,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let maps = match args.place.find()? {
-        Found::Folder(datadir) => {
-            let opened = Store::inspect(datadir.store(), &Options::default(), false);
-            let (_, snapshot) = opened.map_err(|error| with_store_advice(error.into(), datadir.path()))?;
-            shard_maps(&snapshot, None)?
-        }
+        Found::Folder(datadir) => shard_maps(&glance(&datadir)?, None)?,
         Found::Node(client) => client.shard_map().await?,
     };
     if args.json {

@@ -2,7 +2,7 @@
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, MapAccess, SeqAccess, Visitor},
+    de::{Error, MapAccess, Visitor},
 };
 use serde_json::Value as Json;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::fmt;
 pub struct SortSpec(pub Vec<(String, Json)>);
 
 /// The stages of an aggregate, in their order. As JSON `[{"$match": {…}}, {"$group": {…}}, {"$sort": {…}}, {"$limit": 10}]`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Pipeline(pub Vec<Stage>);
 
 /// A stage of an aggregate.
@@ -49,28 +49,6 @@ impl<'de> Deserialize<'de> for SortSpec {
             }
         }
         input.deserialize_map(Members)
-    }
-}
-
-impl<'de> Deserialize<'de> for Pipeline {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Stages;
-        impl<'de> Visitor<'de> for Stages {
-            type Value = Pipeline;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of stages, such as [{\"$match\": {}}, {\"$limit\": 10}]")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut stages: A) -> Result<Pipeline, A::Error> {
-                let mut pipeline = Vec::new();
-                while let Some(stage) = stages.next_element()? {
-                    pipeline.push(stage);
-                }
-                Ok(Pipeline(pipeline))
-            }
-        }
-        input.deserialize_seq(Stages)
     }
 }
 

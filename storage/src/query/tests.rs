@@ -546,3 +546,54 @@ fn a_pipeline_out_of_order_is_refused() {
     assert!(refused(sum("size_bytes")).contains("a field as"));
     assert!(refused(json!([{ "$group": { "_id": null, "x": { "$push": "$idx" } } }])).contains("$push is no word"));
 }
+
+/// More chunks than one query reads. The bounds are what keeps a question from taking the node for itself.
+#[test]
+fn what_would_read_too_much_is_refused_with_the_indexes_that_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path().join("s"), &Meta::new(vec![], hash(0)), &Options::default()).unwrap();
+    let mut batch = store.begin().unwrap();
+    let rows = u32::try_from(MAX_EXAMINED_DOCUMENTS).unwrap() + 1;
+    for idx in 0..rows {
+        let key = ChunkKey { session_id: session(1), idx, account: address(1) };
+        let record = ChunkRecord { size_bytes: idx.into(), ..Sample::sample() };
+        batch.append::<Chunks>(&key, &record).unwrap();
+    }
+    store.commit(batch).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let said = count(&snapshot, "chunks", &json!({ "size_bytes": { "$lt": 7 } })).unwrap_err().to_string();
+    assert!(said.starts_with("more than 100000 documents of chunks") && said.contains("one by size_bytes"), "{said}");
+    assert!(said.ends_with("indexes are on session_id+idx+account, ciphertext_sha256"), "{said}");
+    let narrowed = json!({ "session_id": session(1), "idx": { "$lt": 50 }, "size_bytes": { "$lt": 7 } });
+    assert_eq!(count(&snapshot, "chunks", &narrowed).unwrap(), 7);
+    assert_eq!(
+        count(&snapshot, "chunks", &json!({ "session_id": session(1) })).unwrap(),
+        u64::from(rows),
+        "keys alone"
+    );
+    assert_eq!(count(&snapshot, "chunks", &json!({})).unwrap(), u64::from(rows));
+    let many = distinct(&snapshot, "chunks", "idx", &json!({ "idx": { "$lt": 20_000 }, "session_id": session(1) }));
+    assert!(matches!(many, Err(QueryError::TooManyResults)), "more than 10,000 values");
+}
+
+#[test]
+fn a_page_ends_at_its_bytes_and_an_aggregate_answers_no_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path().join("s"), &Meta::new(vec![], hash(0)), &Options::default()).unwrap();
+    let mut batch = store.begin().unwrap();
+    for id in 1..=30 {
+        let record = SessionAnchoringRecord { manifest: vec![b'x'; 100_000], ..Sample::sample() };
+        batch.put::<SessionAnchorings>(&anchoring(id), &record).unwrap();
+    }
+    store.commit(batch).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    for sort in [json!({}), json!({ "attempts": 1 })] {
+        let options = FindOptions { sort: Some(spec(&sort)), ..FindOptions::default() };
+        let found = find(&snapshot, "session_anchorings", &json!({}), &options).unwrap();
+        assert!((10..=12).contains(&found.documents.len()) && found.cursor.is_some(), "{}", found.documents.len());
+        assert_eq!(paged(&snapshot, "session_anchorings", &json!({}), &sort, MAX_LIMIT).len(), 30);
+    }
+    let limited = serde_json::from_value(json!([{ "$limit": 20 }])).unwrap();
+    let refused = aggregate(&snapshot, "session_anchorings", &limited);
+    assert!(matches!(refused, Err(QueryError::TooManyResults)));
+}
