@@ -17,7 +17,9 @@ use crate::{
 use alloy_consensus::{Header, Sealed, transaction::Recovered};
 use alloy_primitives::{Address, B256};
 use lucid_rpc::PendingTransaction;
-use lucid_storage::{Batch, BlockchainState, Current, Meta, Options, Reader, Seals, Snapshot, Store, StoreError};
+use lucid_storage::{
+    Batch, BlockchainState, Current, Meta, Options, Reader, Seals, SharedCommits, Snapshot, Store, StoreError,
+};
 use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
 use std::{
     fs,
@@ -64,16 +66,15 @@ pub struct Node {
     /// Told whenever the pool has something new.
     pub(super) pool_changed: Notify,
     head: RwLock<Arc<Head>>,
-    /// What answers are read from. A block that is on disk is not in it until its signing is recorded too.
-    published: RwLock<Snapshot>,
+    /// Whoever writes to the store, and what answers are read from. A block that is on disk is not told of until its
+    /// signing is recorded too.
+    commits: SharedCommits,
     pool: Mutex<Mempool>,
     /// Told whenever the pool has something that may have no row yet.
     pub(super) pool_unsaved: Notify,
     /// Locked before anything is written, where both are.
     pub(super) saved_pool: Mutex<SavedPool>,
     anchorings: Mutex<Anchorings>,
-    /// Held from the beginning of a batch to its commit: there is one writer.
-    writer: Mutex<()>,
     pub(super) progress: Progress,
 }
 
@@ -121,7 +122,7 @@ impl Node {
             Signing::open(&datadir.keys(), (header.number, slot), options.accept_restored)?
         };
         Ok(Self {
-            published: RwLock::new(snapshot),
+            commits: SharedCommits::new(store.clone())?,
             db_jobs: DbJobs::new(datadir.backups()),
             guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir)),
             store,
@@ -137,7 +138,6 @@ impl Node {
             pool_unsaved: Notify::new(),
             saved_pool: Mutex::new(saved_pool),
             anchorings: Mutex::new(anchorings),
-            writer: Mutex::new(()),
             progress: Progress::new(),
         })
     }
@@ -154,7 +154,7 @@ impl Node {
 
     /// A view of the last block that may be told of, and everything with it.
     pub fn snapshot(&self) -> Snapshot {
-        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.commits.snapshot()
     }
 
     /// Listens to what happens from now on.
@@ -216,44 +216,57 @@ impl Node {
         self.pool().has_ready(base_fee)
     }
 
-    /// Runs `change` on a new batch, commits it, and lets answers see it. There is no other way to write.
+    /// Makes a change that is on disk, and in what answers are read from, when this returns. Those who write at the same
+    /// time share a commit. Refused while the disk is nearly full. Where it fills up in the midst of a write, nothing is
+    /// written, and reading goes on.
     pub(super) fn write<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut Batch) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.write_then(change, |_| Ok(()))
+        self.writing(|| self.commits.write(|batch| change(batch).map_err(Refused::Change)))
     }
 
-    /// As [`Node::write`], with what has to be done between the commit and the first answer. Refused while the disk is
-    /// nearly full. Where it fills up in the midst of a write, nothing is written, and reading goes on.
+    /// As [`Node::write`], waiting for nobody, and with what has to be done between the commit and the first answer.
     pub(super) fn write_then<T, E: From<StoreError>>(
         &self,
         change: impl FnOnce(&mut Batch) -> Result<T, E>,
         committed: impl FnOnce(&T) -> Result<(), E>,
     ) -> Result<T, E> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let _writing = self.progress.begin_write();
-        self.guards.check_disk()?;
-        let mut batch = self.store.begin()?;
-        let value = change(&mut batch)?;
-        if let Err(error) = self.store.commit(batch) {
-            if is_disk_full(&error) {
-                self.guards.note_no_room();
-                // The store was opened again, and what was published reads from before that.
-                self.publish()?;
-            }
-            return Err(error.into());
-        }
-        committed(&value)?;
-        self.publish()?;
-        Ok(value)
+        self.writing(|| {
+            self.commits.write_now(
+                |batch| change(batch).map_err(Refused::Change),
+                |value| committed(value).map_err(Refused::Change),
+            )
+        })
     }
 
-    /// Lets answers see what the store has now.
-    fn publish(&self) -> Result<(), StoreError> {
-        let snapshot = self.store.snapshot()?;
-        *self.published.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-        Ok(())
+    /// There is no other way to write than through this.
+    fn writing<T, E: From<StoreError>>(&self, write: impl FnOnce() -> Result<T, Refused<E>>) -> Result<T, E> {
+        let _writing = self.progress.begin_write();
+        self.guards.check_disk()?;
+        write().map_err(|refused| match refused {
+            Refused::Commit(error) => {
+                if is_disk_full(&error) {
+                    self.guards.note_no_room();
+                }
+                error.into()
+            }
+            Refused::Change(error) => error,
+        })
+    }
+}
+
+/// Who refused a write.
+enum Refused<E> {
+    /// The store.
+    Commit(StoreError),
+    /// What was to be written, or done with it.
+    Change(E),
+}
+
+impl<E> From<StoreError> for Refused<E> {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(error)
     }
 }
 

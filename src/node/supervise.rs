@@ -7,11 +7,9 @@ use super::{error::NodeError, state::Node};
 use crate::service::Notifier;
 use lucid_storage::{BlockchainState, Current, Reader, StoreError};
 use std::{
+    collections::BTreeMap,
     future::Future,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -37,38 +35,45 @@ const START_EXTENSION: Duration = Duration::from_secs(60);
 const MAX_START: Duration = Duration::from_secs(3_600);
 
 /// Whether the node makes progress.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Progress {
-    zero: Instant,
-    /// Since when something is being written: milliseconds after `zero`, and one more; 0 for nothing.
-    writing_since: AtomicU64,
+    /// What is being written, by number: since when. Each thread writes one thing at a time.
+    writes: Mutex<BTreeMap<u64, Instant>>,
     /// Why it makes none, as it was last seen.
     stuck: Mutex<Option<String>>,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self { zero: Instant::now(), writing_since: AtomicU64::new(0), stuck: Mutex::default() }
+        Self::default()
     }
 
     /// Notes that a write begins; it ends when the answer is dropped.
     pub(super) fn begin_write(&self) -> impl Drop + '_ {
-        self.writing_since.store(self.zero.elapsed().as_millis() as u64 + 1, Relaxed);
-        Ended(self)
+        let mut writes = self.writes();
+        let number = writes.last_key_value().map_or(0, |(number, _)| number + 1);
+        writes.insert(number, Instant::now());
+        Ended { progress: self, number }
     }
 
-    /// How long the write that is at work has taken.
+    /// How long the write has taken that has been at work the longest.
     fn write_lasts(&self) -> Option<Duration> {
-        let since = self.writing_since.load(Relaxed).checked_sub(1)?;
-        Some(self.zero.elapsed().saturating_sub(Duration::from_millis(since)))
+        self.writes().first_key_value().map(|(_, began)| began.elapsed())
+    }
+
+    fn writes(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Ended<'a>(&'a Progress);
+struct Ended<'a> {
+    progress: &'a Progress,
+    number: u64,
+}
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        self.0.writing_since.store(0, Relaxed);
+        self.progress.writes().remove(&self.number);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Writers that wait at the same time share one commit: a sync takes as long for one row as for many.
 
-use crate::{Batch, Store, error::StoreError};
+use crate::{Batch, Snapshot, Store, error::StoreError};
 use std::{
     collections::BTreeMap,
+    mem,
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::{Duration, Instant},
@@ -24,6 +25,8 @@ const MAX_LINGER: Duration = Duration::from_millis(5);
 pub struct SharedCommits {
     store: Store,
     state: Mutex<State>,
+    /// The store as it was told of last: what is on disk is not in it until all is done that has to come before.
+    told: RwLock<Snapshot>,
     ended: Condvar,
     /// A writer has come while one lingers.
     came: Condvar,
@@ -39,12 +42,26 @@ struct State {
     commit: u64,
     /// Writers whose changes are in the batch, and who wait.
     waiting: usize,
-    /// Whether a writer waits for others before it commits.
+    /// Whether one of them waits for others before it commits.
     lingers: bool,
     /// How many shared the last commit, and how long it took.
     last: (usize, Duration),
     /// Commits that some of their writers have not heard of.
     outcomes: BTreeMap<u64, Outcome>,
+    /// Something is on disk that must not be told of, so nothing is told any more.
+    is_silent: bool,
+}
+
+impl State {
+    /// The batch has come to an end, which those who wait are to hear of.
+    fn end(&mut self, error: Option<StoreError>) {
+        self.lingers = false;
+        let unheard = mem::take(&mut self.waiting);
+        if unheard > 0 {
+            self.outcomes.insert(self.commit, Outcome { error, unheard });
+        }
+        self.commit += 1;
+    }
 }
 
 struct Outcome {
@@ -53,21 +70,47 @@ struct Outcome {
     unheard: usize,
 }
 
+/// The batch while it is being changed. A change that panics may have made half of itself, so the batch goes with it.
+struct Changing<'a> {
+    shared: &'a SharedCommits,
+    state: &'a mut State,
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.state.batch = None;
+            self.state.end(Some(StoreError::Engine("a writer that shared the commit panicked".into())));
+            self.shared.ended.notify_all();
+        }
+    }
+}
+
 impl SharedCommits {
     /// Has the writers of a store share commits.
-    pub fn new(store: Store) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn new(store: Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            told: RwLock::new(store.snapshot()?),
             store,
             state: Mutex::default(),
             ended: Condvar::new(),
             came: Condvar::new(),
             coming: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The store as it was told of last: with all that a writer was answered as done.
+    pub fn snapshot(&self) -> Snapshot {
+        self.told.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes a change, which is on disk when this returns. Reads through the batch see what others have put into it.
@@ -77,74 +120,149 @@ impl SharedCommits {
     /// What `change` says, of which then nothing is written; or what [`Store::commit`] says, and then nothing is written
     /// of any change in the same commit.
     pub fn write<T, E: From<StoreError>>(&self, change: impl FnOnce(&mut Batch) -> Result<T, E>) -> Result<T, E> {
-        self.coming.fetch_add(1, SeqCst);
-        let mut state = self.lock();
-        self.coming.fetch_sub(1, SeqCst);
-        let mut batch = match state.batch.take() {
-            Some(batch) => batch,
-            None => self.store.begin()?,
-        };
-        let changed = batch.attempt(change);
-        state.batch = Some(batch);
-        let is_in = changed.is_ok();
-        let is_last = self.coming.load(SeqCst) == 0 || state.waiting + 1 >= MAX_SHARED_WRITERS;
+        let mut state = self.enter();
+        let value = self.change(&mut state, change)?;
         if state.lingers {
-            self.came.notify_one();
-        } else if is_last {
-            if is_in {
-                state = self.linger(state);
-            }
-            let error = self.commit(&mut state, is_in);
-            return match error {
-                Some(error) if is_in => Err(error.into()),
-                _ => changed,
-            };
+            self.came.notify_all();
+        } else if self.is_last(&state) {
+            self.linger(state)?;
+            return Ok(value);
         }
-        if is_in {
-            self.wait(state)?;
+        self.wait(state)?;
+        Ok(value)
+    }
+
+    /// As [`SharedCommits::write`], without waiting for others, and with what has to be done between the commit and the
+    /// first who reads of it. Where that fails, nothing is told from then on: what is on disk may not be known.
+    ///
+    /// # Errors
+    ///
+    /// As those of `write`, and what `before_told` says.
+    pub fn write_now<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Batch) -> Result<T, E>,
+        before_told: impl FnOnce(&T) -> Result<(), E>,
+    ) -> Result<T, E> {
+        let mut state = self.enter();
+        let value = self.change(&mut state, change)?;
+        self.commit(&mut state, || before_told(&value))?;
+        Ok(value)
+    }
+
+    /// Does something while nobody writes. What is read from then on is read from the store as it is afterwards.
+    ///
+    /// # Errors
+    ///
+    /// What `work` says; the store cannot be read.
+    pub fn hold<T, E: From<StoreError>>(&self, work: impl FnOnce(&Store) -> Result<T, E>) -> Result<T, E> {
+        let state = self.lock();
+        let done = work(&self.store);
+        self.tell(&state)?;
+        done
+    }
+
+    /// The lock, for one who is going to change the batch; until he has it, others leave their commit to him.
+    fn enter(&self) -> MutexGuard<'_, State> {
+        self.coming.fetch_add(1, SeqCst);
+        let state = self.lock();
+        self.coming.fetch_sub(1, SeqCst);
+        state
+    }
+
+    /// Whether nobody else is on the way who could commit.
+    fn is_last(&self, state: &State) -> bool {
+        self.coming.load(SeqCst) == 0 || state.waiting + 1 >= MAX_SHARED_WRITERS
+    }
+
+    /// Makes all of a change or none of it. Where it fails, and those who wait have left their commit to it, it commits
+    /// for them.
+    fn change<T, E: From<StoreError>>(
+        &self,
+        state: &mut State,
+        change: impl FnOnce(&mut Batch) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let open = Changing { shared: self, state: &mut *state };
+        let changed = match &mut open.state.batch {
+            Some(batch) => batch.attempt(change),
+            // Alone in it, a change that fails needs not be taken back: the batch is dropped.
+            empty => {
+                let mut batch = self.store.begin()?;
+                let changed = change(&mut batch);
+                *empty = changed.is_ok().then_some(batch);
+                changed
+            }
+        };
+        drop(open);
+        if changed.is_err() && state.waiting > 0 && !state.lingers && self.is_last(state) {
+            // They hear how it went; whose change failed has no part in it.
+            let _ = self.commit(state, || Ok::<_, StoreError>(()));
         }
         changed
     }
 
-    /// Waits a moment for those who shared the last commit; not where nobody else did.
-    fn linger<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    /// Waits a moment for those who shared the last commit, where others did, and commits.
+    fn linger(&self, mut state: MutexGuard<'_, State>) -> Result<(), StoreError> {
         let (shared, took) = state.last;
-        state.lingers = true;
-        let is_short = |state: &mut State| state.waiting + 1 < shared.min(MAX_SHARED_WRITERS);
-        let (mut state, _) = self
-            .came
-            .wait_timeout_while(state, MAX_LINGER.min(took / 2), is_short)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.lingers = false;
-        state
+        if shared > 1 {
+            let commit = state.commit;
+            state.lingers = true;
+            state.waiting += 1;
+            let is_short = |state: &mut State| state.commit == commit && state.waiting < shared.min(MAX_SHARED_WRITERS);
+            let waited = self.came.wait_timeout_while(state, MAX_LINGER.min(took / 2), is_short);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.commit != commit {
+                // Somebody who does not wait has committed meanwhile.
+                return Self::hear(&mut state, commit);
+            }
+            state.lingers = false;
+            state.waiting -= 1;
+        }
+        self.commit(&mut state, || Ok(()))
     }
 
-    /// Commits what is open. Gives the error for the writer that does it, where it has part in it.
-    fn commit(&self, state: &mut State, is_in: bool) -> Option<StoreError> {
-        let (batch, unheard) = (state.batch.take()?, std::mem::take(&mut state.waiting));
-        if unheard == 0 && !is_in {
-            return None;
-        }
+    /// Commits what is open, for one who has part in it and for those who wait.
+    fn commit<E: From<StoreError>>(
+        &self,
+        state: &mut State,
+        before_told: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(batch) = state.batch.take() else { return Ok(()) };
         let began = Instant::now();
-        let error = self.store.commit(batch).err();
-        state.last = (unheard + usize::from(is_in), began.elapsed());
-        if unheard > 0 {
-            let outcome = Outcome { error: error.as_ref().map(StoreError::shared), unheard };
-            state.outcomes.insert(state.commit, outcome);
-            self.ended.notify_all();
+        let committed = self.store.commit(batch).map(drop);
+        state.last = (state.waiting + 1, began.elapsed());
+        let mut done = Ok(());
+        if committed.is_ok() {
+            done = before_told();
+            state.is_silent |= done.is_err();
         }
-        state.commit += 1;
-        error
+        // After a commit that failed too: the store may have been opened again, and what was told reads from before that.
+        let told = self.tell(state);
+        let outcome = committed.and(told);
+        state.end(outcome.as_ref().err().map(StoreError::shared));
+        self.ended.notify_all();
+        outcome?;
+        done
+    }
+
+    fn tell(&self, state: &State) -> Result<(), StoreError> {
+        if !state.is_silent {
+            let snapshot = self.store.snapshot()?;
+            *self.told.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        }
+        Ok(())
     }
 
     /// Waits until the batch that is open is committed.
     fn wait(&self, mut state: MutexGuard<'_, State>) -> Result<(), StoreError> {
         let commit = state.commit;
         state.waiting += 1;
-        let mut state = self
-            .ended
-            .wait_while(state, |state| !state.outcomes.contains_key(&commit))
-            .unwrap_or_else(PoisonError::into_inner);
+        let is_open = |state: &mut State| state.commit == commit;
+        let mut state = self.ended.wait_while(state, is_open).unwrap_or_else(PoisonError::into_inner);
+        Self::hear(&mut state, commit)
+    }
+
+    /// How a commit went that one has waited for.
+    fn hear(state: &mut State, commit: u64) -> Result<(), StoreError> {
         let Some(outcome) = state.outcomes.get_mut(&commit) else { return Ok(()) };
         outcome.unheard -= 1;
         let error = outcome.error.as_ref().map(StoreError::shared);
@@ -168,7 +286,7 @@ mod tests {
     fn shared() -> (tempfile::TempDir, Arc<SharedCommits>) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(folder.path().join("s"), &Meta::new(vec![], hash(0)), &Options::default()).unwrap();
-        (folder, Arc::new(SharedCommits::new(store)))
+        (folder, Arc::new(SharedCommits::new(store).unwrap()))
     }
 
     fn put(batch: &mut Batch, key: &str) -> Result<(), StoreError> {
@@ -215,6 +333,59 @@ mod tests {
         let syncs = shared.store().stats().unwrap().syncs - before;
         assert!(syncs * 8 <= documents, "{syncs} syncs for {documents} documents");
         assert!(shared.lock().outcomes.is_empty() && shared.lock().batch.is_none());
+    }
+
+    /// Writers that wait, one that does not, and some that panic: each hears what became of its own change, and nobody
+    /// waits for ever.
+    #[test]
+    fn what_is_written_at_once_takes_along_what_others_wait_for_and_a_panic_only_itself() {
+        const WRITERS: usize = 6;
+        const WRITES: usize = 60;
+        let (_folder, shared) = shared();
+        let writer = |number: usize| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                for write in 0..WRITES {
+                    let key = format!("{number}-{write}");
+                    let change = |batch: &mut Batch| put(batch, &key);
+                    let written = if number == 0 {
+                        shared.write_now(change, |()| {
+                            let told = shared.snapshot().get::<ChainParams>(&key).unwrap();
+                            assert!(told.is_none(), "{key} is told of before it may be");
+                            Ok(())
+                        })
+                    } else if number == 1 && write.is_multiple_of(8) {
+                        let panicking = || shared.write::<(), StoreError>(|_| std::panic::resume_unwind(Box::new(())));
+                        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panicking)).is_err());
+                        continue;
+                    } else {
+                        shared.write(change)
+                    };
+                    let told = shared.snapshot().get::<ChainParams>(&key).unwrap();
+                    assert_eq!(told.is_some(), written.is_ok(), "{key}: {written:?}");
+                    if let Err(error) = written {
+                        assert!(error.to_string().contains("panicked"), "{error}");
+                    }
+                }
+            })
+        };
+        let writers: Vec<_> = (0..WRITERS).map(writer).collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        let state = shared.lock();
+        assert!(state.outcomes.is_empty() && state.batch.is_none() && state.waiting == 0 && !state.lingers);
+    }
+
+    #[test]
+    fn what_may_not_be_told_of_is_never_told_of() {
+        let (_folder, shared) = shared();
+        let failed = shared.write_now(|batch| put(batch, "a"), |()| Err(StoreError::Engine("not signed".into())));
+        assert!(failed.is_err());
+        shared.write(|batch| put(batch, "b")).unwrap();
+        let told = shared.snapshot();
+        assert!(!told.contains::<ChainParams>(&"a".to_owned()).unwrap());
+        assert!(!told.contains::<ChainParams>(&"b".to_owned()).unwrap(), "it lies above what is not told of");
+        let stored = shared.store().snapshot().unwrap();
+        assert!(stored.contains::<ChainParams>(&"a".to_owned()).unwrap());
     }
 
     #[test]

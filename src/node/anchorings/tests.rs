@@ -22,6 +22,10 @@ use lucid_types::{
     AnchoringId, Manifest, SessionId,
     contracts::{LUCID_ANCHORS_ADDRESS, LucidAnchors},
 };
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
+};
 
 /// A dev chain whose node has the account of `key(1)`.
 pub(in crate::node) fn node(folder: &DataDir) -> Node {
@@ -451,4 +455,38 @@ fn transactions_that_the_reader_signed_must_be_the_sessions_calls() {
     let trees = node.snapshot();
     let rows = trees.range::<MerkleTrees>(std::ops::Bound::Unbounded, std::ops::Bound::Unbounded, Direction::Forward);
     assert_eq!(rows.unwrap().count(), 0);
+}
+
+/// Sixteen hosts at once, while blocks are made: each job is on disk and can be read when it is answered, and those who
+/// come together share the sync.
+#[test]
+fn jobs_that_come_at_the_same_time_share_commits() {
+    const HOSTS: u8 = 16;
+    const JOBS: u8 = 8;
+    let folder = DataDir::temporary().unwrap();
+    let node = node(&folder);
+    let before = node.store.stats().unwrap();
+    let blocks = AtomicU64::new(0);
+    let host = |number: u8| {
+        for seed in number * JOBS..(number + 1) * JOBS {
+            let accepted = node.accept_anchoring(request(seed, 3)).unwrap();
+            assert_eq!(job(&node, &accepted.anchoring_id).session_id, accepted.session_id);
+            if number == 0 && node.make_block().unwrap().is_some() {
+                blocks.fetch_add(1, Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for number in 0..HOSTS {
+            let host = &host;
+            scope.spawn(move || host(number));
+        }
+    });
+    let after = node.store.stats().unwrap();
+    let (jobs, blocks) = (u64::from(HOSTS * JOBS), blocks.into_inner());
+    assert!(blocks > 0);
+    // Each writes itself, its tree, its session and three chunks.
+    let (syncs, documents) = (after.syncs - before.syncs - blocks, jobs * 6);
+    assert!(syncs * 8 <= documents, "{syncs} syncs for {documents} documents");
+    assert!(after.commits - before.commits - blocks < jobs / 2, "{after:?} for {jobs} jobs and {blocks} blocks");
 }
