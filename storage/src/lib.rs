@@ -40,6 +40,7 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod verify;
+mod write;
 
 pub use anchorings::last_anchorings;
 pub use backup::{Copied, Progress, ReportProgress};

@@ -39,6 +39,11 @@ pub trait Reader {
         self.raw_range(table, Bound::Included(prefix), upper, direction)
     }
 
+    /// The first key of `table` that begins with `prefix`.
+    fn raw_first_key(&self, table: TableId, prefix: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.raw_prefix(table, prefix, Direction::Forward)?.next_view()?.map(|(key, _)| key.to_vec()))
+    }
+
     /// The row under `key`, with what its envelope says.
     fn get_stored<C: Collection>(&self, key: &C::Key) -> Result<Option<Stored<C::Record>>, StoreError>
     where
@@ -162,7 +167,8 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        self.by_index::<I>(key, Direction::Forward)?.next().transpose()
+        let Some(entry) = self.raw_first_key(I::TABLE, &row_key(key))? else { return Ok(None) };
+        row_of_entry::<I>(self, decode_entry::<I>(&entry)?.1).map(Some)
     }
 }
 
@@ -179,6 +185,10 @@ impl<R: Reader + ?Sized> Reader for &R {
         direction: Direction,
     ) -> Result<RawRange<'_>, StoreError> {
         (**self).raw_range(table, lower, upper, direction)
+    }
+
+    fn raw_first_key(&self, table: TableId, prefix: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).raw_first_key(table, prefix)
     }
 }
 
@@ -211,10 +221,23 @@ impl<I: Index> Iterator for IndexKeys<'_, I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.entries.next_view().transpose()?;
-        Some(next.and_then(|(entry, _)| {
-            <(I::Key, <I::Collection as Collection>::Key)>::from_key_bytes(&entry[1..])
-                .map_err(|source| StoreError::Key { table: I::TABLE.name(), source })
-        }))
+        Some(next.and_then(|(entry, _)| decode_entry::<I>(&entry)))
+    }
+}
+
+/// The index key and the row's key of an entry.
+fn decode_entry<I: Index>(entry: &[u8]) -> Result<(I::Key, <I::Collection as Collection>::Key), StoreError> {
+    StoreKey::from_key_bytes(&entry[1..]).map_err(|source| StoreError::Key { table: I::TABLE.name(), source })
+}
+
+/// The row that an entry of an index leads to.
+fn row_of_entry<I: Index>(
+    reader: &impl Reader,
+    key: <I::Collection as Collection>::Key,
+) -> Result<Row<I::Collection>, StoreError> {
+    match reader.get::<I::Collection>(&key)? {
+        Some(record) => Ok((key, record)),
+        None => Err(StoreError::DanglingEntry { index: I::TABLE.name() }),
     }
 }
 
@@ -229,10 +252,7 @@ impl<R: Reader, I: Index> Iterator for IndexRows<'_, R, I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.keys.next()?;
-        Some(next.and_then(|(_, key)| match self.reader.get::<I::Collection>(&key)? {
-            Some(record) => Ok((key, record)),
-            None => Err(StoreError::DanglingEntry { index: I::TABLE.name() }),
-        }))
+        Some(next.and_then(|(_, key)| row_of_entry::<I>(self.reader, key)))
     }
 }
 

@@ -4,13 +4,13 @@ use crate::{
     checksum,
     error::StoreError,
     meta,
-    range::{Direction, Guard, RawRange, View, is_empty_range},
+    range::{Direction, RawRange, View, is_empty_range},
     reader::Reader,
     tables::TableId,
 };
 use redb::{
-    Database, MultimapTableHandle, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata,
-    StorageError, TableDefinition, TableError, TableHandle,
+    AccessGuard, Database, MultimapTableHandle, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, StorageError, TableDefinition, TableError, TableHandle,
 };
 use std::{
     ops::Bound,
@@ -188,7 +188,7 @@ fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<bool, StoreEr
     let (before, after) = (below(Excluded(key))?, above(Included(key))?);
     let in_order = before.as_ref().is_none_or(|found| found.value() < key)
         && after.as_ref().is_none_or(|found| found.value() >= key);
-    let same = |a: &Option<Guard>, b: &Option<Guard>| a.as_ref().map(Guard::value) == b.as_ref().map(Guard::value);
+    let same = |a: &Option<Lent<'_>>, b: &Option<Lent<'_>>| a.as_ref().map(Lent::value) == b.as_ref().map(Lent::value);
     let beside_each_other = match (&before, &after) {
         (Some(lower), Some(upper)) => {
             same(&above(Excluded(lower.value()))?, &after) && same(&below(Excluded(upper.value()))?, &before)
@@ -203,23 +203,25 @@ fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<bool, StoreEr
     Err(StoreError::damaged_row(table, key, "the rows around its place are not in order"))
 }
 
-/// Key of the last row below a bound, if the row is what was written.
-fn row_below(table: TableId, rows: &Table, bound: Bound<&[u8]>) -> Result<Option<Guard>, StoreError> {
-    let found = rows.range::<&[u8]>((Bound::Unbounded, bound)).map_err(StoreError::engine)?.next_back();
-    checked_key(table, found)
+/// Bytes of a row in a page of the file.
+type Lent<'a> = AccessGuard<'a, &'static [u8]>;
+
+/// Key of the last row below a bound, if the row is what was written. A cursor goes down the tree once; a range would do so
+/// for each of its ends.
+fn row_below<'a>(table: TableId, rows: &'a Table, bound: Bound<&[u8]>) -> Result<Option<Lent<'a>>, StoreError> {
+    checked_key(table, rows.upper_bound(bound).and_then(|mut cursor| cursor.prev()))
 }
 
 /// Key of the first row above a bound, if the row is what was written.
-fn row_above(table: TableId, rows: &Table, bound: Bound<&[u8]>) -> Result<Option<Guard>, StoreError> {
-    let found = rows.range::<&[u8]>((bound, Bound::Unbounded)).map_err(StoreError::engine)?.next();
-    checked_key(table, found)
+fn row_above<'a>(table: TableId, rows: &'a Table, bound: Bound<&[u8]>) -> Result<Option<Lent<'a>>, StoreError> {
+    checked_key(table, rows.lower_bound(bound).and_then(|mut cursor| cursor.next()))
 }
 
-fn checked_key(
+fn checked_key<'a>(
     table: TableId,
-    found: Option<Result<(Guard, Guard), StorageError>>,
-) -> Result<Option<Guard>, StoreError> {
-    let Some((key, value)) = found.transpose().map_err(StoreError::engine)? else { return Ok(None) };
+    found: Result<Option<(Lent<'a>, Lent<'a>)>, StorageError>,
+) -> Result<Option<Lent<'a>>, StoreError> {
+    let Some((key, value)) = found.map_err(StoreError::engine)? else { return Ok(None) };
     checksum::value_bytes(table, key.value(), value.value())?;
     Ok(Some(key))
 }
@@ -244,5 +246,14 @@ impl Reader for Snapshot {
         direction: Direction,
     ) -> Result<RawRange<'_>, StoreError> {
         Ok(RawRange::new(table, direction, self.stored_range(table, lower, upper)?, None))
+    }
+
+    fn raw_first_key(&self, table: TableId, prefix: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(rows) = self.table(table)? else { return Ok(None) };
+        match row_above(table, rows, Bound::Included(prefix))? {
+            Some(key) if key.value().starts_with(prefix) => Ok(Some(key.value().to_vec())),
+            // That there is none is not believed at once.
+            _ => Ok(self.raw_prefix(table, prefix, Direction::Forward)?.next_view()?.map(|(key, _)| key.to_vec())),
+        }
     }
 }
