@@ -1,0 +1,94 @@
+//! The node's store beside SQLite and a server that speaks MongoDB's protocol, on the same documents with the same
+//! durability, in one run; and the store alone while it grows to millions of documents. Figures and what they were
+//! measured on are in docs/storage.md.
+
+mod compare;
+mod documents;
+mod grow;
+mod lucid;
+mod measure;
+mod peer;
+mod server;
+mod sqlite;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use measure::Size;
+use peer::Peer;
+use std::{fmt, path::PathBuf};
+
+#[derive(Parser)]
+#[command(about = "Measures the node's store")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures all of them in turns, each in a process of its own, in the folder for temporary files.
+    Compare {
+        #[command(flatten)]
+        size: Size,
+        /// How often; the table has medians.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Program of the server, such as secantusd-py; without it there is none.
+        #[arg(long)]
+        server: Option<String>,
+    },
+    /// Measures one and prints JSON.
+    Run {
+        peer: Peers,
+        #[command(flatten)]
+        size: Size,
+        #[arg(long)]
+        server: Option<String>,
+    },
+    /// Inserts millions of documents, measures on the way, prints CSV and draws a picture.
+    Grow {
+        #[arg(long, default_value_t = 10_000_000)]
+        documents: u64,
+        /// The picture.
+        #[arg(long)]
+        picture: PathBuf,
+    },
+}
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Peers {
+    Lucid,
+    Sqlite,
+    Server,
+}
+
+impl fmt::Display for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lucid => "lucid",
+            Self::Sqlite => "sqlite",
+            Self::Server => "server",
+        })
+    }
+}
+
+fn main() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    match Args::parse().command {
+        Command::Compare { size, rounds, server } => compare::compare(size, rounds, server.as_deref()),
+        Command::Grow { documents, picture } => grow::grow(folder.path(), documents, &picture),
+        Command::Run { peer, size, server } => {
+            let peer: Box<dyn Peer> = match peer {
+                Peers::Lucid => Box::new(lucid::Lucid::new(folder.path())?),
+                Peers::Sqlite => Box::new(sqlite::Sqlite::new(folder.path())?),
+                Peers::Server => {
+                    let program = server.context("--server names its program")?;
+                    Box::new(server::Server::new(folder.path(), &program)?)
+                }
+            };
+            println!("{}", serde_json::to_string(&measure::measure(peer, size)?)?);
+            Ok(())
+        }
+    }
+}
