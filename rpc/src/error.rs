@@ -9,7 +9,8 @@
 use crate::{
     access::Denied,
     api::{
-        AnchorError, CallError, DbJobError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError,
+        AnchorError, CallError, DbJobError, MerkleError, NodeError, PayoutError, ProofError, StateError, SubmitError,
+        VerifyError,
     },
     revert::revert_reason,
 };
@@ -81,6 +82,8 @@ pub(crate) enum RpcError {
     #[error(transparent)]
     Proof(#[from] ProofError),
     #[error(transparent)]
+    Payout(#[from] PayoutError),
+    #[error(transparent)]
     Merkle(#[from] MerkleError),
     #[error(transparent)]
     DbJob(#[from] DbJobError),
@@ -146,6 +149,9 @@ impl RpcError {
             Self::Call(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::Anchor(error) => anchor_row(error),
             Self::Proof(error) => proof_row(error),
+            Self::Payout(PayoutError::Altered { .. }) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 1001),
+            Self::Payout(PayoutError::DiskFull) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6005),
+            Self::Payout(PayoutError::Node(_)) => Row::Internal,
             Self::DbJob(DbJobError::Busy(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
             Self::DbJob(DbJobError::Node(_)) => Row::Internal,
             Self::Query(QueryError::Store(_)) => Row::Internal,

@@ -36,8 +36,9 @@ mod wire;
 pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownNamespace, UnknownScope};
 pub use api::{
     AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
-    DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeApi, NodeError, PendingTransaction, PoolStatus, ProofError,
-    ProofRequest, SlotProof, StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeApi, NodeError, PayoutError, PendingTransaction, PoolStatus,
+    ProofError, ProofRequest, SlotProof, StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError,
+    VerifyRequest,
 };
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, RpcFault};
@@ -50,7 +51,7 @@ pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
     DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, FindQuery, FoundDocument,
-    HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage,
-    SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
-    shard_maps,
+    HeadDocument, MerkleDocument, PayoutDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument,
+    SessionDocument, SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument,
+    VerifiedAnchorDocument, shard_maps,
 };

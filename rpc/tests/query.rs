@@ -150,3 +150,42 @@ async fn questions_are_off_where_others_reach_the_node_unless_they_are_named() {
     assert_eq!(post_with(address, &bearer(Scope::Read), body.as_bytes()).await.json()["result"], 3);
     assert_eq!(post_with(address, "", body.as_bytes()).await.status, 401);
 }
+
+#[tokio::test]
+async fn only_who_pays_writes_payouts() {
+    let served = serve_with(TestChain::short(), tokens()).await;
+    let address = served.server.local_addr();
+    let payout = json!({
+        "id": "p-1", "session_id": session_id(3), "to_addr": "TXYZ", "usdt_amount": 1_500_000, "router": "PayoutRouterV0",
+        "reason": "relay", "status": "pending", "created_at": 1_800_000_000,
+    });
+    let send = async |scope: Option<Scope>, payout: &Value| {
+        let body = request("lucid_recordPayout", json!([payout])).to_string();
+        post_with(address, &scope.map(bearer).unwrap_or_default(), body.as_bytes()).await.json()
+    };
+    assert_eq!(send(None, &payout).await["error"]["data"]["code"], "LUCID_ERR_2001");
+    for scope in [Scope::Read, Scope::Anchor] {
+        assert_eq!(send(Some(scope), &payout).await["error"]["data"]["code"], "LUCID_ERR_2004");
+    }
+    assert_eq!(send(Some(Scope::Payout), &payout).await["result"], "p-1");
+    let body = request("lucid_find", json!(["payouts", { "status": "pending" }])).to_string();
+    let found = post_with(address, &bearer(Scope::Payout), body.as_bytes()).await.json();
+    let document = &found["result"]["documents"][0];
+    assert_eq!((&document["_id"], &document["usdt_amount"]), (&json!("p-1"), &json!(1_500_000)));
+
+    let long = "x".repeat(4_097);
+    for (field, value, text) in [
+        ("to_addr", json!(""), "to_addr is empty"),
+        ("reason", json!(long), "reason has 4097 bytes, and at most 4096 are taken"),
+        ("usdt_amount", json!(-1), "invalid parameter"),
+        ("usdt_amount", json!(1.5), "invalid parameter"),
+        ("router_fee", json!(1), "unknown field `router_fee`"),
+        ("usdt_amount", json!(0), "the payout p-1 is written already with another usdt_amount"),
+    ] {
+        let mut wrong = payout.clone();
+        wrong[field] = value;
+        let answer = send(Some(Scope::Payout), &wrong).await;
+        assert_eq!(answer["error"]["data"]["code"], "LUCID_ERR_1001", "{answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains(text), "{answer}");
+    }
+}

@@ -15,10 +15,11 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use lucid_rpc::{
     self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, DbJobDocument,
-    DbJobError, DbJobKind, DbStatsDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi, PendingTransaction,
-    PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    DbJobError, DbJobKind, DbStatsDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi, PayoutError,
+    PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor, VerifyError,
+    VerifyRequest,
 };
-use lucid_storage::{AccountRecord, Snapshot};
+use lucid_storage::{AccountRecord, PayoutRecord, Snapshot};
 use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -229,6 +230,12 @@ impl NodeApi for Backend {
         let node = Arc::clone(&self.node);
         let accepted = tokio::task::spawn_blocking(move || node.retry_anchoring(session_id, account)).await;
         accepted.map_err(|_| rpc::NodeError::Stopping)?
+    }
+
+    async fn record_payout(&self, id: String, payout: PayoutRecord) -> Result<(), PayoutError> {
+        let node = Arc::clone(&self.node);
+        let recorded = tokio::task::spawn_blocking(move || node.record_payout(&id, &payout)).await;
+        recorded.map_err(|_| rpc::NodeError::Stopping)?
     }
 
     fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError> {

@@ -16,6 +16,7 @@ mod error;
 mod guards;
 mod init;
 mod launch;
+mod payouts;
 mod pool_saver;
 mod proofs;
 mod solo;

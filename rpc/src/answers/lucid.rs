@@ -8,7 +8,7 @@ use crate::{
     view::{ChainView, stored},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        HeadDocument, MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+        HeadDocument, MerkleDocument, PayoutDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256};
@@ -66,6 +66,13 @@ impl<A: NodeApi> LucidServer for Backend<A> {
     ) -> Result<AnchorAcceptedDocument, RpcError> {
         let (session_id, account) = (session_id.read()?, Param::read_optional(account)?);
         self.write(move |api| async move { Ok(api.retry_anchoring(session_id, account).await?.into()) }).await
+    }
+
+    async fn record_payout(&self, payout: Param<PayoutDocument>) -> Result<String, RpcError> {
+        let (id, record) = payout.read()?.check()?;
+        let named = id.clone();
+        self.write(move |api| async move { Ok(api.record_payout(named, record).await?) }).await?;
+        Ok(id)
     }
 
     async fn get_session(

@@ -288,6 +288,26 @@ pub enum DbJobError {
     Node(#[from] NodeError),
 }
 
+/// Why a payout is not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayoutError {
+    /// It promises something else than what was written under its id, or takes back what was paid.
+    #[error("the payout {id} is written already with another {field}, which does not change any more")]
+    Altered {
+        /// Its id.
+        id: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// Nothing can be kept now.
+    #[error("the disk of the node is nearly full, so it takes nothing new; try again when there is room")]
+    DiskFull,
+    /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
 /// Why there is no tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -14,6 +14,7 @@ pub use chain::{
     SyncProgress,
 };
 pub use errors::{
-    AnchorError, CallError, DbJobError, MerkleError, NodeError, ProofError, StateError, SubmitError, VerifyError,
+    AnchorError, CallError, DbJobError, MerkleError, NodeError, PayoutError, ProofError, StateError, SubmitError,
+    VerifyError,
 };
 pub use node_api::NodeApi;

@@ -1,11 +1,11 @@
 use super::{
     AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
-    DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeError, PendingTransaction, PoolStatus, ProofError,
+    DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeError, PayoutError, PendingTransaction, PoolStatus, ProofError,
     ProofRequest, StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument};
 use alloy_primitives::{Address, B256, Bytes};
-use lucid_storage::Snapshot;
+use lucid_storage::{PayoutRecord, Snapshot};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
 use std::{future::Future, sync::Arc};
 use tokio::sync::broadcast;
@@ -98,6 +98,9 @@ pub trait NodeApi: Send + Sync + 'static {
         session_id: SessionId,
         account: Option<Address>,
     ) -> impl Future<Output = Result<AnchorAccepted, AnchorError>> + Send;
+
+    /// Writes a payout, new or as far as it has come by now. The answer is given once it is on disk.
+    fn record_payout(&self, id: String, payout: PayoutRecord) -> impl Future<Output = Result<(), PayoutError>> + Send;
 
     /// Builds the proof of a session whose registration is final.
     fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError>;

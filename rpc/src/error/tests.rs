@@ -130,6 +130,9 @@ fn place(error: &RpcError) -> usize {
         Query(QueryError::NotIndexed { .. }) => 57,
         Query(QueryError::TooManyResults) => 58,
         Query(_) => 59,
+        Payout(PayoutError::Altered { .. }) => 60,
+        Payout(PayoutError::DiskFull) => 61,
+        Payout(PayoutError::Node(_)) => 62,
     }
 }
 
@@ -217,6 +220,9 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Query(not_indexed()), -32005, Some(1001)),
         (Query(QueryError::TooManyResults), -32005, Some(1001)),
         (Query(QueryError::Limit(0)), -32602, Some(1001)),
+        (PayoutError::Altered { id: "p-1".into(), field: "usdt_amount" }.into(), -32000, Some(1001)),
+        (PayoutError::DiskFull.into(), -32000, Some(6005)),
+        (PayoutError::Node(stopping()).into(), -32603, None),
     ]
 }
 

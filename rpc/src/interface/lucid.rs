@@ -3,7 +3,7 @@ use crate::{
     error::RpcError,
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        MerkleDocument, SessionDocument, SessionPage, SessionQuery,
+        MerkleDocument, PayoutDocument, SessionDocument, SessionPage, SessionQuery,
     },
 };
 use alloy_primitives::{Address, B256};
@@ -11,7 +11,7 @@ use jsonrpsee::proc_macros::rpc;
 use lucid_types::{AnchorProof, SessionId};
 
 /// The first parameter of each method that has one, and whether it must be there; no other one must.
-const FIRST_PARAMS: [(&str, &str, bool); 14] = [
+const FIRST_PARAMS: [(&str, &str, bool); 15] = [
     ("lucid_aggregate", "collection", true),
     ("lucid_anchorSession", "request", true),
     ("lucid_buildMerkle", "leaves", true),
@@ -24,6 +24,7 @@ const FIRST_PARAMS: [(&str, &str, bool); 14] = [
     ("lucid_getSession", "session id", true),
     ("lucid_getShardMap", "collection", false),
     ("lucid_listSessions", "query", false),
+    ("lucid_recordPayout", "payout", true),
     ("lucid_retryAnchoring", "session id", true),
     ("lucid_verifyAnchorProof", "proof", true),
 ];
@@ -68,6 +69,10 @@ pub(crate) trait Lucid {
         session_id: Param<SessionId>,
         account: Option<Param<Address>>,
     ) -> Result<AnchorAcceptedDocument, RpcError>;
+
+    /// Writes a payout, new or as far as it has come by now; it is on disk when this answers, with its id.
+    #[method(name = "recordPayout")]
+    async fn record_payout(&self, payout: Param<PayoutDocument>) -> Result<String, RpcError>;
 
     /// A session; null where there is none. The account is needed only where several registered the id.
     #[method(name = "getSession")]

@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 57] = [
+pub(crate) const METHODS: [(&str, Need); 58] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),
@@ -71,6 +71,7 @@ pub(crate) const METHODS: [(&str, Need); 57] = [
     ("lucid_getSession", Nothing),
     ("lucid_getShardMap", Offered(Namespace::Find)),
     ("lucid_listSessions", Nothing),
+    ("lucid_recordPayout", Token(Scope::Payout)),
     ("lucid_retryAnchoring", Token(Scope::Anchor)),
     ("lucid_verifyAnchorProof", Nothing),
     ("net_listening", Nothing),

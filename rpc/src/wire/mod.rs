@@ -7,6 +7,7 @@ mod block;
 mod chain_info;
 mod db;
 mod news;
+mod payout;
 mod pool;
 mod query;
 mod receipt;
@@ -27,6 +28,7 @@ pub use db::{
     DbWritesDocument,
 };
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
+pub use payout::PayoutDocument;
 pub use pool::PoolStatusDocument;
 pub use query::{FindQuery, FoundDocument, ShardMapDocument, ShardRangeDocument, shard_maps};
 pub(crate) use receipt::{decode_receipt, logs, receipt};

@@ -8,10 +8,12 @@ use k256::ecdsa::SigningKey;
 use lucid_rpc::{
     AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
     DbJobDocument, DbJobError, DbJobKind, DbStatsDocument, HeadDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi,
-    NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof, StateError, SubmitError,
-    SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    NodeError, PayoutError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof, StateError,
+    SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use lucid_storage::{AnchoringStatus, BlockchainState, Current, Direction, Reader, Receipts, Snapshot, StoreError};
+use lucid_storage::{
+    AnchoringStatus, BlockchainState, Current, Direction, PayoutRecord, Payouts, Reader, Receipts, Snapshot, StoreError,
+};
 use lucid_types::{
     AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
     Rules, SessionId, TransactionRefusal, blake3,
@@ -265,6 +267,18 @@ impl NodeApi for StandIn {
 
     async fn retry_anchoring(&self, session_id: SessionId, _: Option<Address>) -> Result<AnchorAccepted, AnchorError> {
         Err(AnchorError::Unknown(session_id))
+    }
+
+    /// Whatever is asked for; a payout of nothing stands for one that was promised otherwise.
+    async fn record_payout(&self, id: String, payout: PayoutRecord) -> Result<(), PayoutError> {
+        if payout.usdt_amount == 0 {
+            return Err(PayoutError::Altered { id, field: "usdt_amount" });
+        }
+        let store = &self.chain.store;
+        let mut batch = store.begin().map_err(NodeError::from)?;
+        batch.put::<Payouts>(&id, &payout).map_err(NodeError::from)?;
+        store.commit(batch).map_err(NodeError::from)?;
+        Ok(())
     }
 
     fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError> {
