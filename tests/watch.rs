@@ -332,7 +332,15 @@ fn what_a_node_has_lost_is_anchored_again_and_what_is_on_another_chain_is_left_a
 
     let other = DevNode::start();
     let watch = Watch::start(dir.path(), other.url(), &[]);
-    watch.told("other_chain");
+    let note = watch.told("other_chain")["note"].as_str().unwrap().to_owned();
+    assert!(Path::new(&note).is_file(), "{note}");
+    let status = run(&["session", "watch", path(dir.path()), "--rpc", other.url(), "--status"]);
+    let said = text(&status.stdout);
+    assert!(said.contains("0 anchored") && said.contains("3 on another chain"), "{said}");
+    assert_eq!(status.status.code(), Some(0), "{said}");
+    let unnamed = run(&["session", "watch", "", "--rpc", other.url()]);
+    assert_eq!(unnamed.status.code(), Some(2));
+    assert!(text(&unnamed.stderr).contains("RECORDINGS"), "{}", text(&unnamed.stderr));
     thread::sleep(Duration::from_secs(2));
     assert_eq!((watch.rest(), session_count(&other)), (vec![], 0));
     watch.kill();

@@ -16,9 +16,6 @@ use std::{
 /// Begins the names of all files of the watch in a recording's folder.
 pub(super) const PREFIX: &str = ".lucid-";
 
-/// The note of a recording that is anchored, in the recording's folder.
-pub(super) const ANCHORED_NOTE: &str = ".lucid-anchored.json";
-
 /// Reading leaves no trace: else the disk would have to write when a note was last read (open(2)). It is allowed for one's own
 /// files, and to root.
 const O_NOATIME: i32 = 0o1_000_000;
@@ -98,6 +95,11 @@ impl Notes {
         // Of one length whatever the names are, and not the same for recordings of one name in two folders.
         let hash = lucid_types::blake3([dir.as_os_str().as_bytes(), &[0], name.as_bytes()]);
         state.join(format!("{}.{}", hex::encode(&hash[..16]), kind.name()))
+    }
+
+    /// The file of the note that the recording is anchored.
+    pub(super) fn anchored_path(&self, folder: &Path) -> PathBuf {
+        self.path(folder, Kind::Anchored)
     }
 
     /// Whether there is a note that the recording is anchored. Only looks whether the file is there.
@@ -217,7 +219,7 @@ mod tests {
         notes.write_anchored(folder.path(), &note()).unwrap();
         assert!(notes.has_anchored(folder.path()));
         assert_eq!(notes.anchored(folder.path()).unwrap().0, note());
-        assert!(folder.path().join(ANCHORED_NOTE).is_file());
+        assert!(notes.anchored_path(folder.path()).is_file());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the refusal is gone, and what was being written");
     }
 
@@ -251,9 +253,9 @@ mod tests {
     fn a_file_that_is_no_note_counts_as_none() {
         let folder = tempfile::tempdir().unwrap();
         let notes = Notes::open(folder.path(), None).unwrap();
-        fs::write(folder.path().join(ANCHORED_NOTE), "").unwrap();
+        fs::write(notes.anchored_path(folder.path()), "").unwrap();
         assert!(!notes.has_anchored(folder.path()));
-        fs::write(folder.path().join(ANCHORED_NOTE), "{}").unwrap();
+        fs::write(notes.anchored_path(folder.path()), "{}").unwrap();
         assert!(notes.anchored(folder.path()).is_none());
     }
 }

@@ -32,7 +32,8 @@ impl Watch {
         }
         if note.genesis_hash != chain.genesis_hash {
             if !std::mem::replace(&mut self.told_other_chain, true) {
-                self.tell(&News::OtherChain { folder: shown(&name), session_id });
+                let note = self.settings.notes.anchored_path(&self.folder(&name)).display().to_string();
+                self.tell(&News::OtherChain { folder: shown(&name), session_id, note });
             }
             return Ok(());
         }

@@ -15,8 +15,9 @@ use crate::{
         exit_codes::{DATA, coded},
     },
 };
+use alloy_primitives::B256;
 use anyhow::Context;
-use lucid_rpc::{Client, ClientError};
+use lucid_rpc::{ChainInfoDocument, Client, ClientError};
 use serde::Serialize;
 use std::{ffi::OsStr, fs, io, path::Path, time::SystemTime};
 
@@ -28,6 +29,7 @@ enum Stands {
     Waits,
     Refused,
     Changed,
+    OtherChain,
 }
 
 impl Stands {
@@ -37,6 +39,7 @@ impl Stands {
             Self::Waits => "waits",
             Self::Refused => "not anchored",
             Self::Changed => "changed",
+            Self::OtherChain => "on another chain",
         }
     }
 }
@@ -57,13 +60,15 @@ struct Counts {
     waits: u64,
     refused: u64,
     changed: u64,
+    other_chain: u64,
 }
 
 /// What the node said, once for all recordings.
-enum Node {
-    Answers(Client),
-    /// Why nothing can be anchored, or becomes final.
-    Hinders(String),
+struct Node {
+    /// Hash of its genesis block, where it answers.
+    genesis_hash: Option<B256>,
+    /// Whom to ask for more; or why nothing can be anchored, or becomes final.
+    asks: Result<Client, String>,
 }
 
 /// Writes to standard output how each recording stands that is not anchored, and how many are.
@@ -92,9 +97,10 @@ pub(super) async fn report(settings: &Settings, json: bool) -> anyhow::Result<()
     if json {
         println!("{}", serde_json::to_string(&counts)?);
     } else {
-        let Counts { anchored, unfinished, waits, refused, changed } = counts;
+        let Counts { anchored, unfinished, waits, refused, changed, other_chain } = counts;
         println!(
-            "{anchored} anchored, {waits} waiting, {unfinished} not finished, {refused} not to be anchored, {changed} changed since"
+            "{anchored} anchored, {waits} waiting, {unfinished} not finished, {refused} not to be anchored, \
+             {changed} changed since, {other_chain} on another chain"
         );
     }
     match counts.refused + counts.changed {
@@ -110,6 +116,7 @@ impl Counts {
             Stands::Waits => &mut self.waits,
             Stands::Refused => &mut self.refused,
             Stands::Changed => &mut self.changed,
+            Stands::OtherChain => &mut self.other_chain,
         }
     }
 }
@@ -117,13 +124,18 @@ impl Counts {
 async fn ask(settings: &Settings) -> Node {
     let asked = async {
         let client = settings.node.client()?;
-        let stop = client.chain_info().await?.sealing_stop;
-        anyhow::Ok((client, stop))
+        let info = client.chain_info().await?;
+        anyhow::Ok((client, info))
     };
+    let hinders = |reason, genesis_hash| Node { genesis_hash, asks: Err(reason) };
     match asked.await {
-        Ok((client, None)) => Node::Answers(client),
-        Ok((_, Some(stop))) => Node::Hinders(format!("the node makes no blocks: {stop}")),
-        Err(error) => Node::Hinders(with_causes(&with_hint(error)).replace('\n', " ")),
+        Ok((client, ChainInfoDocument { sealing_stop: None, genesis_hash, .. })) => {
+            Node { genesis_hash: Some(genesis_hash), asks: Ok(client) }
+        }
+        Ok((_, ChainInfoDocument { sealing_stop: Some(stop), genesis_hash, .. })) => {
+            hinders(format!("the node makes no blocks: {stop}"), Some(genesis_hash))
+        }
+        Err(error) => hinders(with_causes(&with_hint(error)).replace('\n', " "), None),
     }
 }
 
@@ -132,8 +144,15 @@ async fn judge(settings: &Settings, node: &Node, name: &OsStr, folder: &Path) ->
     if settings.notes.has_anchored(folder)
         && let Some((note, is_touched)) = settings.notes.anchored(folder)
     {
-        let text = format!("it was anchored as session {}, and what changed since is not", note.session_id);
-        return (is_touched && difference(folder, &note).is_some()).then_some((Stands::Changed, text));
+        let session_id = note.session_id;
+        if is_touched && difference(folder, &note).is_some() {
+            let text = format!("it was anchored as session {session_id}, and what changed since is not");
+            return Some((Stands::Changed, text));
+        }
+        let is_other = node.genesis_hash.is_some_and(|genesis_hash| genesis_hash != note.genesis_hash);
+        let note = settings.notes.anchored_path(folder);
+        let text = || format!("it was anchored there as session {session_id}; its note is {}", note.display());
+        return is_other.then(|| (Stands::OtherChain, text()));
     }
     match state(folder, settings.quiet, SystemTime::now()) {
         Ok(State::Finished) => {}
@@ -148,9 +167,9 @@ async fn judge(settings: &Settings, node: &Node, name: &OsStr, folder: &Path) ->
     if let Some(note) = settings.notes.refused(folder).filter(|note| note.stamp_hash == chunks.stamp_hash()) {
         return Some((Stands::Refused, note.reason));
     }
-    let reason = match node {
-        Node::Hinders(reason) => reason.clone(),
-        Node::Answers(client) => under_way(client, name).await.unwrap_or_else(|error| error.to_string()),
+    let reason = match &node.asks {
+        Err(reason) => reason.clone(),
+        Ok(client) => under_way(client, name).await.unwrap_or_else(|error| error.to_string()),
     };
     Some((Stands::Waits, reason))
 }

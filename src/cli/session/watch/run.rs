@@ -7,13 +7,14 @@ use super::{
 };
 use crate::{
     cli::{
-        exit_codes::{INTERRUPTED, NO_INPUT, UNAVAILABLE, coded},
+        exit_codes::{INTERRUPTED, NO_INPUT, UNAVAILABLE, USAGE, coded},
         session::client::NodeArgs,
         signals::StopSignals,
     },
     service::Notifier,
 };
 use anyhow::{Context, ensure};
+use clap::builder::TypedValueParser;
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
@@ -50,11 +51,16 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     json: bool,
     /// The folder that holds a folder for each recording.
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
     dir: PathBuf,
 }
 
 pub(in crate::cli::session) async fn run(args: Args) -> anyhow::Result<()> {
+    if args.dir.as_os_str().is_empty() {
+        let text = "no folder of recordings is named; lucid-node-watch.service takes it from RECORDINGS, which a drop-in sets \
+                    (/usr/share/doc/lucid-node/examples/watch.conf has one)";
+        return Err(coded(USAGE, text));
+    }
     let missing =
         || coded(NO_INPUT, format!("{} is no folder; name the one that holds the recordings", args.dir.display()));
     ensure!(args.dir.is_dir(), missing());

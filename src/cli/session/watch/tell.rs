@@ -1,6 +1,5 @@
 //! What the watch says: lines for a person at a terminal, for the journal, or for a program.
 
-use super::notes::ANCHORED_NOTE;
 use crate::cli::app::printable;
 use alloy_primitives::B256;
 use indicatif::ProgressBar;
@@ -59,6 +58,8 @@ pub(super) enum News {
         folder: String,
         /// Its session.
         session_id: SessionId,
+        /// The file of its note.
+        note: String,
     },
     /// An anchored recording, or one under way, has to be anchored again.
     Again {
@@ -95,10 +96,10 @@ impl fmt::Display for News {
                     "{folder}: changed since it was anchored as session {session_id}; what changed is not anchored"
                 )
             }
-            Self::OtherChain { folder, session_id } => write!(
+            Self::OtherChain { folder, session_id, note } => write!(
                 f,
                 "{folder}: anchored as session {session_id} on another chain than this node's, as others may be; \
-                 they are left as they are, and remove their notes ({ANCHORED_NOTE}) to have them anchored on this one"
+                 they are left as they are; remove their notes (here {note}) to have them anchored on this one"
             ),
             Self::Again { folder, session_id, reason } => {
                 write!(f, "{folder}: session {session_id} is anchored again: {reason}")
