@@ -2,16 +2,29 @@
 
 use crate::{
     changed::{self, sequence_key},
-    codec,
-    collection::{Collection, Placement, WriteOrder, row_key},
+    codec::{self, Origin},
+    collection::{Collection, Placement, WriteOrder},
     error::StoreError,
+    key::StoreKey,
     range::{Direction, PendingTables, RawRange, View, is_empty_range},
     reader::{Reader, decode_row},
     shard::{OpenRange, RowChange},
     snapshot::Snapshot,
+    space::RowSpace,
     tables::TableId,
 };
 use std::ops::Bound;
+
+/// What a write did to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// There was none.
+    Added,
+    /// It was otherwise.
+    Changed,
+    /// It stayed as it was.
+    Unchanged,
+}
 
 /// Writes that become visible and durable together, or not at all. Reads through a batch see its own writes.
 ///
@@ -67,13 +80,23 @@ impl Batch {
 
     /// Writes the row, whether or not there is one under the key. A row that stays the same is not written again.
     pub fn put<C: Collection>(&mut self, key: &C::Key, record: &C::Record) -> Result<(), StoreError> {
-        let row_key = row_key(key);
-        let value = self.encode::<C>(record)?;
+        self.put_row::<C>(own_key(key), C::DEF.origin, key, record).map(drop)
+    }
+
+    /// Writes a row under its key as it lies in the table.
+    pub(crate) fn put_row<C: Collection>(
+        &mut self,
+        row_key: Vec<u8>,
+        origin: Origin,
+        key: &C::Key,
+        record: &C::Record,
+    ) -> Result<Written, StoreError> {
+        let value = self.encode::<C>(record, origin)?;
         let mut old_entries = Vec::new();
         let (mut old_sequence, mut old_bytes) = (None, None);
         if let Some(old) = self.view(C::DEF.table, &row_key)? {
             if codec::same_row(&old, &value) {
-                return Ok(());
+                return Ok(Written::Unchanged);
             }
             old_sequence = Some(sequence_of::<C>(&old)?);
             old_bytes = Some(old.len());
@@ -104,14 +127,14 @@ impl Batch {
         }
         self.note_shard_of::<C>(&row_key, RowChange { old_bytes, new_bytes: Some(value.len()) })?;
         self.raw_put(C::DEF.table, row_key, value);
-        Ok(())
+        Ok(if old_bytes.is_some() { Written::Changed } else { Written::Added })
     }
 
     /// Writes a row under a key that is new by construction, such as a block's height: no old row is looked for.
     pub fn append<C: Collection>(&mut self, key: &C::Key, record: &C::Record) -> Result<(), StoreError> {
         debug_assert!(!matches!(self.contains::<C>(key), Ok(true)), "{key:?} is already in {}", C::DEF.name);
-        let row_key = row_key(key);
-        let value = self.encode::<C>(record)?;
+        let row_key = own_key(key);
+        let value = self.encode::<C>(record, C::DEF.origin)?;
         for index in C::INDEXES {
             if let Some(entry) = index.entry_key(key, record, &row_key) {
                 self.raw_put(index.table, entry, Vec::new());
@@ -135,8 +158,8 @@ impl Batch {
                 "the old row's entries would stay"
             );
         };
-        let row_key = row_key(key);
-        let value = self.encode::<C>(record)?;
+        let row_key = own_key(key);
+        let value = self.encode::<C>(record, C::DEF.origin)?;
         let pending = self.pending.get(C::DEF.table);
         let written_before = matches!(pending.and_then(|pending| pending.get(&row_key)), Some(Some(_)));
         if !written_before {
@@ -167,7 +190,11 @@ impl Batch {
 
     /// Removes the row and says whether there was one.
     pub fn remove<C: Collection>(&mut self, key: &C::Key) -> Result<bool, StoreError> {
-        let row_key = row_key(key);
+        self.remove_row::<C>(own_key(key), key)
+    }
+
+    /// Removes the row under its key as it lies in the table, and says whether there was one.
+    pub(crate) fn remove_row<C: Collection>(&mut self, row_key: Vec<u8>, key: &C::Key) -> Result<bool, StoreError> {
         let Some(old) = self.view(C::DEF.table, &row_key)? else { return Ok(false) };
         let (old, old_bytes) = (decode_row::<C>(&old)?, Some(old.len()));
         for index in C::INDEXES {
@@ -195,12 +222,17 @@ impl Batch {
         self.pending.insert(table, key.into(), None);
     }
 
-    fn encode<C: Collection>(&mut self, record: &C::Record) -> Result<Vec<u8>, StoreError> {
+    fn encode<C: Collection>(&mut self, record: &C::Record, origin: Origin) -> Result<Vec<u8>, StoreError> {
         let sequence = self.sequence();
-        codec::encode_into(&mut self.scratch, record, C::DEF.origin, sequence)
+        codec::encode_into(&mut self.scratch, record, origin, sequence)
             .map_err(|source| StoreError::Record { collection: C::DEF.name, source })?;
         Ok(self.scratch.clone())
     }
+}
+
+/// The key of an own row as it lies in its table.
+fn own_key<K: StoreKey>(key: &K) -> Vec<u8> {
+    RowSpace::own().key(key)
 }
 
 fn sequence_of<C: Collection>(value: &[u8]) -> Result<u64, StoreError> {
@@ -236,8 +268,7 @@ mod tests {
     use super::*;
     use crate::{
         AccountRecord, Accounts, AnchoringStatus, ChainParams, Index, KeyPrefix, Meta, Options, ParamRecord,
-        SessionAnchoringRecord, SessionAnchorings, SessionAnchoringsByStatus, SessionAnchoringsByUser, Store, StoreKey,
-        collection::OWN_ROWS,
+        SessionAnchoringRecord, SessionAnchorings, SessionAnchoringsByStatus, SessionAnchoringsByUser, Store,
         samples::{Sample, address, anchoring, hash, session},
     };
     use lucid_types::AnchoringId;
@@ -262,10 +293,10 @@ mod tests {
         let expected: BTreeMap<_, _> = model.iter().map(|(key, (record, _))| (*key, record.clone())).collect();
         prop_assert_eq!(rows, expected);
         for index in SessionAnchorings::INDEXES {
-            let wanted = model.iter().filter_map(|(key, (record, _))| index.entry_key(key, record, &row_key(key)));
+            let wanted = model.iter().filter_map(|(key, (record, _))| index.entry_key(key, record, &own_key(key)));
             prop_assert_eq!(entries(reader, index.table), wanted.collect());
         }
-        let wanted = model.iter().map(|(key, (_, sequence))| sequence_key(*sequence, &row_key(key)));
+        let wanted = model.iter().map(|(key, (_, sequence))| sequence_key(*sequence, &own_key(key)));
         prop_assert_eq!(entries(reader, TableId::SessionAnchoringsBySequence), wanted.collect());
         Ok(())
     }
@@ -398,7 +429,7 @@ mod tests {
         let (_folder, store) = new_store();
         let mut batch = store.begin().unwrap();
         batch.put::<ChainParams>(&"own".to_owned(), &ParamRecord::sample()).unwrap();
-        for first in [OWN_ROWS - 1, OWN_ROWS + 1] {
+        for first in [0, 2] {
             let key = [vec![first], "own".to_owned().to_key_bytes()].concat();
             batch.raw_put(TableId::ChainParams, key, *b"not a record");
         }

@@ -4,11 +4,12 @@
 
 use crate::{
     codec::Stored,
-    collection::{Collection, OWN_ROWS, WriteOrder, row_key},
+    collection::{Collection, WriteOrder},
     error::StoreError,
     key::StoreKey,
     range::{Direction, PendingTables, RawRange, View},
     reader::{Reader, decode_key, decode_row},
+    space::OWN_ROWS,
     tables::TableId,
 };
 use std::{cmp::Ordering, marker::PhantomData, ops::Bound};
@@ -96,8 +97,9 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
     fn next_row(&mut self) -> Result<Option<Option<StoredRow<C>>>, StoreError> {
         if let Some(part) = &mut self.part {
             let mut rest = part.keys.get(part.read..).unwrap_or_default();
-            if let Some((origin, key)) = rest.split_first() {
-                if *origin != OWN_ROWS {
+            if let Some((space, key)) = rest.split_first() {
+                // What is imported is in no journal.
+                if *space != OWN_ROWS {
                     return Err(self.dangling());
                 }
                 rest = key;
@@ -116,7 +118,7 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
             self.part = Some(Part { sequence, keys, read: 0 });
             return Ok(Some(None));
         }
-        if row_key.first() != Some(&OWN_ROWS) {
+        if !row_key.starts_with(self.reader.space().prefix()) {
             return Ok(Some(None));
         }
         self.row(sequence, decode_key::<C>(row_key)?).map(Some)
@@ -124,7 +126,7 @@ impl<'a, R: Reader, C: Collection> ChangedRows<'a, R, C> {
 
     /// The row under `key` as the batch of `sequence` wrote it; nothing where a journal's note of it is stale.
     fn row(&self, sequence: u64, key: C::Key) -> Result<Option<StoredRow<C>>, StoreError> {
-        let row = match self.reader.view(C::DEF.table, &row_key(&key))? {
+        let row = match self.reader.view(C::DEF.table, &self.reader.space().key(&key))? {
             Some(row) => decode_row::<C>(&row)?,
             None if Self::JOURNALED => return Ok(None),
             None => return Err(self.dangling()),
@@ -161,8 +163,8 @@ mod tests {
     use super::*;
     use crate::{
         AccountRecord, Accounts, Batch, ChainParams, Meta, Options, ParamRecord, Store,
-        collection::row_key,
         samples::{Sample, address, hash},
+        space::RowSpace,
     };
     use proptest::prelude::*;
 
@@ -233,7 +235,7 @@ mod tests {
         for sequence in (0..=newest + 1).chain([u64::MAX]) {
             let changed = reader.changed_since::<C>(sequence).unwrap().map(Result::unwrap);
             let mut changed: Vec<_> =
-                changed.map(|(key, row)| (row.sequence, row_key(&key), row.to_bytes().unwrap())).collect();
+                changed.map(|(key, row)| (row.sequence, RowSpace::own().key(&key), row.to_bytes().unwrap())).collect();
             if C::DEF.order == WriteOrder::Journaled {
                 // Within a batch it has the order of writing, and a row that was removed and made anew twice.
                 prop_assert!(changed.is_sorted_by_key(|(sequence, ..)| *sequence));
@@ -323,7 +325,7 @@ mod tests {
         let mut rows = batch.changed_since::<Accounts>(0).unwrap();
         assert!(rows.next().unwrap().is_ok() && rows.next().is_none());
         drop(rows);
-        let own_key = row_key(&address(5));
+        let own_key = RowSpace::own().key(&address(5));
         let part = |sequence| sequence_key(sequence, &0u32.to_be_bytes());
         batch.raw_remove(TableId::AccountsBySequence, part(1));
         batch.raw_put(TableId::AccountsBySequence, part(2), own_key.clone());
@@ -338,7 +340,7 @@ mod tests {
         assert!(matches!(first(&batch), Some(Err(StoreError::Key { table: "accounts.by_sequence", .. }))));
 
         let mut batch = store.begin().unwrap();
-        batch.raw_put(TableId::ChainParamsBySequence, sequence_key(1, &row_key(&"gone".to_owned())), []);
+        batch.raw_put(TableId::ChainParamsBySequence, sequence_key(1, &RowSpace::own().key(&"gone".to_owned())), []);
         let lost = batch.changed_since::<ChainParams>(0).unwrap().next();
         assert!(matches!(lost, Some(Err(StoreError::DanglingEntry { .. }))), "only a journal has stale entries");
     }

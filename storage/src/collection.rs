@@ -3,13 +3,9 @@
 use crate::{
     codec::{Origin, Record},
     key::StoreKey,
+    space::split_prefix,
     tables::TableId,
 };
-
-/// First byte of the keys of all rows that are this chain's or this node's own, and of their index entries. Imported
-/// rows have 0x02 there, then the source's id as a text key, then their key. So neither kind is ever met by a walk
-/// over the other, in a table or in an index.
-pub(crate) const OWN_ROWS: u8 = 0x01;
 
 /// Where the rows of a collection lie in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +57,10 @@ pub struct CollectionDef {
     pub indexes: &'static [(TableId, &'static str)],
     /// Where its rows lie.
     pub placement: Placement,
-    /// Where its rows come from.
+    /// Where its own rows come from.
     pub origin: Origin,
+    /// Whether rows of other databases may lie beside them, apart (see [`crate::RowSpace`]).
+    pub importable: bool,
     /// How long rows are kept.
     pub retention: Retention,
     /// In which order they are written.
@@ -125,23 +123,17 @@ impl<C: Collection> IndexEntry<C> {
         }
     }
 
-    /// Key of the row's entry in the index, if it has one. `row_key` is the row's own key as it lies in its table.
+    /// Key of the row's entry in the index, if it has one. `row_key` is the row's own key as it lies in its table; the
+    /// entry's begins with the same prefix.
     pub(crate) fn entry_key(&self, key: &C::Key, record: &C::Record, row_key: &[u8]) -> Option<Vec<u8>> {
+        let (prefix, own_key) = split_prefix(row_key)?;
         let mut out = Vec::with_capacity(row_key.len() + 34);
-        out.push(row_key[0]);
+        out.extend_from_slice(prefix);
         (self.append)(key, record, &mut out).then(|| {
-            out.extend_from_slice(&row_key[1..]);
+            out.extend_from_slice(own_key);
             out
         })
     }
-}
-
-/// A row's key as it lies in its table.
-pub(crate) fn row_key<K: StoreKey>(key: &K) -> Vec<u8> {
-    let mut out = Vec::with_capacity(48);
-    out.push(OWN_ROWS);
-    key.encode_into(&mut out);
-    out
 }
 
 /// A table that rooms read and write as bytes: not queryable, not exported.

@@ -6,7 +6,7 @@ macro_rules! store_tables {
         collections { $(
             $(#[$doc:meta])*
             $coll:ident $name:literal ($($field:ident),+): $key:ty => $record:ty {
-                placement: $placement:expr, origin: $origin:ident, retention: $retention:expr, writer: $writer:literal,
+                placement: $placement:expr, origin: $origin:ident $(or $import:ident)?, retention: $retention:expr, writer: $writer:literal,
                 order: $order:ident $($sequence:ident)?,
                 indexes: [ $($index:ident $fields:literal: $index_key:ty = $found_by:expr;)* ]
             }
@@ -53,6 +53,7 @@ macro_rules! store_tables {
                     indexes: &[$((TableId::$index, $fields)),*],
                     placement: $placement,
                     origin: Origin::$origin,
+                    importable: [$(is_import!($import),)? false][0],
                     retention: $retention,
                     order: $order,
                     writer: $writer,
@@ -95,6 +96,7 @@ macro_rules! store_tables {
                     indexes: &[],
                     placement: Replicated,
                     origin: Origin::Chain,
+                    importable: false,
                     retention: Forever,
                     order: Appended,
                     writer: $table_writer,
@@ -140,4 +142,11 @@ macro_rules! by_sequence {
     };
 }
 
-pub(crate) use {by_sequence, store_tables};
+/// The one word that may follow a collection's origin.
+macro_rules! is_import {
+    (Import) => {
+        true
+    };
+}
+
+pub(crate) use {by_sequence, is_import, store_tables};

@@ -1,6 +1,6 @@
 //! What can go wrong in the store, a variant for each case that a caller or an operator treats differently.
 
-use crate::{codec::RecordError, key::KeyError, tables::TableId};
+use crate::{codec::RecordError, import::MAX_SOURCES, key::KeyError, tables::TableId};
 use alloy_primitives::hex;
 use std::{io, path::PathBuf};
 
@@ -99,6 +99,9 @@ pub enum StoreError {
     /// Whoever watched a long walk over the store ended it.
     #[error("stopped before the end")]
     Stopped,
+    /// Rows of one more source were to be imported.
+    #[error("the store has imported rows of {MAX_SOURCES} sources, and takes no more")]
+    TooManySources,
     /// The database engine failed: a full disk, a failed read or write.
     #[error("the database failed: {0}")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),

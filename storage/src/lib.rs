@@ -22,6 +22,7 @@ mod declare;
 mod disk;
 mod engine;
 mod error;
+mod import;
 mod key;
 mod meta;
 mod pages;
@@ -35,6 +36,7 @@ mod schema;
 mod shard;
 mod shared;
 mod snapshot;
+mod space;
 mod store;
 mod tables;
 #[cfg(any(test, feature = "testing"))]
@@ -52,6 +54,7 @@ pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, 
 pub use compact::{Compacted, Compaction};
 pub use disk::Disk;
 pub use error::StoreError;
+pub use import::{ImportSource, Imported, MAX_SOURCES, import_sources, row_count};
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};
 pub use meta::{FORMAT_VERSION, Meta};
 pub use pages::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, RowPage, row_page};
@@ -63,6 +66,7 @@ pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, S
 pub use shard::{MAX_SHARD_BYTES, MAX_SHARD_DOCUMENTS, ShardRange, shard_fields, shard_key_document, shard_ranges};
 pub use shared::{MAX_SHARED_WRITERS, SharedCommits};
 pub use snapshot::{Snapshot, TableBytes};
+pub use space::{MAX_SOURCE_NAME_BYTES, RowSpace, RowsOf, SourceName, SourceNameError};
 pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, QUICK_REPAIR_FROM_BYTES, Stats, Store};
 pub use tables::*;
 pub use verify::{Finding, Findings, MAX_FINDINGS};

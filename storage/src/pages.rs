@@ -1,6 +1,6 @@
 //! Rows as they lie, in pages: what leaves the store for somebody who knows the collection.
 
-use crate::{collection::OWN_ROWS, error::StoreError, range::Direction, reader::Reader, schema::Schema};
+use crate::{error::StoreError, range::Direction, reader::Reader, schema::Schema};
 use std::ops::Bound;
 
 /// Bytes after which a page ends, of rows and of documents alike; a single one may be larger.
@@ -18,17 +18,17 @@ pub struct RowPage {
     pub more: bool,
 }
 
-/// The own rows of a collection after the key `after`, as many as a page holds.
+/// The rows of a collection, of the reader's space, after the key `after`: as many as a page holds.
 ///
 /// # Errors
 ///
 /// The table cannot be read.
 pub fn row_page<R: Reader + ?Sized>(reader: &R, schema: &Schema, after: Option<&[u8]>) -> Result<RowPage, StoreError> {
-    let (first, end) = ([OWN_ROWS], [OWN_ROWS + 1]);
+    let (first, end) = (reader.space().prefix(), reader.space().end());
     let lower = match after {
-        // What is below the own rows is before all of them.
-        Some(after) if after >= &first[..] => Bound::Excluded(after),
-        _ => Bound::Included(&first[..]),
+        // What is below these rows is before all of them.
+        Some(after) if after >= first => Bound::Excluded(after),
+        _ => Bound::Included(first),
     };
     let mut entries = reader.raw_range(schema.def.table, lower, Bound::Excluded(&end), Direction::Forward)?;
     let (mut page, mut bytes) = (RowPage::default(), 0);

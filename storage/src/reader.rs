@@ -3,15 +3,19 @@
 use crate::{
     changed::ChangedRows,
     codec::{self, Stored},
-    collection::{Collection, Index, OWN_ROWS, row_key},
+    collection::{Collection, Index},
     error::StoreError,
-    key::{KeyPrefix, StoreKey, successor},
+    key::{KeyError, KeyPrefix, StoreKey, successor},
     range::{Direction, RawRange, View},
+    space::{RowSpace, RowsOf, split_prefix},
     tables::TableId,
 };
 use std::{marker::PhantomData, ops::Bound};
 
 /// Reads of collections and tables.
+///
+/// Typed reads see the rows of one space, which of a snapshot and of a batch are the own ones; [`Reader::rows_of`] sees
+/// those of another one.
 ///
 /// `&dyn Reader` is a `Reader` too: `(&reader).get::<C>(key)` reads typed rows through one.
 pub trait Reader {
@@ -26,6 +30,24 @@ pub trait Reader {
         upper: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<RawRange<'_>, StoreError>;
+
+    /// Whose rows typed reads see.
+    fn space(&self) -> &RowSpace {
+        RowSpace::own()
+    }
+
+    /// The rows of another space.
+    fn rows_of(&self, space: &RowSpace) -> RowsOf<'_, Self>
+    where
+        Self: Sized,
+    {
+        RowsOf::new(self, space.clone())
+    }
+
+    /// Entries of `table`, of all spaces, where that is known without a walk.
+    fn table_len(&self, _table: TableId) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
 
     /// A copy of the value under `key` in `table`.
     fn raw_get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -49,7 +71,7 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        self.view(C::DEF.table, &row_key(key))?.map(|value| decode_row::<C>(&value)).transpose()
+        self.view(C::DEF.table, &self.space().key(key))?.map(|value| decode_row::<C>(&value)).transpose()
     }
 
     /// The row under `key`.
@@ -65,7 +87,7 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        Ok(self.view(C::DEF.table, &row_key(key))?.is_some())
+        Ok(self.view(C::DEF.table, &self.space().key(key))?.is_some())
     }
 
     /// Rows with keys within the bounds.
@@ -78,7 +100,7 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        let (lower, upper) = own_bounds(from, to);
+        let (lower, upper) = self.space().bounds(from, to);
         let entries = self.raw_range(C::DEF.table, as_slice(&lower), as_slice(&upper), direction)?;
         Ok(Rows { entries, collection: PhantomData })
     }
@@ -92,7 +114,7 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        let entries = self.raw_prefix(C::DEF.table, &row_key(prefix), direction)?;
+        let entries = self.raw_prefix(C::DEF.table, &self.space().key(prefix), direction)?;
         Ok(Rows { entries, collection: PhantomData })
     }
 
@@ -118,7 +140,7 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        let entries = self.raw_prefix(I::TABLE, &row_key(prefix), direction)?;
+        let entries = self.raw_prefix(I::TABLE, &self.space().key(prefix), direction)?;
         Ok(IndexKeys { entries, index: PhantomData })
     }
 
@@ -132,7 +154,7 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        let (lower, upper) = own_bounds(from, to);
+        let (lower, upper) = self.space().bounds(from, to);
         let entries = self.raw_range(I::TABLE, as_slice(&lower), as_slice(&upper), direction)?;
         Ok(IndexKeys { entries, index: PhantomData })
     }
@@ -167,7 +189,7 @@ pub trait Reader {
     where
         Self: Sized,
     {
-        let Some(entry) = self.raw_first_key(I::TABLE, &row_key(key))? else { return Ok(None) };
+        let Some(entry) = self.raw_first_key(I::TABLE, &self.space().key(key))? else { return Ok(None) };
         row_of_entry::<I>(self, decode_entry::<I>(&entry)?.1).map(Some)
     }
 }
@@ -189,6 +211,14 @@ impl<R: Reader + ?Sized> Reader for &R {
 
     fn raw_first_key(&self, table: TableId, prefix: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         (**self).raw_first_key(table, prefix)
+    }
+
+    fn space(&self) -> &RowSpace {
+        (**self).space()
+    }
+
+    fn table_len(&self, table: TableId) -> Result<Option<u64>, StoreError> {
+        (**self).table_len(table)
     }
 }
 
@@ -227,7 +257,7 @@ impl<I: Index> Iterator for IndexKeys<'_, I> {
 
 /// The index key and the row's key of an entry.
 fn decode_entry<I: Index>(entry: &[u8]) -> Result<(I::Key, <I::Collection as Collection>::Key), StoreError> {
-    StoreKey::from_key_bytes(&entry[1..]).map_err(|source| StoreError::Key { table: I::TABLE.name(), source })
+    key_of(entry).map_err(|source| StoreError::Key { table: I::TABLE.name(), source })
 }
 
 /// The row that an entry of an index leads to.
@@ -261,24 +291,13 @@ pub(crate) fn decode_row<C: Collection>(value: &[u8]) -> Result<Stored<C::Record
 }
 
 pub(crate) fn decode_key<C: Collection>(key: &[u8]) -> Result<C::Key, StoreError> {
-    C::Key::from_key_bytes(&key[1..]).map_err(|source| StoreError::Key { table: C::DEF.name, source })
+    key_of(key).map_err(|source| StoreError::Key { table: C::DEF.name, source })
 }
 
-/// Byte bounds of the own rows with keys, or first key parts, within the bounds. As no key begins another, all
-/// keys that begin with a part lie between its bytes and their successor.
-fn own_bounds<K: StoreKey>(from: Bound<&K>, to: Bound<&K>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
-    let above = |key: &K| successor(&row_key(key)).unwrap_or_else(|| vec![OWN_ROWS + 1]);
-    let lower = match from {
-        Bound::Included(key) => row_key(key),
-        Bound::Excluded(key) => above(key),
-        Bound::Unbounded => vec![OWN_ROWS],
-    };
-    let upper = match to {
-        Bound::Included(key) => above(key),
-        Bound::Excluded(key) => row_key(key),
-        Bound::Unbounded => vec![OWN_ROWS + 1],
-    };
-    (Bound::Included(lower), Bound::Excluded(upper))
+/// The key behind the prefix that says whose it is.
+fn key_of<K: StoreKey>(key: &[u8]) -> Result<K, KeyError> {
+    let (_, key) = split_prefix(key).ok_or(KeyError::Value("space of rows"))?;
+    K::from_key_bytes(key)
 }
 
 fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

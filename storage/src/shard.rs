@@ -1,16 +1,18 @@
 //! The shard index: for each sharded collection, the ranges of its key space with the documents and bytes in each.
 //!
 //! It is kept in the batch that changes a row, and an in-order run of rows touches one range. A range that grows past a
-//! bound is split between two shard keys, so rows of one shard key are never apart. Imported rows are not counted.
+//! bound is split between two shard keys, so rows of one shard key are never apart. The rows of each source are divided
+//! by themselves, beside the own ones, since they lie by themselves: a range is one scan of neighbours.
 
 use crate::{
     batch::Batch,
-    collection::{CollectionDef, OWN_ROWS, Placement},
+    collection::{CollectionDef, Placement},
     error::StoreError,
     key::{StoreKey, successor},
     range::Direction,
     reader::Reader,
     schema::{Schema, take_key_part},
+    space::split_prefix,
     tables::{SCHEMAS, TableId},
 };
 use lucid_types::Document;
@@ -39,15 +41,13 @@ pub struct ShardRange {
 pub(crate) struct OpenRange {
     def: &'static CollectionDef,
     range: ShardRange,
-    /// Start of the next range.
-    end: Option<Vec<u8>>,
+    /// Start of the next range, or of what is behind the rows of this space.
+    end: Vec<u8>,
 }
 
 impl OpenRange {
     fn holds(&self, def: &CollectionDef, row_key: &[u8]) -> bool {
-        self.def.table == def.table
-            && *self.range.start <= *row_key
-            && self.end.as_deref().is_none_or(|end| row_key < end)
+        self.def.table == def.table && *self.range.start <= *row_key && *row_key < *self.end
     }
 }
 
@@ -84,7 +84,7 @@ impl Batch {
     pub(crate) fn close_shard(&mut self) -> Result<(), StoreError> {
         let Some(OpenRange { def, mut range, end }) = self.shard.take() else { return Ok(()) };
         while range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES {
-            let Some((left, right)) = split(self, def, &range, end.as_deref())? else { break };
+            let Some((left, right)) = split(self, def, &range, &end)? else { break };
             put_range(self, def, &left);
             range = right;
         }
@@ -119,7 +119,9 @@ fn read_range(def: &CollectionDef, key: &[u8], value: &[u8]) -> Result<ShardRang
 
 /// The range that a row lies in. Where a collection has none yet, one that holds everything.
 fn open_range(reader: &Batch, def: &'static CollectionDef, row_key: &[u8]) -> Result<OpenRange, StoreError> {
-    let (prefix, key) = (range_key(def, &[]), range_key(def, row_key));
+    let fault = || StoreError::damaged_row(def.table, row_key, "its key is of no space of rows");
+    let (space, _) = split_prefix(row_key).ok_or_else(fault)?;
+    let (prefix, key) = (range_key(def, space), range_key(def, row_key));
     let at_or_below = reader
         .raw_range(TableId::ShardRanges, Bound::Included(&prefix), Bound::Included(&key), Direction::Reverse)?
         .next_view()?
@@ -128,8 +130,11 @@ fn open_range(reader: &Batch, def: &'static CollectionDef, row_key: &[u8]) -> Re
     let end = successor(&prefix);
     let above = (Bound::Excluded(key.as_slice()), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
     let next = reader.raw_range(TableId::ShardRanges, above.0, above.1, Direction::Forward)?.next_view()?;
-    let end = next.map(|(key, _)| key[prefix.len()..].to_vec());
-    let range = at_or_below.unwrap_or(ShardRange { start: vec![OWN_ROWS], documents: 0, bytes: 0 });
+    let end = match next {
+        Some((key, value)) => read_range(def, &key, &value)?.start,
+        None => successor(space).ok_or_else(fault)?,
+    };
+    let range = at_or_below.unwrap_or(ShardRange { start: space.to_vec(), documents: 0, bytes: 0 });
     Ok(OpenRange { def, range, end })
 }
 
@@ -138,14 +143,15 @@ fn split(
     batch: &Batch,
     def: &'static CollectionDef,
     range: &ShardRange,
-    end: Option<&[u8]>,
+    end: &[u8],
 ) -> Result<Option<(ShardRange, ShardRange)>, StoreError> {
     let mut left = ShardRange { start: range.start.clone(), documents: 0, bytes: 0 };
     let mut last_shard_key = Vec::new();
     // Of one that is many times too large not half, or what is left of it would be too large still.
     let (documents, bytes) = (range.documents.min(MAX_SHARD_DOCUMENTS), range.bytes.min(MAX_SHARD_BYTES));
     let is_half = |left: &ShardRange| left.documents * 2 >= documents || left.bytes * 2 >= bytes;
-    let mut rows = rows_of(batch, def, &range.start, end)?;
+    let (from, to) = (Bound::Included(&*range.start), Bound::Excluded(end));
+    let mut rows = batch.raw_range(def.table, from, to, Direction::Forward)?;
     while let Some((key, row)) = rows.next_view()? {
         let shard_key = shard_key_of(def, &key)?;
         if left.documents > 0 && is_half(&left) && *shard_key != *last_shard_key {
@@ -164,21 +170,11 @@ fn split(
     Ok(None)
 }
 
-fn rows_of<'a, R: Reader + ?Sized>(
-    reader: &'a R,
-    def: &CollectionDef,
-    start: &[u8],
-    end: Option<&[u8]>,
-) -> Result<crate::range::RawRange<'a>, StoreError> {
-    let own_end = [OWN_ROWS + 1];
-    reader.raw_range(def.table, Bound::Included(start), Bound::Excluded(end.unwrap_or(&own_end)), Direction::Forward)
-}
-
 /// The first part of a row's key: what the collection is sharded by.
 fn shard_key_of<'a>(def: &CollectionDef, row_key: &'a [u8]) -> Result<&'a [u8], StoreError> {
     let fault = || StoreError::damaged_row(def.table, row_key, "its key has no shard key");
     let schema = schema_of(def).ok_or_else(fault)?;
-    let mut rest = row_key.get(1..).ok_or_else(fault)?;
+    let (_, mut rest) = split_prefix(row_key).ok_or_else(fault)?;
     for place in 0..shard_fields(def).len() {
         let field = schema.field(place).ok_or_else(fault)?;
         if take_key_part(&field.kind, &mut rest).is_none() {
@@ -203,7 +199,7 @@ pub const fn shard_fields(def: &CollectionDef) -> &'static [&'static str] {
 /// The shard key with which a range starts, as fields of a document; `None` for the first range, which starts before all.
 pub fn shard_key_document(def: &CollectionDef, start: &[u8]) -> Option<Document> {
     let schema = schema_of(def)?;
-    let mut rest = start.get(1..)?;
+    let (_, mut rest) = split_prefix(start)?;
     let fields = shard_fields(def).iter().enumerate().map(|(place, name)| {
         let value = take_key_part(&schema.field(place)?.kind, &mut rest)?;
         Some((Cow::Borrowed(*name), value))
@@ -211,21 +207,35 @@ pub fn shard_key_document(def: &CollectionDef, start: &[u8]) -> Option<Document>
     fields.collect::<Option<_>>().map(Document)
 }
 
-/// The ranges of a sharded collection, in order, as the shard index has them. Together they hold every shard key.
+/// The ranges of a sharded collection, in order, as the shard index has them for the rows of the reader's space. Together
+/// they hold every shard key.
 ///
 /// # Errors
 ///
 /// The table cannot be read.
 pub fn shard_ranges<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Vec<ShardRange>, StoreError> {
+    ranges_behind(reader, def, reader.space().prefix())
+}
+
+/// The ranges whose first keys begin so.
+fn ranges_behind<R: Reader + ?Sized>(
+    reader: &R,
+    def: &CollectionDef,
+    prefix: &[u8],
+) -> Result<Vec<ShardRange>, StoreError> {
     let mut ranges = Vec::new();
-    let mut entries = reader.raw_prefix(TableId::ShardRanges, &range_key(def, &[]), Direction::Forward)?;
+    let mut entries = reader.raw_prefix(TableId::ShardRanges, &range_key(def, prefix), Direction::Forward)?;
     while let Some((key, value)) = entries.next_view()? {
         ranges.push(read_range(def, &key, &value)?);
     }
     Ok(ranges)
 }
 
-/// Counts rows, met in the order of their keys, by ranges whose starts are given.
+fn space_of(row_key: &[u8]) -> Option<&[u8]> {
+    split_prefix(row_key).map(|(prefix, _)| prefix)
+}
+
+/// Counts rows of all spaces, met in the order of their keys, by ranges whose starts are given.
 pub(crate) struct ShardCounter {
     kept: Vec<ShardRange>,
     counted: Vec<ShardRange>,
@@ -237,7 +247,7 @@ pub(crate) struct ShardCounter {
 impl ShardCounter {
     /// Begins to count by the ranges that a collection's index has.
     pub(crate) fn new<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Self, StoreError> {
-        let kept = shard_ranges(reader, def)?;
+        let kept = ranges_behind(reader, def, &[])?;
         let empty = |range: &ShardRange| ShardRange { start: range.start.clone(), documents: 0, bytes: 0 };
         let counted = kept.iter().map(empty).collect();
         Ok(Self { kept, counted, place: 0, outside: 0 })
@@ -249,7 +259,7 @@ impl ShardCounter {
             self.place += 1;
         }
         match self.counted.get_mut(self.place) {
-            Some(range) if *range.start <= *row_key => {
+            Some(range) if *range.start <= *row_key && space_of(&range.start) == space_of(row_key) => {
                 range.documents += 1;
                 range.bytes += (row_key.len() + row_bytes) as u64;
             }

@@ -227,6 +227,10 @@ fn checked_key<'a>(
 }
 
 impl Reader for Snapshot {
+    fn table_len(&self, table: TableId) -> Result<Option<u64>, StoreError> {
+        self.len(table).map(Some)
+    }
+
     fn view(&self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError> {
         let Some(rows) = self.table(table)? else { return Ok(None) };
         match rows.get(key).map_err(StoreError::engine)? {

@@ -6,7 +6,7 @@
 use crate::{
     codec::{Origin, Record as _},
     collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder},
-    declare::{by_sequence, store_tables},
+    declare::{by_sequence, is_import, store_tables},
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
@@ -30,7 +30,7 @@ store_tables! {
     collections {
         /// Recorded sessions, as accounts registered them.
         Sessions "sessions" (session_id, account): SessionKey => SessionRecord {
-            placement: Replicated, origin: Mixed, retention: Forever, writer: "anchoring",
+            placement: Replicated, origin: Mixed or Import, retention: Forever, writer: "anchoring",
             order: Any SessionsBySequence,
             indexes: [
                 SessionsByOwnerAddr "owner_addr": Address = |_, r| Some(r.owner_addr);
@@ -42,7 +42,7 @@ store_tables! {
 
         /// Encrypted chunks of sessions.
         Chunks "chunks" (session_id, idx, account): ChunkKey => ChunkRecord {
-            placement: Sharded(&["session_id", "idx"]), origin: Mixed, retention: Forever, writer: "anchoring",
+            placement: Sharded(&["session_id", "idx"]), origin: Mixed or Import, retention: Forever, writer: "anchoring",
             order: Any ChunksBySequence,
             indexes: [
                 ChunksByCiphertextSha256 "ciphertext_sha256": B256 = |_, r| Some(r.ciphertext_sha256);
@@ -51,7 +51,7 @@ store_tables! {
 
         /// Task proofs that count.
         TaskProofs "task_proofs" (slot, nodeId, type): TaskProofKey => TaskProofRecord {
-            placement: Sharded(&["slot", "nodeId"]), origin: Chain, retention: LeaderWindow, writer: "consensus",
+            placement: Sharded(&["slot", "nodeId"]), origin: Chain or Import, retention: LeaderWindow, writer: "consensus",
             order: Any TaskProofsBySequence,
             indexes: [
                 TaskProofsByNode "nodeId+slot": (Address, u64) = |k, _| Some((k.node_id, k.slot));
@@ -80,7 +80,7 @@ store_tables! {
 
         /// Payouts that were asked for and made.
         Payouts "payouts" (id): String => PayoutRecord {
-            placement: Replicated, origin: Local, retention: Forever, writer: "node",
+            placement: Replicated, origin: Local or Import, retention: Forever, writer: "node",
             order: Any PayoutsBySequence,
             indexes: [
                 PayoutsBySession "session_id": SessionId = |_, r| Some(r.session_id);
@@ -215,8 +215,14 @@ store_tables! {
         Mempool "mempool", writer: "mempool",
             "transaction hash (32)" => "the signed transaction (EIP-2718)";
         ShardRanges "shard_ranges", writer: "storage",
-            "name of the collection as text of a key, first shard key of the range as in a row's key; 01 for the first"
+            "name of the collection as text of a key, first shard key of the range as in a row's key; the first range of a \
+             space has its prefix alone"
                 => "documents in the range (8), bytes of their keys and values (8)";
+        ImportSources "import_sources", writer: "storage",
+            "name of the source, name of the collection, each as text of a key" => "documents that there are (8)";
+        ImportIds "import_ids", writer: "storage",
+            "name of the collection as text of a key, key of an imported row as it lies in its table"
+                => "first bytes of BLAKE3 of what the source knows the document by (16); none where that is the key's text";
         ExportState "export_state", writer: "export",
             "name of the target" => "sequence up to which it has everything";
         Meta "meta", writer: "storage",
@@ -281,7 +287,9 @@ mod tests {
                 Newest(rows) => format!("newest {rows}"),
             };
             let (name, version, writer) = (c.name, c.version, c.writer);
-            let (origin, order) = (format!("{:?}", c.origin).to_lowercase(), format!("{:?}", c.order).to_lowercase());
+            let import = if c.importable { " or import" } else { "" };
+            let origin = format!("{:?}", c.origin).to_lowercase() + import;
+            let order = format!("{:?}", c.order).to_lowercase();
             writeln!(
                 tables,
                 "| {name} | {key} | {version} | {indexes} | {placement} | {origin} | {retention} | {order} | {writer} |"

@@ -4,12 +4,16 @@
 use crate::{
     backup::{ReportProgress, Walk},
     changed::{ChangedRows, sequence_key},
-    collection::{Collection, OWN_ROWS, Placement, WriteOrder, row_key},
+    codec::Origin,
+    collection::{Collection, Placement, WriteOrder},
     error::StoreError,
+    import::{id_key, import_sources},
+    key::StoreKey,
     range::Direction,
     reader::{Reader, decode_key, decode_row},
     shard::ShardCounter,
     snapshot::Snapshot,
+    space::{OWN_ROWS, RowSpace, split_prefix},
     tables::{COLLECTION_CHECKS, TableId},
 };
 use std::{fmt::Write as _, ops::Bound};
@@ -91,11 +95,12 @@ pub(crate) struct Check<'a> {
     sequence: u64,
 }
 
-/// Checks one collection. Each row's entries have to be there, and there have to be as many as the rows ask for: then
-/// they are the same.
+/// Checks one collection, own rows and imported ones. Each row's entries have to be there, and there have to be as many as
+/// the rows ask for: then they are the same.
 pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut Check<'_>) -> Result<(), StoreError> {
     let mut asked_for = vec![0u64; C::INDEXES.len()];
     let mut rows = 0u64;
+    let mut imported = ImportedRows::default();
     let mut shards = match C::DEF.placement {
         Placement::Sharded(_) => Some(ShardCounter::new(snapshot, &C::DEF)?),
         Placement::Replicated => None,
@@ -103,19 +108,23 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
     let mut entries = snapshot.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     while let Some((row_key, value)) = entries.next_view()? {
         check.walk.step()?;
-        if row_key.first() == Some(&OWN_ROWS) {
-            rows += 1;
-            if let Some(shards) = &mut shards {
-                shards.take(&row_key, value.len());
-            }
-            check_row::<C>(snapshot, &row_key, &value, &mut asked_for, check)?;
+        rows += 1;
+        if let Some(shards) = &mut shards {
+            shards.take(&row_key, value.len());
         }
+        if row_key.first() != Some(&OWN_ROWS) {
+            imported.take::<C>(snapshot, &row_key, check)?;
+        }
+        check_row::<C>(snapshot, &row_key, &value, &mut asked_for, check)?;
+    }
+    if C::DEF.importable {
+        imported.check::<C>(snapshot, check)?;
     }
     for (start, what) in shards.iter().flat_map(ShardCounter::differences) {
         check.findings.add(TableId::ShardRanges, &start, format!("a range of {} {what}", C::DEF.name));
     }
     for (index, asked_for) in C::INDEXES.iter().zip(asked_for) {
-        let found = own_entries(snapshot, index.table, 0)?;
+        let found = entries_of(snapshot, index.table)?;
         if found != asked_for {
             let what = format!("{found} entries, and the rows of {} ask for {asked_for}", C::DEF.name);
             check.findings.add(index.table, &[], what);
@@ -124,7 +133,7 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
     match (C::DEF.order, C::DEF.by_sequence) {
         (WriteOrder::Journaled, Some(table)) => check_journal::<C>(snapshot, table, rows, check),
         (_, Some(table)) => {
-            let found = own_entries(snapshot, table, size_of::<u64>())?;
+            let found = entries_of(snapshot, table)?;
             if found != rows {
                 check.findings.add(table, &[], format!("{found} entries, and {} has {rows} rows", C::DEF.name));
             }
@@ -148,8 +157,17 @@ fn check_row<C: Collection>(
             return Ok(());
         }
     };
-    if row_key(&key) != key_bytes {
+    let prefix = split_prefix(key_bytes).map_or(&[][..], |(prefix, _)| prefix);
+    if [prefix, &key.to_key_bytes()].concat() != key_bytes {
         check.findings.add(C::DEF.table, key_bytes, "is not how this key is written");
+    }
+    let origin = if prefix == [OWN_ROWS] { C::DEF.origin } else { Origin::Import };
+    if row.origin != origin {
+        check.findings.add(
+            C::DEF.table,
+            key_bytes,
+            format!("is of origin {:?}, and lies where {origin:?} does", row.origin),
+        );
     }
     if row.sequence > check.sequence {
         let what = format!("is of batch {}, and the store's last is {}", row.sequence, check.sequence);
@@ -172,14 +190,77 @@ fn check_row<C: Collection>(
     Ok(())
 }
 
-/// Entries of an index that are of this node's own rows. The byte that says so follows `before` others.
-fn own_entries(snapshot: &Snapshot, table: TableId, before: usize) -> Result<u64, StoreError> {
-    let mut own = 0;
+/// Entries of a table, walked so that each is read.
+fn entries_of(snapshot: &Snapshot, table: TableId) -> Result<u64, StoreError> {
     let mut entries = snapshot.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
-    while let Some((key, _)) = entries.next_view()? {
-        own += u64::from(key.get(before) == Some(&OWN_ROWS));
+    let mut count = 0;
+    while entries.next_view()?.is_some() {
+        count += 1;
     }
-    Ok(own)
+    Ok(count)
+}
+
+/// Imported rows of a collection as they are met, source after source.
+#[derive(Default)]
+struct ImportedRows {
+    by_source: Vec<(Vec<u8>, u64)>,
+    /// Rows of which an id is remembered.
+    ids: u64,
+}
+
+impl ImportedRows {
+    fn take<C: Collection>(
+        &mut self,
+        snapshot: &Snapshot,
+        row_key: &[u8],
+        check: &mut Check<'_>,
+    ) -> Result<(), StoreError> {
+        // One that is of no space is found as a row.
+        let Some((prefix, _)) = split_prefix(row_key) else { return Ok(()) };
+        if !C::DEF.importable {
+            check.findings.add(C::DEF.table, row_key, format!("is imported, and rows of {} are not", C::DEF.name));
+        }
+        self.ids += u64::from(snapshot.view(TableId::ImportIds, &id_key(&C::DEF, row_key))?.is_some());
+        match self.by_source.last_mut().filter(|(last, _)| last == prefix) {
+            Some((_, rows)) => *rows += 1,
+            None => self.by_source.push((prefix.to_vec(), 1)),
+        }
+        Ok(())
+    }
+
+    /// Holds them against what the store has noted of its sources.
+    fn check<C: Collection>(&self, snapshot: &Snapshot, check: &mut Check<'_>) -> Result<(), StoreError> {
+        let mut noted = Vec::new();
+        for source in import_sources(snapshot)? {
+            let of_collection = source.documents.iter().find(|(name, _)| *name == C::DEF.name);
+            let prefix = RowSpace::of_source(&source.name).prefix().to_vec();
+            noted.extend(of_collection.map(|(_, documents)| (prefix, *documents)));
+        }
+        // Both in the order of the sources.
+        noted.sort();
+        if noted != self.by_source {
+            let rows = |of: &[(Vec<u8>, u64)]| of.iter().map(|(_, rows)| rows).sum::<u64>();
+            let what = format!(
+                "{} imported rows of {} sources are noted of {}, and there are {} of {}",
+                rows(&noted),
+                noted.len(),
+                C::DEF.name,
+                rows(&self.by_source),
+                self.by_source.len()
+            );
+            check.findings.add(TableId::ImportSources, &[], what);
+        }
+        let mut ids = snapshot.raw_prefix(TableId::ImportIds, &id_key(&C::DEF, &[]), Direction::Forward)?;
+        let mut found = 0;
+        while ids.next_view()?.is_some() {
+            found += 1;
+        }
+        if found != self.ids {
+            let what = format!("{found} ids of imported rows of {}, and {} have one", C::DEF.name, self.ids);
+            check.findings.add(TableId::ImportIds, &[], what);
+        }
+        Ok(())
+    }
 }
 
 /// A journal has to lead to every row. A row that was removed and made anew in one batch is noted twice, so more notes
@@ -280,8 +361,8 @@ mod tests {
             batch.raw_remove(TableId::SessionAnchoringsBySequence, entry);
         });
         assert_eq!(unsequenced.len(), 2, "{unsequenced:?}");
-        // Imported rows are not this check's.
-        assert_eq!(damaged(|batch| batch.raw_put(TableId::SessionAnchoringsByStatus, [2, 7, 7], [])), [""; 0]);
+        let imported = damaged(|batch| batch.raw_put(TableId::SessionAnchoringsByStatus, [2, 7, 7], []));
+        assert_eq!(imported.len(), 1, "{imported:?}");
     }
 
     #[test]

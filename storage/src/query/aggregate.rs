@@ -9,8 +9,8 @@ use super::{
     spec::{Pipeline, SortSpec, Stage},
 };
 use crate::{
+    reader::Reader,
     schema::{FieldType, Schema},
-    snapshot::Snapshot,
 };
 use alloy_primitives::U256;
 use lucid_types::{Document, Value, nearest};
@@ -28,12 +28,12 @@ const ACCUMULATORS: [&str; 5] = ["$sum", "$avg", "$min", "$max", "$count"];
 /// # Errors
 ///
 /// As [`find`], and where there are more groups than are answered at once.
-pub fn aggregate(snapshot: &Snapshot, collection: &str, pipeline: &Pipeline) -> Result<Vec<Document>, QueryError> {
+pub fn aggregate(reader: &dyn Reader, collection: &str, pipeline: &Pipeline) -> Result<Vec<Document>, QueryError> {
     let schema = schema_of(collection)?;
     let Stages { filter, group, sort, limit } = Stages::read(pipeline)?;
     let Some(group) = group else {
         let options = FindOptions { sort, limit: Some(limit.unwrap_or(MAX_LIMIT)), ..FindOptions::default() };
-        let found = find(snapshot, collection, &filter, &options)?;
+        let found = find(reader, collection, &filter, &options)?;
         // Who asked for all, or for so many, must not take a part for it.
         let is_short = limit.is_none_or(|limit| (found.documents.len() as u64) < limit);
         return match found.cursor {
@@ -44,7 +44,7 @@ pub fn aggregate(snapshot: &Snapshot, collection: &str, pipeline: &Pipeline) -> 
     let filter = Filter::parse(schema, &filter)?;
     let group = Group::parse(schema, &group)?;
     let sort = sort.map(|sort| group.parse_sort(&sort)).transpose()?;
-    let mut documents = group.run(snapshot, schema, &filter)?;
+    let mut documents = group.run(reader, schema, &filter)?;
     if let Some(sort) = sort {
         documents.sort_by(|one, other| compare(&sort, one, other));
     }
@@ -144,10 +144,10 @@ impl Group {
         Ok(Self { by: parse_id(schema, id)?, computed: computed.collect::<Result<_, _>>()? })
     }
 
-    fn run(&self, snapshot: &Snapshot, schema: &Schema, filter: &Filter) -> Result<Vec<Document>, QueryError> {
+    fn run(&self, reader: &dyn Reader, schema: &Schema, filter: &Filter) -> Result<Vec<Document>, QueryError> {
         let mut groups: BTreeMap<Vec<Value>, Vec<Computed>> = BTreeMap::new();
         let mut bytes = 0;
-        for_each_match(snapshot, schema, filter, &mut |row| {
+        for_each_match(reader, schema, filter, &mut |row| {
             let key: Vec<Value> = self.by.iter().map(|(_, path)| path.value(row)).collect();
             if !groups.contains_key(&key) {
                 bytes += key.iter().map(Value::size_bytes).sum::<usize>() + self.computed.len() * size_of::<Computed>();

@@ -30,9 +30,14 @@ pub(super) enum Place {
     Sorted(Vec<Json>, Vec<u8>),
 }
 
-/// The fingerprint of a query.
-pub(super) fn fingerprint(collection: &str, filter: &Json, sort: Option<&SortSpec>) -> [u8; FINGERPRINT_BYTES] {
-    let text = format!("{collection}\n{filter}\n{:?}", sort.map(|sort| &sort.0));
+/// The fingerprint of a query to the own documents, or to those of a source.
+pub(super) fn fingerprint(
+    source: Option<&str>,
+    collection: &str,
+    filter: &Json,
+    sort: Option<&SortSpec>,
+) -> [u8; FINGERPRINT_BYTES] {
+    let text = format!("{collection} of {source:?}\n{filter}\n{:?}", sort.map(|sort| &sort.0));
     let hash = blake3::hash(text.as_bytes());
     let mut short = [0; FINGERPRINT_BYTES];
     short.copy_from_slice(&hash.as_bytes()[..FINGERPRINT_BYTES]);
@@ -87,7 +92,7 @@ mod tests {
         fn a_token_comes_back_and_any_other_bytes_are_refused_or_one(
             entry: Vec<u8>, way: u8, other in prop::collection::vec(any::<u8>(), 0..40)
         ) {
-            let fingerprint = fingerprint("chunks", &serde_json::json!({}), None);
+            let fingerprint = fingerprint(None, "chunks", &serde_json::json!({}), None);
             for place in [Place::Entry(entry.clone()), Place::Sorted(vec![1.into(), "a".into()], entry.clone())] {
                 let cursor = Cursor { way, fingerprint, place };
                 prop_assert_eq!(Cursor::from_token(&cursor.to_token()), Some(cursor));

@@ -15,12 +15,11 @@ use super::{
     walk::{Examined, Walk},
 };
 use crate::{
-    collection::OWN_ROWS, error::StoreError, pages::MAX_PAGE_BYTES, range::Direction, reader::Reader, schema::Schema,
-    snapshot::Snapshot, tables::SCHEMAS,
+    error::StoreError, import::row_count, pages::MAX_PAGE_BYTES, reader::Reader, schema::Schema, tables::SCHEMAS,
 };
 use lucid_types::{Document, Value, nearest};
 use serde_json::Value as Json;
-use std::{cmp::Ordering, collections::BTreeSet, ops::Bound};
+use std::{cmp::Ordering, collections::BTreeSet};
 
 /// What is asked of [`find`]. Filter, sort and projection have MongoDB's form.
 #[derive(Debug, Clone, Default)]
@@ -56,15 +55,15 @@ pub fn schema_of(collection: &str) -> Result<&'static Schema, QueryError> {
     })
 }
 
-/// Documents of a collection that are what `filter` asks for.
+/// Documents of a collection, of the reader's space, that are what `filter` asks for.
 ///
 /// # Errors
 ///
 /// A query that is malformed, that would read too much, or a cursor of another one; a store that cannot be read.
-pub fn find(snapshot: &Snapshot, collection: &str, filter: &Json, options: &FindOptions) -> Result<Found, QueryError> {
+pub fn find(reader: &dyn Reader, collection: &str, filter: &Json, options: &FindOptions) -> Result<Found, QueryError> {
     let schema = schema_of(collection)?;
     let query = Query {
-        snapshot,
+        reader,
         schema,
         filter: Filter::parse(schema, filter)?,
         order: options.sort.as_ref().map(|sort| Order::parse(schema, sort)).transpose()?.unwrap_or_default(),
@@ -73,12 +72,14 @@ pub fn find(snapshot: &Snapshot, collection: &str, filter: &Json, options: &Find
             limit @ 1..=MAX_LIMIT => limit,
             limit => return Err(QueryError::Limit(limit)),
         },
-        fingerprint: fingerprint(collection, filter, options.sort.as_ref()),
+        fingerprint: fingerprint(reader.space().source(), collection, filter, options.sort.as_ref()),
     };
     let cursor = options.cursor.as_deref().map(|token| query.cursor(token)).transpose()?;
     let ways = match &cursor {
-        Some(cursor) => plan::way(schema, &query.filter, &query.order, cursor.way).into_iter().collect(),
-        None => plan::ways(snapshot, schema, &query.filter, &query.order, query.limit)?,
+        Some(cursor) => {
+            plan::way(reader.space(), schema, &query.filter, &query.order, cursor.way).into_iter().collect()
+        }
+        None => plan::ways(reader, schema, &query.filter, &query.order, query.limit)?,
     };
     let Some(way) = ways.first() else { return Err(QueryError::Cursor(schema.def.name)) };
     let (page, examined) = query.page(way, cursor.map(|cursor| cursor.place))?;
@@ -91,16 +92,17 @@ pub fn find(snapshot: &Snapshot, collection: &str, filter: &Json, options: &Find
 /// # Errors
 ///
 /// As [`find`].
-pub fn count(snapshot: &Snapshot, collection: &str, filter: &Json) -> Result<u64, QueryError> {
+pub fn count(reader: &dyn Reader, collection: &str, filter: &Json) -> Result<u64, QueryError> {
     let schema = schema_of(collection)?;
     let filter = Filter::parse(schema, filter)?;
-    let table = schema.def.table;
-    if filter == Filter::And(Vec::new()) && !has_imported(snapshot, schema)? {
-        return Ok(snapshot.len(table)?);
+    if filter == Filter::And(Vec::new())
+        && let Some(count) = row_count(reader, &schema.def)?
+    {
+        return Ok(count);
     }
-    let ways = plan::ways(snapshot, schema, &filter, &Order::default(), u64::MAX)?;
+    let ways = plan::ways(reader, schema, &filter, &Order::default(), u64::MAX)?;
     let Some(way) = ways.first() else { return Ok(0) };
-    let mut walk = Walk::new(snapshot, schema, way, None)?;
+    let mut walk = Walk::new(reader, schema, way, None)?;
     if way.covered {
         return walk.count_entries(&filter);
     }
@@ -116,11 +118,11 @@ pub fn count(snapshot: &Snapshot, collection: &str, filter: &Json) -> Result<u64
 /// # Errors
 ///
 /// As [`find`], and where there are more values than are answered at once.
-pub fn distinct(snapshot: &Snapshot, collection: &str, field: &str, filter: &Json) -> Result<Vec<Value>, QueryError> {
+pub fn distinct(reader: &dyn Reader, collection: &str, field: &str, filter: &Json) -> Result<Vec<Value>, QueryError> {
     let schema = schema_of(collection)?;
     let (filter, path) = (Filter::parse(schema, filter)?, FieldPath::resolve(schema, field)?);
     let (mut values, mut bytes) = (BTreeSet::new(), 0);
-    for_each_match(snapshot, schema, &filter, &mut |row| {
+    for_each_match(reader, schema, &filter, &mut |row| {
         let mut is_full = false;
         path.any(row, &mut |value| {
             // A list is its values.
@@ -138,30 +140,23 @@ pub fn distinct(snapshot: &Snapshot, collection: &str, field: &str, filter: &Jso
 
 /// Hands each row that is what `filter` asks for to `take`, by the best way.
 pub(super) fn for_each_match(
-    snapshot: &Snapshot,
+    reader: &dyn Reader,
     schema: &Schema,
     filter: &Filter,
     take: &mut dyn FnMut(&[Value]) -> Result<(), QueryError>,
 ) -> Result<Examined, QueryError> {
-    let ways = plan::ways(snapshot, schema, filter, &Order::default(), u64::MAX)?;
+    let ways = plan::ways(reader, schema, filter, &Order::default(), u64::MAX)?;
     let Some(way) = ways.first() else { return Ok(Examined::default()) };
-    let mut walk = Walk::new(snapshot, schema, way, None)?;
+    let mut walk = Walk::new(reader, schema, way, None)?;
     while let Some(met) = walk.next_match(filter)? {
         take(&met.values)?;
     }
     Ok(walk.examined)
 }
 
-/// Whether the collection has rows of another database beside its own.
-fn has_imported(snapshot: &Snapshot, schema: &Schema) -> Result<bool, StoreError> {
-    let from = Bound::Included(&[OWN_ROWS + 1][..]);
-    let mut range = snapshot.raw_range(schema.def.table, from, Bound::Unbounded, Direction::Forward)?;
-    Ok(range.next_view()?.is_some())
-}
-
 /// A query that was read.
 struct Query<'a> {
-    snapshot: &'a Snapshot,
+    reader: &'a dyn Reader,
     schema: &'a Schema,
     filter: Filter,
     order: Order,
@@ -190,7 +185,7 @@ impl Query<'_> {
 
     /// A page as the way has it.
     fn walked_page(&self, way: &Way, after: Option<&[u8]>) -> Result<(Page, Examined), QueryError> {
-        let mut walk = Walk::new(self.snapshot, self.schema, way, after)?;
+        let mut walk = Walk::new(self.reader, self.schema, way, after)?;
         let (mut documents, mut bytes, mut last) = (Vec::new(), 0, None);
         while let Some(met) = walk.next_match(&self.filter)? {
             let document = self.document(met.values, &mut bytes);
@@ -211,7 +206,7 @@ impl Query<'_> {
         let after = after.map(|(values, key)| Ok::<_, QueryError>((self.sorted_values(&values)?, key))).transpose()?;
         let mut first: Vec<(Vec<Value>, Vec<u8>)> = Vec::new();
         let (mut kept_bytes, mut is_cut) = (0, false);
-        let mut walk = Walk::new(self.snapshot, self.schema, way, None)?;
+        let mut walk = Walk::new(self.reader, self.schema, way, None)?;
         while let Some(met) = walk.next_match(&self.filter)? {
             let new = (self.order.values(&met.values), met.row_key);
             let compare = |one: &(Vec<Value>, Vec<u8>), other: &(Vec<Value>, Vec<u8>)| {
@@ -241,7 +236,7 @@ impl Query<'_> {
         let kept = first.len();
         for (values, key) in first {
             let dangling = || StoreError::DanglingEntry { index: way.table.name() };
-            let row = self.snapshot.view(self.schema.def.table, &key)?.ok_or_else(dangling)?;
+            let row = self.reader.view(self.schema.def.table, &key)?.ok_or_else(dangling)?;
             documents.push(self.document(self.schema.values(&key, &row)?, &mut bytes));
             last = Some((values, key));
             if bytes > MAX_PAGE_BYTES {

@@ -11,12 +11,12 @@ use super::{
     path::FieldPath,
 };
 use crate::{
-    collection::OWN_ROWS,
     error::StoreError,
     key::{StoreKey, successor},
     range::Direction,
     reader::Reader,
     schema::{FieldType, Schema, append_key_part, key_part_bytes},
+    space::RowSpace,
     tables::TableId,
 };
 use lucid_types::Value;
@@ -62,7 +62,7 @@ pub(super) fn ways(
     order: &Order,
     limit: u64,
 ) -> Result<Vec<Way>, StoreError> {
-    let mut ways = possible(schema, filter, order);
+    let mut ways = possible(reader.space(), schema, filter, order);
     if ways.len() == 1 {
         return Ok(ways);
     }
@@ -80,25 +80,26 @@ pub(super) fn ways(
 }
 
 /// The way of this number, as it was taken before.
-pub(super) fn way(schema: &Schema, filter: &Filter, order: &Order, number: u8) -> Option<Way> {
-    possible(schema, filter, order).into_iter().find(|way| way.number == number)
+pub(super) fn way(space: &RowSpace, schema: &Schema, filter: &Filter, order: &Order, number: u8) -> Option<Way> {
+    possible(space, schema, filter, order).into_iter().find(|way| way.number == number)
 }
 
 /// The keys themselves, which every row has, and each index that has all rows that are asked for and that either narrows
 /// them or has them in order.
-fn possible(schema: &Schema, filter: &Filter, order: &Order) -> Vec<Way> {
-    let keys = make_way(schema, filter, order, 0, schema.def.table, schema.def.key_fields);
+fn possible(space: &RowSpace, schema: &Schema, filter: &Filter, order: &Order) -> Vec<Way> {
+    let keys = make_way(space, schema, filter, order, 0, schema.def.table, schema.def.key_fields);
     let mut ways: Vec<Way> = keys.into_iter().collect();
     for (place, index) in schema.indexes().enumerate() {
         let fields: Vec<&str> = index.fields().collect();
         let Ok(number) = u8::try_from(place + 1) else { continue };
         let is_of_use = |way: &Way| way.narrowed > 0 || (way.in_order && !order.is_empty());
-        ways.extend(make_way(schema, filter, order, number, index.table, &fields).filter(is_of_use));
+        ways.extend(make_way(space, schema, filter, order, number, index.table, &fields).filter(is_of_use));
     }
     ways
 }
 
 fn make_way(
+    space: &RowSpace,
     schema: &Schema,
     filter: &Filter,
     order: &Order,
@@ -115,8 +116,8 @@ fn make_way(
     }
     let by_key = keys_of(filter).filter(|_| number == 0);
     let (ranges, narrowed) = match by_key {
-        Some(keys) => (key_ranges(schema, keys), names.len()),
-        None => ranges_of(&paths, &constraints),
+        Some(keys) => (key_ranges(space, schema, keys), names.len()),
+        None => ranges_of(space, &paths, &constraints),
     };
     // Behind an index's own fields lie those of the key.
     let mut all: Vec<FieldPath> = paths;
@@ -145,9 +146,9 @@ fn keys_of(filter: &Filter) -> Option<&[Vec<Value>]> {
     })
 }
 
-fn key_ranges(schema: &Schema, keys: &[Vec<Value>]) -> Vec<KeyRange> {
+fn key_ranges(space: &RowSpace, schema: &Schema, keys: &[Vec<Value>]) -> Vec<KeyRange> {
     let range = |key: &Vec<Value>| {
-        let lower = schema.row_key(key)?;
+        let lower = schema.row_key(space, key)?;
         let upper = successor(&lower)?;
         Some((lower, upper))
     };
@@ -158,8 +159,8 @@ fn key_ranges(schema: &Schema, keys: &[Vec<Value>]) -> Vec<KeyRange> {
 }
 
 /// The ranges of a table whose keys begin with these fields, and how many of the fields they were made from.
-fn ranges_of(paths: &[FieldPath], constraints: &[Option<Constraint>]) -> (Vec<KeyRange>, usize) {
-    let mut begun = vec![vec![OWN_ROWS]];
+fn ranges_of(space: &RowSpace, paths: &[FieldPath], constraints: &[Option<Constraint>]) -> (Vec<KeyRange>, usize) {
+    let mut begun = vec![space.prefix().to_vec()];
     for (narrowed, (path, constraint)) in paths.iter().zip(constraints).enumerate() {
         match constraint {
             Some(Constraint::Points(values)) if begun.len() * values.len() <= MAX_RANGES => {

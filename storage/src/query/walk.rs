@@ -8,11 +8,11 @@ use super::{
     plan::{KeyRange, Way},
 };
 use crate::{
-    collection::OWN_ROWS,
     error::StoreError,
     range::{Direction, RawRange},
     reader::Reader,
     schema::{FieldType, Schema, take_key_part},
+    space::split_prefix,
 };
 use lucid_types::Value;
 use std::ops::Bound;
@@ -143,11 +143,11 @@ impl<'a> Walk<'a> {
 
     /// The key of the row that an entry of an index leads to: what follows the index's own fields.
     fn row_key(&self, entry: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let mut rest = entry.get(1..).unwrap_or_default();
+        let (prefix, mut rest) = split_prefix(entry).ok_or_else(|| self.dangling())?;
         if !self.index_kinds.iter().all(|kind| take_key_part(kind, &mut rest).is_some()) {
             return Err(self.dangling());
         }
-        Ok([&[OWN_ROWS], rest].concat())
+        Ok([prefix, rest].concat())
     }
 
     fn dangling(&self) -> StoreError {

@@ -6,6 +6,7 @@ use crate::{
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey},
     reader::{decode_key, decode_row},
+    space::RowSpace,
     tables::TableId,
 };
 use alloy_primitives::{Address, B256};
@@ -161,9 +162,9 @@ impl Schema {
         Document(document)
     }
 
-    /// The row's key as it lies in its table, from values of its parts; `None` where one is no such part.
-    pub(crate) fn row_key(&self, parts: &[Value]) -> Option<Vec<u8>> {
-        let mut key = vec![crate::collection::OWN_ROWS];
+    /// The key of a row of this space as it lies in its table, from values of its parts; `None` where one is no such part.
+    pub(crate) fn row_key(&self, space: &RowSpace, parts: &[Value]) -> Option<Vec<u8>> {
+        let mut key = space.prefix().to_vec();
         for (kind, part) in self.key_kinds.iter().zip(parts) {
             key.extend(key_part_bytes(kind, part)?);
         }
@@ -248,7 +249,7 @@ mod tests {
             let values = schema.values(&key, &row).unwrap();
             assert_eq!(values.len(), schema.len(), "{name}");
             let parts = &values[..schema.def.key_fields.len()];
-            assert_eq!(schema.row_key(parts), Some(key.clone()), "{name}");
+            assert_eq!(schema.row_key(RowSpace::own(), parts), Some(key.clone()), "{name}");
             for index in schema.indexes() {
                 let entry = snapshot.raw_prefix(index.table, &[], Direction::Forward).unwrap().next();
                 let entry = entry.unwrap_or_else(|| panic!("the sample of {name} has no {}", index.name)).unwrap().0;
