@@ -1,6 +1,6 @@
 //! A collection as queries and exports see it.
 
-use super::{Field, FieldType, FieldValue, Fields, key_part_bytes};
+use super::{Field, FieldType, FieldValue, Fields, key_part_bytes, take_key_part};
 use crate::{
     collection::{Collection, CollectionDef},
     error::StoreError,
@@ -159,6 +159,15 @@ impl Schema {
         let named = self.fields().map(|field| Cow::Borrowed(field.name)).zip(values);
         document.extend(named.filter(|(_, value)| !value.is_null()));
         Document(document)
+    }
+
+    /// The row's key, as it lies in its table, with which `bytes` begin.
+    pub(crate) fn first_row_key<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let mut rest = bytes.strip_prefix(&[crate::collection::OWN_ROWS])?;
+        for kind in self.key_kinds {
+            take_key_part(kind, &mut rest)?;
+        }
+        bytes.get(..bytes.len() - rest.len())
     }
 
     /// The row's key as it lies in its table, from values of its parts; `None` where one is no such part.
