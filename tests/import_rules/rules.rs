@@ -45,7 +45,7 @@ const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
 const CRATES: [(&[&str], &[&str]); 15] = [
     (&["redb"], &["storage/"]),
-    (&["bson"], &["src/export/"]),
+    (&["bson", "mongodb"], &["src/export/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
     (&["revm", "alloy_evm"], &["src/evm/"]),
     (&["jsonrpsee", "jsonrpsee_http_client", "hyper", "hyper_util", "http_body_util", "soketto"], &["rpc/"]),
