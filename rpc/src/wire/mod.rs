@@ -6,6 +6,7 @@ mod anchoring;
 mod block;
 mod chain_info;
 mod db;
+mod export;
 mod news;
 mod pool;
 mod query;
@@ -26,6 +27,7 @@ pub use db::{
     DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument,
     DbWritesDocument,
 };
+pub use export::{ChangePageDocument, ExportStateDocument, ExportStatusDocument};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
 pub use query::{FindQuery, FoundDocument, ShardMapDocument, ShardRangeDocument, shard_maps};

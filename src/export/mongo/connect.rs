@@ -4,7 +4,7 @@ use super::{
     error::MongoError,
     login::{MongoUri, Redactor},
 };
-use bson::{Document, RawDocumentBuf, rawdoc};
+use bson::{Document, RawDocumentBuf, doc};
 use mongodb::{
     Client,
     error::{Error, ErrorKind},
@@ -111,7 +111,7 @@ impl MongoServer {
     ///
     /// It does not answer, does not take the login, or is too old.
     pub async fn hello(&self) -> Result<Hello, MongoError> {
-        let answer = self.command(ADMIN, "hello", rawdoc! { "hello": 1 }).await?;
+        let answer = self.command(ADMIN, "hello", &doc! { "hello": 1 }).await?;
         let version = answer.get_i32("maxWireVersion").unwrap_or_default();
         if version < MIN_WIRE_VERSION {
             let what = format!("it is older than MongoDB 4.4 (protocol {version}, and {MIN_WIRE_VERSION} is needed)");
@@ -129,9 +129,24 @@ impl MongoServer {
         &self,
         database: &str,
         name: &str,
+        command: &Document,
+    ) -> Result<Document, MongoError> {
+        let ran = self.client().database(database).run_command(command.clone()).await;
+        ran.map_err(|error| self.error(name, &error))
+    }
+
+    /// The same, of a command that is written already.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer, or refuses.
+    pub(in crate::export) async fn raw_command(
+        &self,
+        database: &str,
+        name: &str,
         command: RawDocumentBuf,
     ) -> Result<Document, MongoError> {
-        let ran = self.client.database(database).run_raw_command(command).await;
+        let ran = self.client().database(database).run_raw_command(command).await;
         ran.map_err(|error| self.error(name, &error))
     }
 

@@ -6,8 +6,16 @@
 mod connect;
 mod error;
 mod login;
+mod marker;
+#[cfg(test)]
+mod responder;
 mod secret_file;
+mod sharding;
+mod target;
 
 pub use connect::{Hello, MongoServer};
-pub use error::MongoError;
+pub use error::{Cause, MongoError};
 pub use login::MongoUri;
+pub use marker::Marker;
+pub use sharding::Sharding;
+pub use target::MongoTarget;
