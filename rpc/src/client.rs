@@ -5,8 +5,8 @@ use crate::{
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        DbJobDocument, DbStatsDocument, FindQuery, FoundDocument, MerkleDocument, RowPageDocument, SessionDocument,
-        SessionPage, SessionQuery, ShardMapDocument,
+        ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, FindQuery,
+        FoundDocument, MerkleDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -292,6 +292,31 @@ impl Client {
     /// `admin_exportRows`.
     pub async fn export_rows(&self, collection: &str, after: Option<&[u8]>) -> Result<RowPageDocument, ClientError> {
         self.request("admin_exportRows", (collection, after.map(Bytes::copy_from_slice))).await
+    }
+
+    /// `admin_exportChanges`.
+    pub async fn export_changes(
+        &self,
+        collection: &str,
+        after: Option<&[u8]>,
+        up_to: u64,
+    ) -> Result<ChangePageDocument, ClientError> {
+        self.request("admin_exportChanges", (collection, after.map(Bytes::copy_from_slice), up_to)).await
+    }
+
+    /// `admin_exportState`.
+    pub async fn export_state(&self, target: Option<&str>) -> Result<ExportStatusDocument, ClientError> {
+        self.request("admin_exportState", (target,)).await
+    }
+
+    /// `admin_putExportState`.
+    pub async fn put_export_state(
+        &self,
+        target: &str,
+        state: &ExportStateDocument,
+        expected_step: Option<u64>,
+    ) -> Result<bool, ClientError> {
+        self.request("admin_putExportState", (target, state, expected_step)).await
     }
 
     /// `admin_dbStats`.

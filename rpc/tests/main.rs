@@ -6,6 +6,7 @@
 mod access;
 mod client;
 mod eth;
+mod export;
 mod filters;
 mod foreign;
 mod limits;

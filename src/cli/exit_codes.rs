@@ -20,7 +20,7 @@ pub(super) const USAGE: u8 = 2;
 pub(super) const DATA: u8 = 65;
 /// A file or folder that was named is not there or cannot be read.
 pub(super) const NO_INPUT: u8 = 66;
-/// Somebody else has it at this moment: the port, the store or a watched folder is in use.
+/// Somebody else has it at this moment: the port, the store or a watched folder is in use. Or a server does not answer.
 pub(super) const UNAVAILABLE: u8 = 69;
 /// The program has a fault.
 pub(super) const SOFTWARE: u8 = 70;
@@ -47,11 +47,11 @@ Exit codes:
   2    wrong usage
   65   bad data (chain spec, store, key, recording)
   66   a file is missing or unreadable
-  69   port or store in use
+  69   port or store in use, or a server that does not answer
   70   internal fault
   73   something is there already
   74   disk error
-  77   wrong permissions, or a node that refuses the token
+  77   wrong permissions, or a node or server that refuses the token or login
   78   wrong configuration, or no chain in the data folder
   130  interrupted while waiting";
 
@@ -97,6 +97,10 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return Some(of_store(error));
+    }
+    #[cfg(feature = "mongo")]
+    if let Some(code) = of_mongo(cause) {
+        return Some(code);
     }
     if let Some(ConfigError::Io { source, .. }) = cause.downcast_ref() {
         return Some(of_io(source.kind()));
@@ -220,6 +224,26 @@ fn of_store(error: &StoreError) -> u8 {
         StoreError::ForeignFile(_) | StoreError::NewerFormat { .. } => DATA,
         _ => FAILED,
     }
+}
+
+#[cfg(feature = "mongo")]
+fn of_mongo(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    use crate::export::{
+        ExportError,
+        mongo::{Cause, MongoError},
+    };
+    let error = match cause.downcast_ref() {
+        Some(ExportError::Server(error)) => error,
+        Some(ExportError::TooLarge { .. } | ExportError::Document { .. }) => return Some(DATA),
+        _ => cause.downcast_ref::<MongoError>()?,
+    };
+    Some(match (error.cause(), error) {
+        (Cause::Passing, _) => UNAVAILABLE,
+        (Cause::Login, _) | (_, MongoError::TooOpen { .. }) => NO_PERMISSION,
+        (Cause::Setup, _) => CONFIG,
+        (_, MongoError::SecretFile { source, .. }) => of_io(source.kind()),
+        (Cause::Data | Cause::File, _) => DATA,
+    })
 }
 
 fn of_io(kind: ErrorKind) -> u8 {

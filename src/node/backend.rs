@@ -19,7 +19,7 @@ use lucid_rpc::{
     PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor, VerifyError,
     VerifyRequest,
 };
-use lucid_storage::{AccountRecord, PayoutRecord, Snapshot};
+use lucid_storage::{AccountRecord, ExportStateRecord, PayoutRecord, Snapshot, put_export_state};
 use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -262,6 +262,17 @@ impl NodeApi for Backend {
             block_timestamp: checked.block_time,
             genesis_hash,
         })
+    }
+
+    async fn put_export_state(
+        &self,
+        target: String,
+        state: ExportStateRecord,
+        expected: Option<u64>,
+    ) -> Result<bool, rpc::NodeError> {
+        let node = Arc::clone(&self.node);
+        let put = move || node.write(|batch| put_export_state(batch, &target, &state, expected));
+        Ok(tokio::task::spawn_blocking(put).await.map_err(|_| rpc::NodeError::Stopping)??)
     }
 
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {

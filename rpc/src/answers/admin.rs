@@ -4,11 +4,17 @@ use crate::{
     error::RpcError,
     interface::{AdminServer, Param},
     view::stored,
-    wire::{DbJobDocument, DbJobKind, DbStatsDocument, RowPageDocument},
+    wire::{
+        ChangePageDocument, DbJobDocument, DbJobKind, DbStatsDocument, ExportStateDocument, ExportStatusDocument,
+        RowPageDocument,
+    },
 };
 use alloy_primitives::Bytes;
 use jsonrpsee::core::async_trait;
-use lucid_storage::{row_page, schema_of};
+use lucid_storage::{ExportState, Reader, change_page, row_page, schema_of};
+
+/// Most bytes of the id of a target: a UUID has 36.
+const MAX_EXPORT_TARGET_BYTES: usize = 64;
 
 #[async_trait]
 impl<A: NodeApi> AdminServer for Backend<A> {
@@ -36,6 +42,48 @@ impl<A: NodeApi> AdminServer for Backend<A> {
             Ok(stored(row_page(&api.snapshot()?, schema, after.as_ref().map(|key| &key[..])))?.into())
         })
         .await
+    }
+
+    async fn export_changes(
+        &self,
+        collection: Param<String>,
+        after: Option<Param<Bytes>>,
+        up_to: Param<u64>,
+    ) -> Result<ChangePageDocument, RpcError> {
+        let (collection, after, up_to) = (collection.read()?, Param::read_optional(after)?, up_to.read()?);
+        self.read(move |api| {
+            let schema = schema_of(&collection)?;
+            Ok(stored(change_page(&api.snapshot()?, schema, after.as_ref().map(|at| &at[..]), up_to))?.into())
+        })
+        .await
+    }
+
+    async fn export_state(&self, target: Option<Param<String>>) -> Result<ExportStatusDocument, RpcError> {
+        let target = Param::read_optional(target)?;
+        self.read(move |api| {
+            let (snapshot, info) = (api.snapshot()?, api.chain_info());
+            let state = match target {
+                Some(target) => stored(snapshot.get::<ExportState>(&target))?.map(Into::into),
+                None => None,
+            };
+            let (chain_id, sequence) = (info.spec.chain_id, stored(snapshot.sequence())?);
+            Ok(ExportStatusDocument { chain_id, genesis_hash: info.genesis_hash, sequence, state })
+        })
+        .await
+    }
+
+    async fn put_export_state(
+        &self,
+        target: Param<String>,
+        state: Param<ExportStateDocument>,
+        expected_step: Option<Param<Option<u64>>>,
+    ) -> Result<bool, RpcError> {
+        let (target, state) = (target.read()?, state.read()?.check()?);
+        let expected = Param::read_optional(expected_step)?.flatten();
+        if target.is_empty() || target.len() > MAX_EXPORT_TARGET_BYTES {
+            return Err(RpcError::InvalidRequest("the id of a target has 1 to 64 bytes".to_owned()));
+        }
+        self.write(move |api| async move { Ok(api.put_export_state(target, state, expected).await?) }).await
     }
 
     async fn db_job(&self) -> Result<Option<DbJobDocument>, RpcError> {

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument};
 use alloy_primitives::{Address, B256, Bytes};
-use lucid_storage::{PayoutRecord, Snapshot};
+use lucid_storage::{ExportStateRecord, PayoutRecord, Snapshot};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
 use std::{future::Future, sync::Arc};
 use tokio::sync::broadcast;
@@ -110,6 +110,15 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// Builds the Merkle tree over `leaves` and the paths of the leaves at `indexes`.
     fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleBuilt, MerkleError>;
+
+    /// Notes how far the export to a target has come, where its step is still `expected`, or there is none. Says whether it
+    /// was, once it is on disk.
+    fn put_export_state(
+        &self,
+        target: String,
+        state: ExportStateRecord,
+        expected: Option<u64>,
+    ) -> impl Future<Output = Result<bool, NodeError>> + Send;
 
     /// What the store holds; with the bytes of each table where `sizes` asks for them, which reads all of it.
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, NodeError>;

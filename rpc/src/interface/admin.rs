@@ -1,7 +1,9 @@
 use super::param::Param;
 use crate::{
     error::RpcError,
-    wire::{DbJobDocument, DbStatsDocument, RowPageDocument},
+    wire::{
+        ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, RowPageDocument,
+    },
 };
 use alloy_primitives::Bytes;
 use jsonrpsee::proc_macros::rpc;
@@ -31,6 +33,30 @@ pub(crate) trait Admin {
         collection: Param<String>,
         after: Option<Param<Bytes>>,
     ) -> Result<RowPageDocument, RpcError>;
+
+    /// Rows of a collection that batches up to `up_to` wrote, after the position of a page before, in the order in which they
+    /// were last written.
+    #[method(name = "exportChanges")]
+    async fn export_changes(
+        &self,
+        collection: Param<String>,
+        after: Option<Param<Bytes>>,
+        up_to: Param<u64>,
+    ) -> Result<ChangePageDocument, RpcError>;
+
+    /// Which store this is, and how far the export to a target has come.
+    #[method(name = "exportState")]
+    async fn export_state(&self, target: Option<Param<String>>) -> Result<ExportStatusDocument, RpcError>;
+
+    /// Notes how far the export to a target has come, where the step that is noted is still the expected one, or there is none.
+    /// Says whether it was.
+    #[method(name = "putExportState")]
+    async fn put_export_state(
+        &self,
+        target: Param<String>,
+        state: Param<ExportStateDocument>,
+        expected_step: Option<Param<Option<u64>>>,
+    ) -> Result<bool, RpcError>;
 
     /// How the work that was begun last stands; null where none was.
     #[method(name = "dbJob")]

@@ -19,12 +19,15 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 58] = [
+pub(crate) const METHODS: [(&str, Need); 61] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),
     ("admin_dbVerify", Token(Scope::Admin)),
+    ("admin_exportChanges", Token(Scope::Admin)),
     ("admin_exportRows", Token(Scope::Admin)),
+    ("admin_exportState", Token(Scope::Admin)),
+    ("admin_putExportState", Token(Scope::Admin)),
     ("eth_accounts", Nothing),
     ("eth_blockNumber", Nothing),
     ("eth_call", Nothing),

@@ -6,6 +6,7 @@ mod anchoring;
 mod block;
 mod chain_info;
 mod db;
+mod export;
 mod news;
 mod payout;
 mod pool;
@@ -27,6 +28,7 @@ pub use db::{
     DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument,
     DbWritesDocument,
 };
+pub use export::{ChangePageDocument, ExportStateDocument, ExportStatusDocument};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use payout::PayoutDocument;
 pub use pool::PoolStatusDocument;

@@ -12,7 +12,8 @@ use lucid_rpc::{
     SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{
-    AnchoringStatus, BlockchainState, Current, Direction, PayoutRecord, Payouts, Reader, Receipts, Snapshot, StoreError,
+    AnchoringStatus, BlockchainState, Current, Direction, ExportStateRecord, PayoutRecord, Payouts, Reader, Receipts,
+    Snapshot, StoreError, put_export_state,
 };
 use lucid_types::{
     AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
@@ -322,6 +323,18 @@ impl NodeApi for StandIn {
         };
         let paths = indexes.iter().map(path).collect::<Result<_, MerkleError>>()?;
         Ok(MerkleBuilt { merkle_root: blake3([left.as_slice(), right.as_slice()]), height: 1, paths })
+    }
+
+    async fn put_export_state(
+        &self,
+        target: String,
+        state: ExportStateRecord,
+        expected: Option<u64>,
+    ) -> Result<bool, NodeError> {
+        let mut batch = self.chain.store.begin()?;
+        let put = put_export_state(&mut batch, &target, &state, expected)?;
+        self.chain.store.commit(batch)?;
+        Ok(put)
     }
 
     /// The numbers of a store without tables.

@@ -1,6 +1,6 @@
 //! A collection as queries and exports see it.
 
-use super::{Field, FieldType, FieldValue, Fields, key_part_bytes};
+use super::{Field, FieldType, FieldValue, Fields, key_part_bytes, take_key_part};
 use crate::{
     collection::{Collection, CollectionDef},
     error::StoreError,
@@ -160,6 +160,15 @@ impl Schema {
         let named = self.fields().map(|field| Cow::Borrowed(field.name)).zip(values);
         document.extend(named.filter(|(_, value)| !value.is_null()));
         Document(document)
+    }
+
+    /// The key of a row of this space, as it lies in its table, with which `bytes` begin.
+    pub(crate) fn first_row_key<'a>(&self, space: &RowSpace, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let mut rest = bytes.strip_prefix(space.prefix())?;
+        for kind in self.key_kinds {
+            take_key_part(kind, &mut rest)?;
+        }
+        bytes.get(..bytes.len() - rest.len())
     }
 
     /// The key of a row of this space as it lies in its table, from values of its parts; `None` where one is no such part.

@@ -1,43 +1,21 @@
-use super::{
-    db::{Bar, Found, Place, look},
-    exit_codes::{CANNOT_CREATE, USAGE, coded},
-    session::with_hint,
+//! An export into a folder of files.
+
+use super::command::named_schemas;
+use crate::{
+    cli::{
+        db::{Bar, Found, Place, look},
+        exit_codes::{CANNOT_CREATE, coded},
+    },
+    export::{ExportError, FolderExport, Format},
 };
-use crate::export::{ExportError, FolderExport, Format};
 use lucid_rpc::Client;
-use lucid_storage::{RowPage, SCHEMAS, Schema, Snapshot, row_page, schema_of};
+use lucid_storage::{RowPage, Schema, Snapshot, row_page};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Write the collections to files that other programs read.
-///
-/// Of a folder (--datadir) all of it is of one instant. Through a running node (--rpc) each document is exact and what is
-/// written meanwhile may be in it or not.
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
-    /// Files that `mongorestore` reads: DIR/DATABASE/NAME.bson and NAME.metadata.json with the indexes.
-    ///
-    /// Times are dates, ids UUIDs, counts Int64, amounts Decimal128, addresses and hashes binary data.
-    Bson {
-        #[command(flatten)]
-        args: Args,
-        /// Name of the database.
-        #[arg(long, value_name = "NAME", default_value = "lucid", value_parser = database_name)]
-        database: String,
-        /// Write addresses and hashes as hex text.
-        #[arg(long)]
-        hex: bool,
-    },
-    /// A document a line: DIR/NAME.jsonl.
-    Jsonl {
-        #[command(flatten)]
-        args: Args,
-    },
-}
-
-/// What both take.
+/// What both forms of files take.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     #[command(flatten)]
     place: Place,
     /// The folder to write into; it is made, or is empty.
@@ -49,15 +27,6 @@ pub(super) struct Args {
     /// Write one JSON object when it is done.
     #[arg(long)]
     json: bool,
-}
-
-/// A name that is one of a folder and of a database.
-fn database_name(name: &str) -> Result<String, String> {
-    let is_good = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    match !name.is_empty() && name.len() <= 63 && name.chars().all(is_good) {
-        true => Ok(name.to_owned()),
-        false => Err("a database's name has at most 63 letters, digits, - and _".to_owned()),
-    }
 }
 
 /// Where rows come from.
@@ -90,22 +59,8 @@ impl Source {
     }
 }
 
-pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let (args, format) = match command {
-        Command::Bson { args, database, hex } => (args, Format::Bson { database, hex }),
-        Command::Jsonl { args } => (args, Format::Jsonl),
-    };
-    export(args, format).await.map_err(with_hint)
-}
-
-async fn export(args: Args, format: Format) -> anyhow::Result<()> {
-    let schemas: Vec<&'static Schema> = match args.collections.is_empty() {
-        true => SCHEMAS.iter().collect(),
-        false => {
-            let named = args.collections.iter().map(|name| schema_of(name));
-            named.collect::<Result<_, _>>().map_err(|error| coded(USAGE, error.to_string()))?
-        }
-    };
+pub(super) async fn export(args: Args, format: Format) -> anyhow::Result<()> {
+    let schemas = named_schemas(&args.collections)?;
     let source = Source::open(&args.place)?;
     let export = FolderExport::begin(&args.out, format).map_err(|error| match error {
         error @ ExportError::NotEmpty { .. } => coded(CANNOT_CREATE, error.to_string()),
