@@ -3,7 +3,7 @@
 use crate::{
     changed::{self, sequence_key},
     codec,
-    collection::{Collection, Placement, WriteOrder, row_key},
+    collection::{Collection, OWN_ROWS, Placement, WriteOrder, row_key},
     error::StoreError,
     range::{Direction, PendingTables, RawRange, View, is_empty_range},
     reader::{Reader, decode_row},
@@ -185,6 +185,24 @@ impl Batch {
         Ok(true)
     }
 
+    /// How many rows of a collection are the chain's or this node's own, as the batch leaves them. The engine keeps count
+    /// of what is stored.
+    pub(crate) fn own_rows(&self, table: TableId) -> Result<u64, StoreError> {
+        let mut rows = self.base.len(table)?;
+        let mut imported =
+            self.base.raw_range(table, Bound::Included(&[OWN_ROWS + 1]), Bound::Unbounded, Direction::Forward)?;
+        while imported.next_view()?.is_some() {
+            rows = rows.saturating_sub(1);
+        }
+        for (key, value) in self.pending.get(table).into_iter().flatten() {
+            if key.first() == Some(&OWN_ROWS) {
+                let was_there = self.base.view(table, key)?.is_some();
+                rows = (rows + u64::from(value.is_some())).saturating_sub(u64::from(was_there));
+            }
+        }
+        Ok(rows)
+    }
+
     /// Writes an entry of an internal table.
     pub fn raw_put(&mut self, table: TableId, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
         self.pending.insert(table, key.into(), Some(value.into()));
@@ -237,7 +255,6 @@ mod tests {
     use crate::{
         AccountRecord, Accounts, AnchoringStatus, ChainParams, Index, KeyPrefix, Meta, Options, ParamRecord,
         SessionAnchoringRecord, SessionAnchorings, SessionAnchoringsByStatus, SessionAnchoringsByUser, Store, StoreKey,
-        collection::OWN_ROWS,
         samples::{Sample, address, anchoring, hash, session},
     };
     use lucid_types::AnchoringId;
