@@ -9,7 +9,7 @@ use super::{
     settings::{
         CLOCK_TRUST_LOCAL, ENV_PREFIX, HEALTH_PORT, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS,
         HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT, MEMORY_BUDGET_MIB, PATHS,
-        SETTINGS, STATUS_SOCKET, STORE_CACHE_MIB, Setting, env_name,
+        SETTINGS, STATUS_SOCKET, STORAGE_HISTORY_BLOCKS, STORE_CACHE_MIB, Setting, env_name,
     },
 };
 use lucid_types::{ChainSpec, nearest};
@@ -93,6 +93,7 @@ struct Values {
     status_socket: Option<PathBuf>,
     budget_mib: Option<u64>,
     cache_mib: Option<usize>,
+    history_blocks: u64,
     trust_local_clock: bool,
     log_format: LogFormat,
 }
@@ -195,6 +196,11 @@ impl Config {
         Budget { cache_bytes: self.values.cache_mib.map_or(shares.cache_bytes, |mib| mib << 20), ..shares }
     }
 
+    /// How many blocks back the state is kept.
+    pub const fn history_blocks(&self) -> u64 {
+        self.values.history_blocks
+    }
+
     /// The port on this machine where the node says how it is.
     pub const fn health_port(&self) -> Option<u16> {
         self.values.health_port
@@ -257,6 +263,7 @@ impl Values {
             status_socket: path(STATUS_SOCKET),
             budget_mib: value(MEMORY_BUDGET_MIB).unless("auto", BUDGET_RANGE, |mib| BUDGETS_MIB.contains(mib))?,
             cache_mib: value(STORE_CACHE_MIB).unless("auto", CACHE_RANGE, |mib| (4..=4096).contains(mib))?,
+            history_blocks: value(STORAGE_HISTORY_BLOCKS).within(HISTORY_RANGE, HISTORY_BLOCKS)?,
             trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
             log_format: value(LOG_FORMAT).parse("auto, text or json")?,
         })
@@ -267,6 +274,10 @@ const PORT_RANGE: &str = "a port from 0 to 65535";
 const CACHE_RANGE: &str = "auto, or a number of MiB from 4 to 4096";
 const BUDGET_RANGE: &str = "auto, or a number of MiB from 64 to 65536";
 const BUDGETS_MIB: RangeInclusive<u64> = MIN_BUDGET_MIB..=65_536;
+const HISTORY_RANGE: &str = "a number of blocks from 128 to 4096";
+
+/// Programs expect as many at least, since nodes that are no archives keep 128 states; of more, a read would take too long.
+const HISTORY_BLOCKS: RangeInclusive<u64> = 128..=4_096;
 
 /// One entry, on its way to a type.
 struct Value<'a>(Option<&'a Entry>);
@@ -293,6 +304,15 @@ impl Value<'_> {
 
     fn parse<T: FromStr>(&self, expected: &'static str) -> Result<T, ConfigError> {
         self.text().parse().map_err(|_| self.refused(expected))
+    }
+
+    /// A number of a range.
+    fn within(&self, expected: &'static str, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
+        self.parse(expected).and_then(
+            |number| {
+                if range.contains(&number) { Ok(number) } else { Err(self.refused(expected)) }
+            },
+        )
     }
 
     /// The value where it is not `word`, which stands for none.

@@ -66,6 +66,11 @@ pub(super) const STORE_CACHE_MIB: Setting = Setting {
     default: "auto",
     about: "Memory for pages of the store, in MiB (4 to 4096); auto: its share of the budget, at most 26.",
 };
+pub(super) const STORAGE_HISTORY_BLOCKS: Setting = Setting {
+    key: "storage.history-blocks",
+    default: "4096",
+    about: "How many blocks back balances, storage and calls can be asked for (128 to 4096).",
+};
 pub(super) const LOG_FORMAT: Setting = Setting {
     key: "log.format",
     default: "auto",
@@ -78,7 +83,7 @@ pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
 };
 
 /// All of them, in the order of the file.
-pub(super) const SETTINGS: [Setting; 13] = [
+pub(super) const SETTINGS: [Setting; 14] = [
     HTTP_ADDR,
     HTTP_PORT,
     HTTP_ALLOW_REMOTE,
@@ -90,6 +95,7 @@ pub(super) const SETTINGS: [Setting; 13] = [
     STATUS_SOCKET,
     MEMORY_BUDGET_MIB,
     STORE_CACHE_MIB,
+    STORAGE_HISTORY_BLOCKS,
     CLOCK_TRUST_LOCAL,
     LOG_FORMAT,
 ];

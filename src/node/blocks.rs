@@ -9,10 +9,10 @@ use crate::{
     anchoring,
     chain::{self, Imported, RecoveredBlock},
     evm::Transaction,
-    state::{self, HISTORY_BLOCKS, HISTORY_BYTES, LatestState},
+    state::{self, HISTORY_BYTES, LatestState},
 };
-use alloy_consensus::transaction::TxHashRef;
-use lucid_storage::{Batch, Seals};
+use alloy_consensus::{Header, transaction::TxHashRef};
+use lucid_storage::{Batch, Seals, prune_expired};
 use lucid_types::{ChainEvent, CommittedBlock, Rules, Seal, VrfProof};
 use std::{
     sync::Arc,
@@ -135,9 +135,20 @@ impl Node {
         let seal = self.solo.seal(&imported.header, proof);
         self.solo.chain().verify(&head.header, head.certificate.as_ref(), &imported.header, &seal)?;
         batch.append::<Seals>(&imported.header.number, &seal)?;
-        let oldest_kept = (imported.header.number + 1).saturating_sub(HISTORY_BLOCKS);
-        state::prune_undo(batch, oldest_kept, HISTORY_BYTES, UNDO_ROWS_PRUNED)?;
+        self.prune(batch, &imported.header)?;
         Ok((imported, seal))
+    }
+}
+
+impl Node {
+    /// Removes a few rows that have had their time once the block with this header is the last one. It comes after all else
+    /// of the block, which may still read them.
+    fn prune(&self, batch: &mut Batch, header: &Header) -> Result<(), NodeError> {
+        let oldest_kept = (header.number + 1).saturating_sub(self.history_blocks);
+        state::prune_undo(batch, oldest_kept, HISTORY_BYTES, UNDO_ROWS_PRUNED)?;
+        let slot = self.spec.slots().slot_at(header.timestamp).unwrap_or_default();
+        prune_expired(batch, self.spec.parameters.first_task_proof_slot(slot))?;
+        Ok(())
     }
 }
 
@@ -272,5 +283,113 @@ pub(super) async fn watch_conditions(node: Arc<Node>, mut stop: watch::Receiver<
             }
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{DataDir, care, dev_chain_spec, state::OpenOptions},
+        *,
+    };
+    use crate::{
+        chain,
+        config::Config,
+        keys::NodeKeys,
+        state::{HISTORY_BLOCKS, HistoricalState, StateError},
+        testing::{Tx, account, key},
+    };
+    use alloy_eips::eip2718::Encodable2718;
+    use alloy_primitives::{Address, B512};
+    use lucid_storage::{
+        Direction, MAX_PRUNED_ROWS, Options, Reader, StoreError, TableId, TaskProofKey, TaskProofRecord, TaskProofType,
+        TaskProofs, TaskValue,
+    };
+
+    fn keys() -> NodeKeys {
+        NodeKeys::new(key(1), key(101)).unwrap()
+    }
+
+    fn new_node(folder: &DataDir) -> Node {
+        // Long ago, so that slots have numbers from which something can be taken.
+        Node::open(folder, keys(), &Options::default(), |keys| Ok(dev_chain_spec(keys, 1_700_000_000).unwrap()))
+            .unwrap()
+    }
+
+    fn make_block(node: &Node) {
+        let nonce = node.next_nonce(account(1)).unwrap();
+        node.submit(&Tx { nonce, ..Tx::default() }.sign(1).encoded_2718()).unwrap();
+        node.make_block().unwrap().expect("a transaction waits");
+    }
+
+    fn rows(node: &Node, table: TableId) -> Vec<Vec<u8>> {
+        let snapshot = node.snapshot();
+        snapshot.raw_prefix(table, &[], Direction::Forward).unwrap().map(|row| row.unwrap().0).collect()
+    }
+
+    fn is_clean(node: &Node) {
+        let report = care::verify(&node.snapshot(), node.store.meta(), &mut |_| Ok(())).unwrap();
+        assert!(report.clean, "{:?}", report.findings);
+    }
+
+    #[test]
+    fn a_shorter_history_is_kept_from_the_next_block_on() {
+        let folder = DataDir::temporary().unwrap();
+        let node = new_node(&folder);
+        assert_eq!(node.history_blocks, HISTORY_BLOCKS);
+        assert_eq!(Config::default().history_blocks(), HISTORY_BLOCKS);
+        (0..20).for_each(|_| make_block(&node));
+        let undo_rows = rows(&node, TableId::UndoLog).len();
+        drop(node);
+        let options = OpenOptions { history_blocks: 5, ..OpenOptions::default() };
+        let node = Node::open_existing(&folder, keys(), &options).unwrap();
+        assert!(HistoricalState::new(&node.snapshot(), 3, 20).is_ok(), "nothing goes before there is a block");
+        make_block(&node);
+        let snapshot = node.snapshot();
+        assert!(HistoricalState::new(&snapshot, 16, 21).is_ok());
+        let gone = HistoricalState::new(&snapshot, 15, 21).map(drop).unwrap_err();
+        assert!(matches!(gone, StateError::HistoryPruned { height: 15, oldest: 16 }), "{gone}");
+        let heights: Vec<u64> = rows(&node, TableId::UndoLog)[1..]
+            .iter()
+            .map(|key| u64::from_be_bytes(key[..8].try_into().unwrap()))
+            .collect();
+        assert!(heights.len() < undo_rows && heights.iter().all(|height| (17..=21).contains(height)), "{heights:?}");
+        is_clean(&node);
+    }
+
+    /// Nothing writes task proofs yet, so they are put there by hand: two steps of old ones, and one that counts.
+    #[test]
+    fn task_proofs_go_with_blocks_once_no_tally_reads_them() {
+        let folder = DataDir::temporary().unwrap();
+        let node = new_node(&folder);
+        let slot = node.spec.slots().slot_at(unix_now()).unwrap();
+        let first = node.spec.parameters.first_task_proof_slot(slot);
+        let proof = TaskProofRecord {
+            pool_id: None,
+            value: TaskValue::Relay { bytes_transferred: 1, sessions_relayed: 1 },
+            sig: B512::ZERO,
+            ts: 0,
+        };
+        let key = |slot: u64| TaskProofKey { slot, node_id: Address::ZERO, kind: TaskProofType::RelayBandwidth };
+        let old = MAX_PRUNED_ROWS as u64 + 10;
+        let slots = (0..old).chain([first - 1, slot]);
+        node.write(|batch| -> Result<(), StoreError> {
+            for slot in slots {
+                batch.append::<TaskProofs>(&key(slot), &proof)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        let syncs = |node: &Node| node.store.stats().unwrap().syncs;
+        let (before, mut kept) = (syncs(&node), Vec::new());
+        for _ in 0..3 {
+            make_block(&node);
+            kept.push(rows(&node, TableId::TaskProofs).len());
+        }
+        assert_eq!(kept, [12, 1, 1]);
+        assert_eq!(syncs(&node) - before, 3, "a step costs no sync of its own");
+        assert_eq!(rows(&node, TableId::TaskProofsByNode).len(), 1);
+        assert!(chain::read_head(&node.snapshot()).unwrap().number == 3);
+        is_clean(&node);
     }
 }

@@ -109,6 +109,7 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
     let open = OpenOptions {
         store: Options { cache_bytes: budget.cache_bytes, ..Options::default() },
+        history_blocks: config.history_blocks(),
         pool: PoolLimits { bytes: budget.pool_bytes, ..PoolLimits::default() },
         clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
         accept_restored,

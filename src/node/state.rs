@@ -12,7 +12,7 @@ use crate::{
     consensus::{ClockPolicy, Solo, SoloChain},
     keys::NodeKeys,
     mempool::{Mempool, PoolLimits, SavedPool, SubmitError},
-    state::{LatestState, StateError, StateReader},
+    state::{HISTORY_BLOCKS, LatestState, StateError, StateReader},
 };
 use alloy_consensus::{Header, Sealed, transaction::Recovered};
 use alloy_primitives::{Address, B256};
@@ -57,6 +57,8 @@ pub struct Node {
     pub(super) store: Store,
     pub(super) spec: ChainSpec,
     pub(super) genesis_hash: B256,
+    /// How many blocks back the state is kept.
+    pub(super) history_blocks: u64,
     pub(super) keys: NodeKeys,
     pub(super) solo: Solo,
     pub(super) guards: Guards,
@@ -79,14 +81,28 @@ pub struct Node {
 }
 
 /// How an existing chain is opened.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct OpenOptions {
     pub(super) store: Options,
+    /// How many blocks back the state is kept.
+    pub(super) history_blocks: u64,
     pub(super) pool: PoolLimits,
     /// `None` where the chain is a development chain, whose clock is not looked at.
     pub(super) clock: Option<ClockPolicy>,
     /// To sign on from the store's head, whatever was signed.
     pub(super) accept_restored: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            store: Options::default(),
+            history_blocks: HISTORY_BLOCKS,
+            pool: PoolLimits::default(),
+            clock: None,
+            accept_restored: false,
+        }
+    }
 }
 
 impl Node {
@@ -128,6 +144,7 @@ impl Node {
             store,
             spec,
             genesis_hash,
+            history_blocks: options.history_blocks,
             keys,
             solo,
             events: broadcast::channel(EVENT_CAPACITY).0,

@@ -19,7 +19,7 @@ use lucid_storage::{AccountRecord, Batch, Direction, Reader, TableId};
 
 use super::{StateError, rows};
 
-/// How many blocks back from the head the state can be read. A read costs up to one look-up per block that it
+/// How many blocks back from the head the state can be read at most. A read costs up to one look-up per block that it
 /// goes back, so this bounds it to milliseconds; and it bounds the log.
 pub const HISTORY_BLOCKS: u64 = 4096;
 
@@ -241,8 +241,8 @@ pub(super) fn oldest<R: Reader>(reader: &R, head: u64) -> Result<u64, StateError
 /// more as it takes to have at most `max_bytes`. States for which a deleted row was needed can no longer be read from
 /// now on, even if others of their rows remain.
 ///
-/// Deletion is the slow side of the store, so call this with a small limit in the batch of each block. All of
-/// [`HISTORY_BLOCKS`] stay readable with `(head + 1).saturating_sub(HISTORY_BLOCKS)` as `below_height`, unless
+/// Deletion is the slow side of the store, so call this with a small limit in the batch of each block. The states of `n`
+/// blocks back, up to [`HISTORY_BLOCKS`], stay readable with `(head + 1).saturating_sub(n)` as `below_height`, unless
 /// `max_bytes` is too few for them.
 pub fn prune_undo(batch: &mut Batch, below_height: u64, max_bytes: u64, limit: usize) -> Result<usize, StateError> {
     let mut kept = Kept::read(batch)?;

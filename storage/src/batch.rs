@@ -212,6 +212,16 @@ impl Batch {
         Ok(true)
     }
 
+    /// How many rows a table has as the batch leaves it. The engine keeps count of what is stored.
+    pub(crate) fn rows_left(&self, table: TableId) -> Result<u64, StoreError> {
+        let mut rows = self.base.len(table)?;
+        for (key, value) in self.pending.get(table).into_iter().flatten() {
+            let was_there = self.base.view(table, key)?.is_some();
+            rows = (rows + u64::from(value.is_some())).saturating_sub(u64::from(was_there));
+        }
+        Ok(rows)
+    }
+
     /// Writes an entry of an internal table.
     pub fn raw_put(&mut self, table: TableId, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
         self.pending.insert(table, key.into(), Some(value.into()));

@@ -16,14 +16,14 @@ pub enum Placement {
     Sharded(&'static [&'static str]),
 }
 
-/// How long rows are kept.
+/// How long rows are kept; `retention.rs` holds them to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
     /// For ever.
     Forever,
-    /// As long as the leader window, which is the last use that the chain has for them.
+    /// As long as the leader window, which is the last use that the chain has for them. Their key begins with a slot.
     LeaderWindow,
-    /// So many of the newest.
+    /// So many of the newest. Their key is a number that rises.
     Newest(u64),
 }
 

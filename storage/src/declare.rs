@@ -118,6 +118,9 @@ macro_rules! store_tables {
             $((TableId::$coll, check_collection::<$coll>),)*
         ];
 
+        /// The pruning of each collection.
+        pub(crate) const COLLECTION_PRUNINGS: &[CollectionPruning] = &[$(prune_collection::<$coll>),*];
+
         /// All internal tables.
         pub const INTERNAL_TABLES: &[InternalDef] = &[$(InternalDef {
             name: $table_name,

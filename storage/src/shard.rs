@@ -1,8 +1,9 @@
 //! The shard index: for each sharded collection, the ranges of its key space with the documents and bytes in each.
 //!
 //! It is kept in the batch that changes a row, and an in-order run of rows touches one range. A range that grows past a
-//! bound is split between two shard keys, so rows of one shard key are never apart. The rows of each source are divided
-//! by themselves, beside the own ones, since they lie by themselves: a range is one scan of neighbours.
+//! bound is split between two shard keys, so rows of one shard key are never apart. One that has become empty becomes part of
+//! its neighbour: what is removed in order would leave ever more of them. The rows of each source are divided by
+//! themselves, beside the own ones, since they lie by themselves: a range is one scan of neighbours.
 
 use crate::{
     batch::Batch,
@@ -80,9 +81,12 @@ impl Batch {
         Ok(())
     }
 
-    /// Writes the range that is open, and splits it as often as it has to be.
+    /// Writes the range that is open, and splits it as often as it has to be, or gives up one that is empty.
     pub(crate) fn close_shard(&mut self) -> Result<(), StoreError> {
         let Some(OpenRange { def, mut range, end }) = self.shard.take() else { return Ok(()) };
+        if range.documents == 0 {
+            return give_up_range(self, def, range, &end);
+        }
         while range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES {
             let Some((left, right)) = split(self, def, &range, &end)? else { break };
             put_range(self, def, &left);
@@ -96,6 +100,25 @@ impl Batch {
 fn put_range(batch: &mut Batch, def: &CollectionDef, range: &ShardRange) {
     let value = [range.documents.to_be_bytes(), range.bytes.to_be_bytes()].concat();
     batch.raw_put(TableId::ShardRanges, range_key(def, &range.start), value);
+}
+
+/// Gives the keys of an empty range to the one before it, or to the next one where it is the first. One alone stays.
+fn give_up_range(batch: &mut Batch, def: &CollectionDef, empty: ShardRange, end: &[u8]) -> Result<(), StoreError> {
+    let space = space_of(&empty.start).unwrap_or_default();
+    if *empty.start != *space {
+        batch.raw_remove(TableId::ShardRanges, range_key(def, &empty.start));
+        return Ok(());
+    }
+    if successor(space).as_deref() == Some(end) {
+        put_range(batch, def, &empty);
+        return Ok(());
+    }
+    let next_key = range_key(def, end);
+    let fault = || StoreError::damaged_row(TableId::ShardRanges, &next_key, "the range is not there");
+    let next = read_range(def, &next_key, &batch.view(TableId::ShardRanges, &next_key)?.ok_or_else(fault)?)?;
+    batch.raw_remove(TableId::ShardRanges, next_key);
+    put_range(batch, def, &ShardRange { start: empty.start, ..next });
+    Ok(())
 }
 
 /// Key of a range in the table: the collection's name, then where the range starts.
@@ -293,6 +316,7 @@ mod tests {
     use crate::{
         ChunkKey, ChunkRecord, Chunks, Collection, Meta, Options, Store, TaskProofs,
         samples::{Sample, address, hash},
+        space::RowSpace,
     };
     use lucid_types::SessionId;
     use proptest::prelude::*;
@@ -363,6 +387,8 @@ mod tests {
         for range in &ranges {
             prop_assert!(range.documents <= MAX_SHARD_DOCUMENTS && range.bytes <= MAX_SHARD_BYTES, "{:?}", range);
         }
+        prop_assert!(ranges.first().is_none_or(|first| *first.start == *RowSpace::own().prefix()));
+        prop_assert!(ranges.len() < 2 || ranges.iter().all(|range| range.documents > 0), "{:?}", ranges);
         for range in ranges.iter().skip(1) {
             prop_assert_eq!(
                 shard_key_of(&Chunks::DEF, &range.start).unwrap(),

@@ -4,12 +4,14 @@
 //! An index is written `Type "fields": key type = what a row is found by`. Times are Unix seconds.
 
 use crate::{
+    batch::Batch,
     codec::{Origin, Record as _},
     collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder},
     declare::{by_sequence, is_import, store_tables},
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
+    retention::prune_collection,
     schema::Schema,
     snapshot::Snapshot,
     verify::{Check, check_collection},
@@ -25,6 +27,10 @@ pub const MAX_CONSENSUS_EVENTS: u64 = 20_000;
 
 /// Checks the rows of one collection.
 type CollectionCheck = fn(&Snapshot, &mut Check<'_>) -> Result<(), StoreError>;
+
+/// Removes rows of one collection that have had their time, those of slots below the given one where it goes by slots, at
+/// most so many; says how many.
+type CollectionPruning = fn(&mut Batch, u64, usize) -> Result<usize, StoreError>;
 
 store_tables! {
     collections {
@@ -256,6 +262,18 @@ mod tests {
         for collection in COLLECTIONS {
             let any_order = matches!(collection.order, Any | Journaled);
             assert_eq!(collection.by_sequence.is_some(), any_order, "{}", collection.name);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_by_slots_or_by_number_has_the_oldest_first() {
+        for collection in COLLECTIONS {
+            match collection.retention {
+                Forever => {}
+                LeaderWindow => assert_eq!(collection.key_fields[0], "slot", "{}", collection.name),
+                // All rows are counted, so none may be another's.
+                Newest(_) => assert!(collection.key_fields.len() == 1 && !collection.importable, "{}", collection.name),
+            }
         }
     }
 

@@ -32,7 +32,7 @@ pub use hash::blake3;
 pub use ids::{AnchoringId, IdError, SessionId};
 pub use manifest::{MAX_CHUNK_BYTES, MAX_CHUNKS, Manifest, ManifestError};
 pub use nearest::nearest;
-pub use params::{Bounds, MAX_VALIDATORS, ParamError, Params, Preset};
+pub use params::{Bounds, MAX_TASK_PROOF_AGE_SLOTS, MAX_VALIDATORS, ParamError, Params, Preset};
 pub use proof::{AnchorProof, ChunkPath, PROOF_VERSION, SetChange};
 pub use refusal::TransactionRefusal;
 pub use seal::{Seal, VrfProof};

@@ -71,6 +71,19 @@ pub struct Params {
     pub initial_base_fee: u64,
 }
 
+/// Slots that a task proof may be older than the block that brings it.
+pub const MAX_TASK_PROOF_AGE_SLOTS: u64 = 60;
+
+impl Params {
+    /// The lowest slot of which a chain whose last block is in `slot` still needs task proofs. The tally of that block's
+    /// epoch is made from blocks of the leader window before the epoch, and the first of those may bring proofs that are
+    /// older than itself.
+    pub const fn first_task_proof_slot(&self, slot: u64) -> u64 {
+        let epoch_start = slot - slot % self.epoch_slots;
+        epoch_start.saturating_sub(self.leader_window_slots).saturating_sub(MAX_TASK_PROOF_AGE_SLOTS)
+    }
+}
+
 const MIB: u64 = 1 << 20;
 const GWEI: u64 = 1_000_000_000;
 
@@ -152,6 +165,15 @@ mod tests {
     fn the_presets_keep_their_own_bounds() {
         assert_eq!(Preset::Lucid.params().check(Bounds::Production), Ok(()));
         assert_eq!(Preset::Dev.params().check(Bounds::Free), Ok(()));
+    }
+
+    #[test]
+    fn task_proofs_are_needed_as_far_back_as_the_tally_of_the_epoch_looks() {
+        let params = Preset::Lucid.params();
+        assert_eq!(params.first_task_proof_slot(5_040 + 60), 0, "nothing is as old");
+        assert_eq!(params.first_task_proof_slot(720 * 10), 7_200 - 5_040 - 60);
+        assert_eq!(params.first_task_proof_slot(720 * 10 + 719), 7_200 - 5_040 - 60, "the same all through an epoch");
+        assert_eq!(params.first_task_proof_slot(720 * 11), 7_920 - 5_040 - 60);
     }
 
     #[test]
