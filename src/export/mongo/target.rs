@@ -260,7 +260,7 @@ mod tests {
         let updates: Vec<RawDocumentBuf> = batch
             .updates
             .into_iter()
-            .map(|update| update.unwrap().as_document().unwrap().to_raw_document_buf())
+            .map(|update| update.unwrap().as_document().unwrap().to_owned())
             .collect();
         assert_eq!(updates[0], rawdoc! { "q": { "_id": "a" }, "u": document.clone(), "upsert": true });
         let query = rawdoc! { "_id": "a", "slot": 7_i64, "nodeId": "n" };
