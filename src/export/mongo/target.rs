@@ -257,11 +257,8 @@ mod tests {
         let mut batch = Batch::default();
         batch.push(&document, &[]).unwrap();
         batch.push(&document, &["slot", "nodeId"]).unwrap();
-        let updates: Vec<RawDocumentBuf> = batch
-            .updates
-            .into_iter()
-            .map(|update| update.unwrap().as_document().unwrap().to_owned())
-            .collect();
+        let updates: Vec<RawDocumentBuf> =
+            batch.updates.into_iter().map(|update| update.unwrap().as_document().unwrap().to_owned()).collect();
         assert_eq!(updates[0], rawdoc! { "q": { "_id": "a" }, "u": document.clone(), "upsert": true });
         let query = rawdoc! { "_id": "a", "slot": 7_i64, "nodeId": "n" };
         assert_eq!(updates[1], rawdoc! { "q": query, "u": document.clone(), "upsert": true });
