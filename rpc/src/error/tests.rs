@@ -130,6 +130,9 @@ fn place(error: &RpcError) -> usize {
         Query(QueryError::NotIndexed { .. }) => 57,
         Query(QueryError::TooManyResults) => 58,
         Query(_) => 59,
+        Anchor(AnchorError::StoreFull(_)) => 60,
+        Submit(SubmitError::StoreFull(_)) => 61,
+        Anchor(AnchorError::Submit(SubmitError::StoreFull(_))) => 62,
     }
 }
 
@@ -201,6 +204,9 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Anchor(AnchorError::DiskFull), -32000, Some(6005)),
         (Submit(SubmitError::DiskFull), -32000, Some(6005)),
         (Anchor(AnchorError::Submit(SubmitError::DiskFull)), -32000, Some(6005)),
+        (Anchor(AnchorError::StoreFull("full".into())), -32000, Some(6005)),
+        (Submit(SubmitError::StoreFull("full".into())), -32000, Some(6005)),
+        (Anchor(AnchorError::Submit(SubmitError::StoreFull("full".into()))), -32000, Some(6005)),
         (Anchor(AnchorError::Node(stopping())), -32603, None),
         (Proof(ProofError::UnknownSession(session())), -32000, Some(6001)),
         (Proof(ProofError::SeveralAccounts { session_id: session(), accounts: Vec::new() }), -32602, Some(1001)),
