@@ -142,7 +142,9 @@ impl RpcError {
             Self::Node(_) => Row::Internal,
             Self::State(error) => state_row(error),
             Self::Submit(SubmitError::Node(_)) => Row::Internal,
-            Self::Submit(SubmitError::DiskFull) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6005),
+            Self::Submit(SubmitError::DiskFull | SubmitError::StoreFull(_)) => {
+                Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6005)
+            }
             Self::Submit(SubmitError::Refused(_)) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::Call(CallError::Reverted { data }) => Row::Revert(data.clone()),
             Self::Call(CallError::State(error)) => state_row(error),
@@ -188,9 +190,10 @@ fn anchor_row(error: &AnchorError) -> Row {
         AnchorError::Unknown(_) => Row::Lucid(refused, 6001),
         AnchorError::SeveralAccounts { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
         AnchorError::NotEnded { .. } | AnchorError::NotTheNodes { .. } => Row::Lucid(refused, 6002),
-        AnchorError::TooMany(_) | AnchorError::DiskFull | AnchorError::Submit(SubmitError::DiskFull) => {
-            Row::Lucid(refused, 6005)
-        }
+        AnchorError::TooMany(_)
+        | AnchorError::DiskFull
+        | AnchorError::StoreFull(_)
+        | AnchorError::Submit(SubmitError::DiskFull | SubmitError::StoreFull(_)) => Row::Lucid(refused, 6005),
         AnchorError::Submit(SubmitError::Node(_)) | AnchorError::Node(_) => Row::Internal,
         AnchorError::Submit(SubmitError::Refused(error)) => Row::Lucid(refused, refusal_number(error)),
     }

@@ -202,6 +202,14 @@ fn check(config: &Config, args: &ConfigArgs) -> anyhow::Result<()> {
     }
     let spec = datadir.read_chain_spec().with_context(|| datadir.chain_spec().display().to_string())?;
     check_config(&datadir, config, spec.as_ref())?;
+    if let (Some(max), Some(taken)) = (config.max_store_bytes(), datadir.store_taken_bytes())
+        && taken >= max
+    {
+        let (taken, max) = (taken >> 20, max >> 20);
+        eprintln!(
+            "note: the store's file takes {taken} MiB already, and storage.max-size-mib is {max}: it cannot grow"
+        );
+    }
     match spec {
         Some(spec) => println!("The configuration is good, and says nothing that the chain {} is not", spec.chain_id),
         None => println!("The configuration is good; {} holds no chain to hold it against", datadir.path().display()),

@@ -49,6 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         datadir: args.datadir.clone(),
         http_addr: config.http_addr(),
         config_fault,
+        max_store_bytes: config.max_store_bytes(),
         config_passed_over: config::passed_over(&args.datadir, named),
         clock_synchronised: lucid_kernel::clock_synchronised().unwrap_or(false),
         now: unix_now(),

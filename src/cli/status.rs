@@ -3,7 +3,7 @@ use super::{
     exit_codes::{CONFIG, UNAVAILABLE, coded},
     time::utc,
 };
-use lucid_rpc::{StatusDocument, StatusError, read_status};
+use lucid_rpc::{StatusDocument, StatusError, StoreUseDocument, read_status};
 use std::path::PathBuf;
 
 /// Where a node that came with a package listens.
@@ -114,7 +114,7 @@ fn screen(status: &StatusDocument) -> String {
         ),
         ("Waiting", pool),
         ("Anchorings", anchorings),
-        ("Store", format!("{}{free}", size(store.file_bytes))),
+        ("Store", format!("{}{free}", store_size(store))),
         ("Written", format!("{} in {} syncs since the start", size(store.bytes_written), store.syncs)),
         ("Memory", size(status.resident_bytes)),
         ("JSON-RPC", format!("http://{}, {calls} calls since the start", status.rpc_addr)),
@@ -122,6 +122,14 @@ fn screen(status: &StatusDocument) -> String {
         ("Version", format!("{}, process {}", status.version, status.pid)),
     ];
     lines.map(|(name, value)| format!("{name:<11} {value}\n")).concat()
+}
+
+/// How large the store is, and, where it is bounded, how much of that it takes.
+fn store_size(store: &StoreUseDocument) -> String {
+    let length = size(store.file_bytes);
+    let (Some(taken), Some(max)) = (store.taken_bytes, store.max_bytes) else { return length };
+    let nearly = if taken >= max / 10 * 9 { "NEARLY FULL: " } else { "" };
+    format!("{length}, {nearly}takes {} of the {} that it may", size(taken), size(max))
 }
 
 /// Bytes as people read them.

@@ -9,7 +9,7 @@ use super::{
     settings::{
         CLOCK_TRUST_LOCAL, ENV_PREFIX, HEALTH_PORT, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS,
         HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT, MEMORY_BUDGET_MIB, PATHS,
-        SETTINGS, STATUS_SOCKET, STORAGE_HISTORY_BLOCKS, STORE_CACHE_MIB, Setting, env_name,
+        SETTINGS, STATUS_SOCKET, STORAGE_HISTORY_BLOCKS, STORAGE_MAX_SIZE_MIB, STORE_CACHE_MIB, Setting, env_name,
     },
 };
 use lucid_types::{ChainSpec, nearest};
@@ -94,6 +94,7 @@ struct Values {
     budget_mib: Option<u64>,
     cache_mib: Option<usize>,
     history_blocks: u64,
+    max_size_mib: Option<u64>,
     trust_local_clock: bool,
     log_format: LogFormat,
 }
@@ -201,6 +202,11 @@ impl Config {
         self.values.history_blocks
     }
 
+    /// Bytes of its disk that the store's file may take; `None` for any.
+    pub fn max_store_bytes(&self) -> Option<u64> {
+        self.values.max_size_mib.map(|mib| mib << 20)
+    }
+
     /// The port on this machine where the node says how it is.
     pub const fn health_port(&self) -> Option<u16> {
         self.values.health_port
@@ -264,6 +270,10 @@ impl Values {
             budget_mib: value(MEMORY_BUDGET_MIB).unless("auto", BUDGET_RANGE, |mib| BUDGETS_MIB.contains(mib))?,
             cache_mib: value(STORE_CACHE_MIB).unless("auto", CACHE_RANGE, |mib| (4..=4096).contains(mib))?,
             history_blocks: value(STORAGE_HISTORY_BLOCKS).within(HISTORY_RANGE, HISTORY_BLOCKS)?,
+            max_size_mib: match value(STORAGE_MAX_SIZE_MIB).text() {
+                "" => None,
+                _ => value(STORAGE_MAX_SIZE_MIB).unless("0", SIZE_RANGE, |mib| (32..=1 << 24).contains(mib))?,
+            },
             trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
             log_format: value(LOG_FORMAT).parse("auto, text or json")?,
         })
@@ -274,6 +284,7 @@ const PORT_RANGE: &str = "a port from 0 to 65535";
 const CACHE_RANGE: &str = "auto, or a number of MiB from 4 to 4096";
 const BUDGET_RANGE: &str = "auto, or a number of MiB from 64 to 65536";
 const BUDGETS_MIB: RangeInclusive<u64> = MIN_BUDGET_MIB..=65_536;
+const SIZE_RANGE: &str = "0, or a number of MiB from 32 to 16777216";
 const HISTORY_RANGE: &str = "a number of blocks from 128 to 4096";
 
 /// Programs expect as many at least, since nodes that are no archives keep 128 states; of more, a read would take too long.

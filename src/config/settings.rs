@@ -71,6 +71,11 @@ pub(super) const STORAGE_HISTORY_BLOCKS: Setting = Setting {
     default: "4096",
     about: "How many blocks back balances, storage and calls can be asked for (128 to 4096).",
 };
+pub(super) const STORAGE_MAX_SIZE_MIB: Setting = Setting {
+    key: "storage.max-size-mib",
+    default: "0",
+    about: "MiB of its disk that the store's file may take before nothing new is taken in (32 to 16777216); 0: any.",
+};
 pub(super) const LOG_FORMAT: Setting = Setting {
     key: "log.format",
     default: "auto",
@@ -83,7 +88,7 @@ pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
 };
 
 /// All of them, in the order of the file.
-pub(super) const SETTINGS: [Setting; 14] = [
+pub(super) const SETTINGS: [Setting; 15] = [
     HTTP_ADDR,
     HTTP_PORT,
     HTTP_ALLOW_REMOTE,
@@ -96,6 +101,7 @@ pub(super) const SETTINGS: [Setting; 14] = [
     MEMORY_BUDGET_MIB,
     STORE_CACHE_MIB,
     STORAGE_HISTORY_BLOCKS,
+    STORAGE_MAX_SIZE_MIB,
     CLOCK_TRUST_LOCAL,
     LOG_FORMAT,
 ];

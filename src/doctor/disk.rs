@@ -17,6 +17,9 @@ const RESERVE_BYTES: u64 = 64 << 20;
 const SOON_DAYS: u64 = 183;
 const NOW_DAYS: u64 = 7;
 
+/// Part of what the store's file may take, in hundredths, from which on it is warned.
+const NEARLY_FULL_PERCENT: u64 = 90;
+
 /// How long a node must have run for its writes to be worth a forecast.
 const FORECAST_SECS: u64 = 3_600;
 
@@ -33,6 +36,7 @@ pub(super) fn disk(machine: &Machine, subject: &Subject) -> Vec<Finding> {
     if let Ok(disk) = rustix::fs::statvfs(&folder) {
         findings.push(room(disk.f_bavail.saturating_mul(disk.f_frsize), growth(subject)));
     }
+    findings.extend(bound(subject));
     findings
 }
 
@@ -139,6 +143,17 @@ fn room(free_bytes: u64, growth: Option<u64>) -> Finding {
     }
 }
 
+/// How much the store's file takes of what it may, where that is bounded.
+fn bound(subject: &Subject) -> Option<Finding> {
+    let max_bytes = subject.max_store_bytes?;
+    let taken_bytes = fs::metadata(subject.datadir.join("lucid.redb")).ok()?.blocks().saturating_mul(512);
+    let found = format!("the file takes {} of the {} MiB that it may", taken_bytes >> 20, max_bytes >> 20);
+    Some(match taken_bytes >= max_bytes / 100 * NEARLY_FULL_PERCENT {
+        true => Finding::problem("store size", Problem::StoreNearlyFull, found),
+        false => Finding::good("store size", found),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
@@ -181,6 +196,17 @@ mod tests {
         let running = |uptime_secs, bytes_written| Some(Running { uptime_secs, bytes_written, ..Running::default() });
         assert_eq!(yearly_gib(&subject(running(60, 1 << 30))), None);
         assert_eq!(yearly_gib(&subject(running(DAY_SECS, 1 << 30))), Some(365));
+    }
+
+    #[test]
+    fn a_store_that_has_nearly_taken_what_it_may_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("lucid.redb"), vec![1; 2 << 20]).unwrap();
+        let judge =
+            |max_store_bytes| bound(&Subject { datadir: folder.path().to_owned(), max_store_bytes, ..subject(None) });
+        assert!(judge(None).is_none());
+        assert_eq!(judge(Some(3 << 20)).unwrap().problem, None);
+        assert_eq!(judge(Some(2 << 20)).unwrap().problem, Some("store-nearly-full"));
     }
 
     #[test]

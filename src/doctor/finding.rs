@@ -100,6 +100,8 @@ pub struct Subject {
     pub http_addr: SocketAddr,
     /// What is wrong with the configuration; `None` for nothing.
     pub config_fault: Option<String>,
+    /// Bytes of its disk that the store's file may take; `None` for any.
+    pub max_store_bytes: Option<u64>,
     /// Files beside the configuration that look like parts of it, and are not read.
     pub config_passed_over: Vec<PathBuf>,
     /// Whether the kernel holds its clock for synchronised.

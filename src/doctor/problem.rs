@@ -33,6 +33,8 @@ pub enum Problem {
     DiskFull,
     /// The disk will be full within half a year.
     DiskFillsUp,
+    /// The store's file has taken what it may, or nearly so.
+    StoreNearlyFull,
     /// The port can be reached from other machines.
     PortExposed,
     /// The configuration cannot be used.
@@ -75,7 +77,7 @@ pub enum Problem {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Undervoltage,
         Self::Hot,
         Self::LowMemory,
@@ -90,6 +92,7 @@ impl Problem {
         Self::ReadOnlyDisk,
         Self::DiskFull,
         Self::DiskFillsUp,
+        Self::StoreNearlyFull,
         Self::PortExposed,
         Self::BadConfiguration,
         Self::PassedOver,
@@ -215,6 +218,12 @@ impl Problem {
             }
             Self::DiskFull => ("disk-full", Bad, "make room on the disk of DIR; the node goes on by itself"),
             Self::DiskFillsUp => ("disk-fills-up", Warn, "plan for a larger disk, or remove what else lies on it"),
+            Self::StoreNearlyFull => (
+                "store-nearly-full",
+                Warn,
+                "raise storage.max-size-mib, or set storage.history-blocks lower, stop the node and run `lucid-node db compact \
+                 --datadir DIR`",
+            ),
             Self::PortExposed => (
                 "port-exposed",
                 Warn,

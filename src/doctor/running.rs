@@ -122,6 +122,7 @@ pub(super) mod tests {
             datadir: "/var/lib/lucid-node".into(),
             http_addr: ([127, 0, 0, 1], 8545).into(),
             config_fault: None,
+            max_store_bytes: None,
             clock_synchronised: true,
             now: 1_800_000_000,
             running,

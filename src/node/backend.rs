@@ -1,7 +1,7 @@
 //! What the RPC server asks of the node. Wire types and limits are the server's matter; here typed questions get typed
 //! answers from a snapshot, the pool and the anchorings.
 
-use super::{care, error::NodeError, state::Node};
+use super::{care, error::NodeError, guards::SealingStop, state::Node};
 use crate::{
     anchoring::{self, MerkleTree},
     chain::{self, ChainError, LogFilter},
@@ -178,6 +178,7 @@ impl NodeApi for Backend {
         let node = Arc::clone(&self.node);
         let added = tokio::task::spawn_blocking(move || match node.guards.disk_full() {
             // It would wait for a block that cannot come, and be lost with the power.
+            Some(stop @ SealingStop::StoreFull { .. }) => Err(SubmitError::StoreFull(stop.to_string())),
             Some(_) => Err(SubmitError::DiskFull),
             None => node.submit(&raw).map_err(submit_fault),
         });

@@ -280,6 +280,7 @@ pub(super) async fn watch_conditions(node: Arc<Node>, mut stop: watch::Receiver<
         tokio::select! {
             _ = ticks.tick() => {
                 node.note_condition();
+                node.note_store_bound();
             }
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }

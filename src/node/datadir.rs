@@ -206,10 +206,23 @@ pub(super) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, NodeError> {
     Ok(Some(bytes))
 }
 
+impl DataDir {
+    /// Bytes that the store takes on its disk; `None` where there is none, or it cannot be seen.
+    pub fn store_taken_bytes(&self) -> Option<u64> {
+        taken_bytes(&self.store())
+    }
+}
+
 /// Bytes that are free on the disk with `folder`, for who is not root; `None` where it does not say.
 pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Bytes that a file takes on its disk; it may be longer. `None` where it cannot be seen.
+pub(super) fn taken_bytes(path: &Path) -> Option<u64> {
+    // In this unit whatever the file system's own is.
+    fs::metadata(path).ok().map(|file| file.blocks().saturating_mul(512))
 }
 
 /// Writes a file whole or not at all, in place of what was there; on disk when this returns.

@@ -333,5 +333,10 @@ impl NodeError {
 
 /// Whether something was not written for want of room.
 pub(super) fn is_disk_full(error: &StoreError) -> bool {
-    matches!(error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    matches!(error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull) || is_at_bound(error)
+}
+
+/// Whether something was not written because the file would have become larger than it may.
+pub(super) fn is_at_bound(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::QuotaExceeded)
 }

@@ -6,13 +6,15 @@
 use super::{
     clock,
     datadir::{DataDir, free_bytes},
-    error::NodeError,
+    error::{NodeError, is_at_bound},
     state::Node,
+    store_bound::StoreBound,
 };
 use crate::{
     consensus::{ClockPolicy, ClockReading, ClockStop, judge_clock},
     keys::{HIGHEST_SIGNED_FILE, HighestSigned, HighestSignedFile, KeyError},
 };
+use lucid_storage::StoreError;
 use lucid_types::Rules;
 use std::{
     fmt, io,
@@ -82,6 +84,17 @@ pub enum SealingStop {
     /// A write found no room, whatever the disk says of itself: somebody else took it, or a quota is used up.
     #[error("a write to the data folder found no room on the disk; it is tried again within {} s", NO_ROOM_PAUSE.as_secs())]
     NoRoom,
+    /// The store's file has taken what it may.
+    #[error(
+        "the store's file takes {taken_mib} of the {max_mib} MiB that storage.max-size-mib allows and would have to grow: \
+         raise that, or stop the node and have `lucid-node db compact` write the file anew (operate.md)"
+    )]
+    StoreFull {
+        /// What it takes of its disk, in MiB.
+        taken_mib: u64,
+        /// What it may take, in MiB.
+        max_mib: u64,
+    },
 }
 
 /// All that keeps a node from sealing at a moment, so that nobody puts one thing right to be told of the next.
@@ -170,6 +183,8 @@ pub(super) struct Guards {
     pub(super) recorded: u64,
     folder: PathBuf,
     min_free_bytes: u64,
+    /// How much the store's file may take, where that is bounded.
+    pub(super) store_bound: Option<StoreBound>,
     /// When a write last found no room.
     no_room: Mutex<Option<Instant>>,
     condition: Mutex<Condition>,
@@ -186,7 +201,14 @@ impl Guards {
     pub(super) fn new(datadir: &DataDir, clock: Option<ClockPolicy>, signing: Signing, recorded: u64) -> Self {
         let folder = datadir.path().to_owned();
         let (no_room, condition) = (Mutex::default(), Mutex::default());
-        Self { clock, signing, recorded, folder, min_free_bytes: MIN_FREE_BYTES, no_room, condition }
+        let (min_free_bytes, store_bound) = (MIN_FREE_BYTES, None);
+        Self { clock, signing, recorded, folder, min_free_bytes, store_bound, no_room, condition }
+    }
+
+    /// The file at `store` may take no more than so many bytes.
+    pub(super) fn with_store_bound(mut self, store: &Path, max_bytes: Option<u64>) -> Self {
+        self.store_bound = max_bytes.map(|max_bytes| StoreBound::new(store, max_bytes));
+        self
     }
 
     /// Nothing is written while more than this is not free.
@@ -196,8 +218,11 @@ impl Guards {
         self
     }
 
-    /// Whether the disk has too little room left to write.
+    /// Whether the disk has too little room left to write, or the store's file has taken what it may of it.
     pub(super) fn disk_full(&self) -> Option<SealingStop> {
+        if let Some(stop) = self.store_bound.as_ref().and_then(StoreBound::stop) {
+            return Some(stop);
+        }
         if self.no_room().is_some_and(|noted| noted.elapsed() < NO_ROOM_PAUSE) {
             return Some(SealingStop::NoRoom);
         }
@@ -207,9 +232,12 @@ impl Guards {
         (free < self.min_free_bytes).then_some(SealingStop::DiskFull { free_mib, needed_mib })
     }
 
-    /// Notes that a write found no room.
-    pub(super) fn note_no_room(&self) {
-        *self.no_room() = Some(Instant::now());
+    /// Notes that a write found no room, and why.
+    pub(super) fn note_no_room(&self, error: &StoreError) {
+        match &self.store_bound {
+            Some(bound) if is_at_bound(error) => bound.note_refused(),
+            _ => *self.no_room() = Some(Instant::now()),
+        }
     }
 
     fn no_room(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -221,10 +249,10 @@ impl Guards {
     }
 
     /// The disk as an error of writing.
-    pub(super) fn check_disk(&self) -> Result<(), lucid_storage::StoreError> {
+    pub(super) fn check_disk(&self) -> Result<(), StoreError> {
         match self.disk_full() {
             None => Ok(()),
-            Some(stop) => Err(lucid_storage::StoreError::Io {
+            Some(stop) => Err(StoreError::Io {
                 path: self.folder.clone(),
                 source: io::Error::new(io::ErrorKind::StorageFull, stop.to_string()),
             }),

@@ -108,7 +108,11 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     info!(memory_mib = budget.total_bytes >> 20, cache_mib = budget.cache_bytes >> 20, "memory is shared out");
     let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
     let open = OpenOptions {
-        store: Options { cache_bytes: budget.cache_bytes, ..Options::default() },
+        store: Options {
+            cache_bytes: budget.cache_bytes,
+            max_file_bytes: config.max_store_bytes(),
+            ..Options::default()
+        },
         history_blocks: config.history_blocks(),
         pool: PoolLimits { bytes: budget.pool_bytes, ..PoolLimits::default() },
         clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),

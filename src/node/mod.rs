@@ -22,6 +22,7 @@ mod proofs;
 mod solo;
 mod state;
 mod status;
+mod store_bound;
 mod supervise;
 mod tokens;
 

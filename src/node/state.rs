@@ -140,7 +140,8 @@ impl Node {
         Ok(Self {
             commits: SharedCommits::new(store.clone())?,
             db_jobs: DbJobs::new(datadir.backups()),
-            guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir)),
+            guards: Guards::new(datadir, options.clock, signing, clock::recorded(datadir))
+                .with_store_bound(store.path(), options.store.max_file_bytes),
             store,
             spec,
             genesis_hash,
@@ -264,7 +265,7 @@ impl Node {
         write().map_err(|refused| match refused {
             Refused::Commit(error) => {
                 if is_disk_full(&error) {
-                    self.guards.note_no_room();
+                    self.guards.note_no_room(&error);
                 }
                 error.into()
             }

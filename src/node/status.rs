@@ -4,6 +4,7 @@ use super::{
     clock::{clock_synchronised, unix_now},
     datadir::{DataDir, free_bytes},
     state::Node,
+    store_bound::StoreBound,
 };
 use lucid_rpc::{CallsDocument, HeadDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
 use lucid_storage::{Snapshot, StoreError, TableId, last_backup};
@@ -106,6 +107,8 @@ impl Observer {
             file_bytes: stats.file_bytes,
             allocated_bytes: counted.map(|used| used.allocated_bytes),
             fragmented_bytes: counted.map(|used| used.fragmented_bytes),
+            taken_bytes: self.datadir.store_taken_bytes(),
+            max_bytes: self.node.guards.store_bound.as_ref().map(StoreBound::max_bytes),
             disk_free_bytes: free_bytes(self.datadir.path()),
             commits: stats.commits,
             bytes_written: stats.bytes_written,

@@ -28,6 +28,10 @@ pub(crate) struct IoCounters {
 /// What became of one opening of the file.
 #[derive(Debug, Default)]
 pub(crate) struct FileState {
+    /// Bytes of the file beyond which nothing is written; zero where nothing bounds it.
+    max_bytes: AtomicU64,
+    /// Something was not written because it lay beyond that.
+    at_bound: AtomicBool,
     /// Something could not be written for want of room, which leaves no trace in what was written before.
     no_room: AtomicBool,
     /// Something else failed: what is in the file is no longer known.
@@ -37,6 +41,25 @@ pub(crate) struct FileState {
 }
 
 impl FileState {
+    /// Bounds the file from now on.
+    pub(crate) fn bound(&self, max_bytes: Option<u64>) {
+        self.max_bytes.store(max_bytes.unwrap_or(0), Relaxed);
+    }
+
+    pub(crate) fn is_at_bound(&self) -> bool {
+        self.at_bound.load(Relaxed)
+    }
+
+    /// The engine lengthens the file long before it fills it, so what counts is where it writes.
+    fn check_bound(&self, offset: u64, bytes: usize) -> io::Result<()> {
+        let max_bytes = self.max_bytes.load(Relaxed);
+        if max_bytes == 0 || offset.saturating_add(bytes as u64) <= max_bytes {
+            return Ok(());
+        }
+        self.at_bound.store(true, Relaxed);
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
     /// Whether want of room is all that went wrong.
     pub(crate) fn has_no_room(&self) -> bool {
         self.no_room.load(Relaxed) && !self.failed.load(Relaxed)
@@ -153,6 +176,7 @@ impl StorageBackend for StoreBackend {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.check_use()?;
+        self.state.note(self.state.check_bound(offset, data.len()))?;
         #[cfg(test)]
         self.state.note(self.take_room(offset, data))?;
         self.counters.bytes_written.fetch_add(data.len() as u64, Relaxed);

@@ -32,6 +32,7 @@ impl Engine {
         let again = file.try_clone().map_err(|source| io_error(path, source))?;
         let backend = StoreBackend::new(file.into_backend()?, true, counters.clone(), state.clone());
         let database = open_backend(path, backend, options, false)?.into();
+        state.bound(options.max_file_bytes);
         // Only now that it is locked.
         again.check_name(path)?;
         let (path, options) = (path.to_owned(), options.clone());
@@ -50,6 +51,11 @@ impl Engine {
     /// A small file is read in no time, and needs no second sync for every commit.
     pub(crate) fn notes_pages(&self) -> bool {
         self.counters.file_bytes.load(Relaxed) >= self.options.quick_repair_from_bytes
+    }
+
+    /// Whether a write was refused because the file would have become larger than it may.
+    pub(crate) fn is_at_bound(&self) -> bool {
+        self.state.is_at_bound()
     }
 
     /// The file was given another name.
@@ -72,6 +78,7 @@ impl Engine {
         let state = Arc::<FileState>::default();
         let backend = StoreBackend::new(file.into_backend()?, false, self.counters.clone(), state.clone());
         self.database = open_backend(&self.path, backend, &self.options, false)?.into();
+        state.bound(self.options.max_file_bytes);
         self.state = state;
         Ok(())
     }

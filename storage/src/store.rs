@@ -44,6 +44,9 @@ pub struct Options {
     /// Bytes of the file from which each commit notes the pages that are in use, so that an opening after a crash need
     /// not read all of the file.
     pub quick_repair_from_bytes: u64,
+    /// Bytes of the file beyond which no commit writes anything; `None` where the disk alone bounds it. What opening a
+    /// file writes is not bounded, so that it can be read whatever its size.
+    pub max_file_bytes: Option<u64>,
     /// Where the file lies.
     pub disk: Disk,
 }
@@ -53,6 +56,7 @@ impl Default for Options {
         Self {
             cache_bytes: DEFAULT_CACHE_BYTES,
             quick_repair_from_bytes: QUICK_REPAIR_FROM_BYTES,
+            max_file_bytes: None,
             disk: Disk::default(),
         }
     }
@@ -159,8 +163,9 @@ impl Store {
     ///
     /// Refused with [`StoreError::StaleBatch`] when another batch was committed since this one began.
     ///
-    /// Where the disk has no room the error is [`StoreError::Io`] of the kind `StorageFull`: nothing was written, new
-    /// snapshots read as before, and it can be tried again. Snapshots from before the failure may fail from then on.
+    /// Where the disk has no room the error is [`StoreError::Io`] of the kind `StorageFull`, and of the kind `QuotaExceeded`
+    /// where it is [`Options::max_file_bytes`] that leaves none: nothing was written, new snapshots read as before, and it
+    /// can be tried again. Snapshots from before the failure may fail from then on.
     pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         // A commit that panicked has not set the sequence, so what a poisoned lock guards is whole.
         let mut current = self.inner.sequence.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,11 +179,14 @@ impl Store {
         let written = write_batch(&self.engine(), batch, sequence);
         if let Err(error) = written {
             let mut engine = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
+            let at_bound = engine.is_at_bound();
             engine.after_failure(error)?;
             if Snapshot::new(engine.database())?.sequence()? != sequence {
-                let source =
-                    io::Error::new(io::ErrorKind::StorageFull, "the disk has no room left; nothing was written");
-                return Err(io_error(&self.inner.path, source));
+                let (kind, what) = match at_bound {
+                    true => (io::ErrorKind::QuotaExceeded, "the file may not grow any more"),
+                    false => (io::ErrorKind::StorageFull, "the disk has no room left"),
+                };
+                return Err(io_error(&self.inner.path, io::Error::new(kind, format!("{what}; nothing was written"))));
             }
         }
         *current = sequence;

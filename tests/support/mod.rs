@@ -16,4 +16,4 @@ pub(crate) use chain::{FAST_SLOT_SECS, fast_chain};
 pub(crate) use node::{DevNode, lucid_node};
 pub(crate) use npm::{npm_folder, said, say_skipped};
 pub(crate) use python::python;
-pub(crate) use steps::{block_on, eventually, refused, run, send, text, transfer, transfer_at};
+pub(crate) use steps::{block_on, carrying, eventually, refused, run, send, text, transfer, transfer_at};

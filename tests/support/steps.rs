@@ -78,6 +78,23 @@ pub(crate) fn transfer_at(tip: u128, from: &SecretKey, nonce: u64, to: Address) 
     TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
 }
 
+/// A signed transaction that carries so many bytes to nobody, at whatever fee.
+pub(crate) fn carrying(from: &DevAccount, nonce: u64, bytes: usize) -> Bytes {
+    let transaction = TxEip1559 {
+        chain_id: 31_337,
+        nonce,
+        // 40 for a byte, as EIP-7623 has it.
+        gas_limit: 21_000 + 40 * bytes as u64,
+        max_fee_per_gas: 1_000_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+        to: TxKind::Call(Address::ZERO),
+        input: (0..bytes).map(|at| (at as u64 * 31 + nonce) as u8 | 1).collect::<Vec<_>>().into(),
+        ..TxEip1559::default()
+    };
+    let signature = from.secret_key().sign_prehash_recoverable(transaction.signature_hash());
+    TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into()
+}
+
 /// Sends a transaction and waits for its block.
 pub(crate) async fn send(client: &Client, raw: &Bytes) -> (B256, u64) {
     let hash = client.send_raw_transaction(raw).await.unwrap();

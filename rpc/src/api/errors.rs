@@ -55,6 +55,9 @@ pub enum SubmitError {
     /// No block could take it.
     #[error("the node's disk is nearly full, so it takes no transactions until there is room again")]
     DiskFull,
+    /// No block could take it, as the store may not grow any more; with the node's reason.
+    #[error("the node takes no transactions until its store has room again: {0}")]
+    StoreFull(String),
     /// The node could not answer.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -173,6 +176,9 @@ pub enum AnchorError {
     /// Nothing can be kept now.
     #[error("the disk of the node is nearly full, so it takes nothing new; try again when there is room")]
     DiskFull,
+    /// Nothing can be kept, as the store may not grow any more; with the node's reason.
+    #[error("the node takes nothing new until its store has room again: {0}")]
+    StoreFull(String),
     /// Nothing to begin again.
     #[error("this node was not asked to anchor the session {0}")]
     Unknown(SessionId),

@@ -133,6 +133,9 @@ fn place(error: &RpcError) -> usize {
         Payout(PayoutError::Altered { .. }) => 60,
         Payout(PayoutError::DiskFull) => 61,
         Payout(PayoutError::Node(_)) => 62,
+        Anchor(AnchorError::StoreFull(_)) => 63,
+        Submit(SubmitError::StoreFull(_)) => 64,
+        Anchor(AnchorError::Submit(SubmitError::StoreFull(_))) => 65,
     }
 }
 
@@ -204,6 +207,9 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Anchor(AnchorError::DiskFull), -32000, Some(6005)),
         (Submit(SubmitError::DiskFull), -32000, Some(6005)),
         (Anchor(AnchorError::Submit(SubmitError::DiskFull)), -32000, Some(6005)),
+        (Anchor(AnchorError::StoreFull("full".into())), -32000, Some(6005)),
+        (Submit(SubmitError::StoreFull("full".into())), -32000, Some(6005)),
+        (Anchor(AnchorError::Submit(SubmitError::StoreFull("full".into()))), -32000, Some(6005)),
         (Anchor(AnchorError::Node(stopping())), -32603, None),
         (Proof(ProofError::UnknownSession(session())), -32000, Some(6001)),
         (Proof(ProofError::SeveralAccounts { session_id: session(), accounts: Vec::new() }), -32602, Some(1001)),

@@ -85,6 +85,12 @@ fn about_the_store(page: &mut Page, status: &StatusDocument) {
     if let Some(bytes) = store.fragmented_bytes {
         page.one("lucid_store_fragmented_bytes", Gauge, "Bytes of it that hold nothing, when last counted.", bytes);
     }
+    if let Some(bytes) = store.taken_bytes {
+        page.one("lucid_store_taken_bytes", Gauge, "Bytes that the file takes on its disk.", bytes);
+    }
+    if let Some(bytes) = store.max_bytes {
+        page.one("lucid_store_max_bytes", Gauge, "Bytes that it may take (storage.max-size-mib).", bytes);
+    }
     if let Some(bytes) = store.disk_free_bytes {
         page.one("lucid_disk_free_bytes", Gauge, "Bytes that are free on its disk.", bytes);
     }
@@ -139,6 +145,8 @@ pub(super) mod tests {
                 file_bytes: 4096,
                 allocated_bytes: Some(3000),
                 fragmented_bytes: Some(1096),
+                taken_bytes: Some(2048),
+                max_bytes: Some(1 << 25),
                 disk_free_bytes: Some(1 << 30),
                 commits: 5,
                 bytes_written: 81920,
@@ -177,6 +185,8 @@ pub(super) mod tests {
             "lucid_rpc_requests_total{method=\"eth_chainId\",outcome=\"failed\"} 1",
             "lucid_rpc_request_seconds_total{method=\"eth_chainId\"} 1.000250",
             "lucid_store_syncs_total 10",
+            "lucid_store_taken_bytes 2048",
+            "lucid_store_max_bytes 33554432",
             "lucid_last_backup_timestamp_seconds 1700000100",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
@@ -187,9 +197,10 @@ pub(super) mod tests {
     fn what_was_not_measured_is_absent() {
         let mut status = status();
         (status.store.allocated_bytes, status.store.disk_free_bytes) = (None, None);
+        (status.store.taken_bytes, status.store.max_bytes) = (None, None);
         status.store.last_backup = None;
         let page = page(&status);
-        for name in ["allocated", "disk_free", "last_backup"] {
+        for name in ["allocated", "disk_free", "last_backup", "store_taken", "store_max"] {
             assert!(!page.contains(name), "{name}: {page}");
         }
     }

@@ -77,6 +77,13 @@ pub struct StoreUseDocument {
     /// Bytes of its pages that hold nothing and wait to be used again, when last counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fragmented_bytes: Option<u64>,
+    /// Bytes that the file takes on its disk, which may be fewer: it is lengthened before it is filled. Absent where the disk
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_bytes: Option<u64>,
+    /// Bytes that it may take; absent where nothing bounds it but the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
     /// Bytes that are free on its disk; absent where the disk does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_free_bytes: Option<u64>,

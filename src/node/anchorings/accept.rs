@@ -4,6 +4,7 @@ use super::{
     super::{
         backend::{state_fault, submit_fault},
         clock::unix_now,
+        guards::SealingStop,
         state::Node,
     },
     active::Anchorings,
@@ -75,8 +76,10 @@ impl Node {
         if anchorings.len() >= MAX_ACTIVE_ANCHORINGS {
             return Err(AnchorError::TooMany(MAX_ACTIVE_ANCHORINGS));
         }
-        if self.guards.disk_full().is_some() {
-            return Err(AnchorError::DiskFull);
+        match self.guards.disk_full() {
+            None => {}
+            Some(stop @ SealingStop::StoreFull { .. }) => return Err(AnchorError::StoreFull(stop.to_string())),
+            Some(_) => return Err(AnchorError::DiskFull),
         }
         anchorings.refuse_duplicates(session, merkle_root)?;
         refuse_used_root(snapshot, session, merkle_root)?;

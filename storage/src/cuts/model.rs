@@ -30,7 +30,7 @@ pub(super) fn meta() -> Meta {
 pub(super) fn options(disk: &PowerCut, random: &mut Random) -> Options {
     let cache_bytes = [0, 128 << 10, 4 << 20][random.below(3) as usize];
     let quick_repair_from_bytes = [0, 0, 1 << 20, u64::MAX][random.below(4) as usize];
-    Options { cache_bytes, quick_repair_from_bytes, disk: disk.disk() }
+    Options { cache_bytes, quick_repair_from_bytes, max_file_bytes: None, disk: disk.disk() }
 }
 
 /// Commits what the batch after `sequence` is: rows in collections of every order with their indexes, rows that change,

@@ -8,7 +8,7 @@ use redb::TableDefinition;
 use std::{
     fs::{self, OpenOptions},
     ops::Bound,
-    os::unix::fs::{FileExt, PermissionsExt},
+    os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
 };
 
 fn meta() -> Meta {
@@ -297,6 +297,58 @@ fn a_disk_without_room_stops_writes_and_nothing_else() {
 #[test]
 fn a_disk_without_room_for_the_note_of_pages_in_use_stops_writes_and_nothing_else() {
     stop_writes(&Options { quick_repair_from_bytes: 0, ..Options::default() });
+}
+
+/// As on a full disk, at a size that was said; what is free inside the file is used all the same, and a file that is larger
+/// already can be opened and read.
+#[test]
+fn a_file_that_may_not_grow_any_more_stops_writes_and_nothing_else() {
+    const MAX_BYTES: u64 = 2 << 20;
+    let (_folder, path, store) = new_store();
+    drop(store);
+    let bounded = Options { max_file_bytes: Some(MAX_BYTES), quick_repair_from_bytes: 0, ..Options::default() };
+    let store = Store::open(&path, &bounded).unwrap();
+    let mut rounds = 0;
+    let refused = loop {
+        match store.commit(big_batch(&store, rounds + 1)) {
+            Ok(_) => rounds += 1,
+            Err(error) => break error,
+        }
+        assert!(rounds < 100, "it grows and grows");
+    };
+    assert!(
+        matches!(&refused, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::QuotaExceeded),
+        "{refused}"
+    );
+    assert!(rounds > 20, "{rounds}");
+    reads(&store, rounds);
+    let taken = || fs::metadata(&path).unwrap().blocks() * 512;
+    assert!(taken() <= MAX_BYTES, "{}", taken());
+    // Rows go one by one, and others take their place.
+    let keys = |store: &Store| -> Vec<Vec<u8>> {
+        let snapshot = store.snapshot().unwrap();
+        snapshot.raw_prefix(TableId::Code, &[], Direction::Forward).unwrap().map(|row| row.unwrap().0).collect()
+    };
+    let half: Vec<_> = keys(&store).into_iter().step_by(2).collect();
+    for value in [None, Some(vec![9; 3_000])] {
+        for key in &half {
+            let mut batch = store.begin().unwrap();
+            match &value {
+                Some(value) => batch.raw_put(TableId::Code, key.clone(), value.clone()),
+                None => batch.raw_remove(TableId::Code, key.clone()),
+            }
+            store.commit(batch).unwrap();
+        }
+    }
+    assert_eq!(keys(&store).len(), usize::from(BATCH_ROWS) * usize::from(rounds));
+    assert!(taken() <= MAX_BYTES, "{}", taken());
+    drop(store);
+    let smaller = Options { max_file_bytes: Some(taken() / 2), ..bounded };
+    let store = Store::open(&path, &smaller).unwrap();
+    assert_eq!(keys(&store).len(), usize::from(BATCH_ROWS) * usize::from(rounds));
+    drop(store);
+    let store = Store::open(&path, &Options::default()).unwrap();
+    store.commit(big_batch(&store, rounds + 1)).unwrap();
 }
 
 /// Room ends at the first write of a commit, at the second, and so on.
