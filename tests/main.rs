@@ -16,6 +16,7 @@ mod kills;
 mod limits;
 mod nonces;
 mod queries;
+mod reindex;
 mod run;
 mod service;
 mod session;

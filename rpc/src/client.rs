@@ -309,6 +309,11 @@ impl Client {
         self.request("admin_dbBackup", ()).await
     }
 
+    /// `admin_dbReindex`.
+    pub async fn db_reindex(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbReindex", ()).await
+    }
+
     /// `admin_dbJob`.
     pub async fn db_job(&self) -> Result<Option<DbJobDocument>, ClientError> {
         self.request("admin_dbJob", ()).await

@@ -11,6 +11,20 @@ use crate::{
 /// over the other, in a table or in an index.
 pub(crate) const OWN_ROWS: u8 = 0x01;
 
+/// First byte of the keys of imported rows.
+const IMPORTED_ROWS: u8 = 0x02;
+
+/// Bytes at the beginning of a row's key, and of its entry in an index, that say whose the row is; nothing where they say
+/// nothing that is known.
+pub(crate) fn place_bytes(key: &[u8]) -> Option<usize> {
+    let (first, mut rest) = key.split_first()?;
+    match *first {
+        OWN_ROWS => Some(1),
+        IMPORTED_ROWS => String::decode_from(&mut rest).ok().map(|_| key.len() - rest.len()),
+        _ => None,
+    }
+}
+
 /// Where the rows of a collection lie in a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
@@ -104,11 +118,12 @@ pub trait Index: 'static {
     ) -> Option<Self::Key>;
 }
 
-/// An index without its type: its table, and the function that appends a row's index key and says whether the row
-/// has one.
+/// An index without its type: its table, the function that appends a row's index key and says whether the row has one, and
+/// the one that takes an index key off the front of bytes and says whether there is one.
 pub struct IndexEntry<C: Collection> {
     pub(crate) table: TableId,
-    pub(crate) append: fn(&C::Key, &C::Record, &mut Vec<u8>) -> bool,
+    append: fn(&C::Key, &C::Record, &mut Vec<u8>) -> bool,
+    skip: fn(&mut &[u8]) -> bool,
 }
 
 impl<C: Collection> IndexEntry<C> {
@@ -122,17 +137,25 @@ impl<C: Collection> IndexEntry<C> {
                 }
                 None => false,
             },
+            skip: |bytes| I::Key::decode_from(bytes).is_ok(),
         }
     }
 
     /// Key of the row's entry in the index, if it has one. `row_key` is the row's own key as it lies in its table.
     pub(crate) fn entry_key(&self, key: &C::Key, record: &C::Record, row_key: &[u8]) -> Option<Vec<u8>> {
+        let (place, rest) = row_key.split_at(place_bytes(row_key)?);
         let mut out = Vec::with_capacity(row_key.len() + 34);
-        out.push(row_key[0]);
+        out.extend_from_slice(place);
         (self.append)(key, record, &mut out).then(|| {
-            out.extend_from_slice(&row_key[1..]);
+            out.extend_from_slice(rest);
             out
         })
+    }
+
+    /// Key of the row that an entry of the index is of; nothing where it is no entry of the index.
+    pub(crate) fn row_key(&self, entry: &[u8]) -> Option<Vec<u8>> {
+        let (place, mut rest) = entry.split_at(place_bytes(entry)?);
+        (self.skip)(&mut rest).then(|| [place, rest].concat())
     }
 }
 

@@ -29,6 +29,7 @@ mod query;
 mod range;
 mod reader;
 mod records;
+mod reindex;
 #[cfg(test)]
 mod samples;
 mod schema;
@@ -59,6 +60,7 @@ pub use query::*;
 pub use range::{Direction, RawRange, View};
 pub use reader::{IndexKeys, IndexRows, Reader, Row, Rows};
 pub use records::*;
+pub use reindex::{Reindexable, Reindexed, TableRepair, reindex};
 pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, Schema};
 pub use shard::{MAX_SHARD_BYTES, MAX_SHARD_DOCUMENTS, ShardRange, shard_fields, shard_key_document, shard_ranges};
 pub use shared::{MAX_SHARED_WRITERS, SharedCommits};

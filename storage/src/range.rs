@@ -222,13 +222,13 @@ impl PendingTables {
         }
     }
 
-    /// The last key of a table and what is pending under it, to be changed where it stands.
-    pub(crate) fn last_mut(&mut self, table: TableId) -> Option<(&[u8], &mut Option<Vec<u8>>)> {
-        let entry = table_mut(&mut self.tables, table).last_entry()?;
+    /// The last key of a table up to `upper` and what is pending under it, to be changed where it stands.
+    pub(crate) fn last_mut(&mut self, table: TableId, upper: &[u8]) -> Option<(&[u8], &mut Option<Vec<u8>>)> {
+        let pending = table_mut(&mut self.tables, table);
+        let (key, value) = pending.range_mut::<[u8], _>((Bound::Unbounded, Bound::Included(upper))).next_back()?;
         if let Some(undo) = &mut self.undo {
-            undo.push((table, entry.key().clone(), Some(entry.get().clone())));
+            undo.push((table, key.clone(), Some(value.clone())));
         }
-        let (key, value) = table_mut(&mut self.tables, table).iter_mut().next_back()?;
         Some((key, value))
     }
 

@@ -11,7 +11,7 @@ use crate::{
     range::Direction,
     reader::Reader,
     schema::{Schema, take_key_part},
-    tables::{SCHEMAS, TableId},
+    tables::{COLLECTIONS, SCHEMAS, TableId},
 };
 use lucid_types::Document;
 use std::{borrow::Cow, ops::Bound};
@@ -83,7 +83,7 @@ impl Batch {
     /// Writes the range that is open, and splits it as often as it has to be.
     pub(crate) fn close_shard(&mut self) -> Result<(), StoreError> {
         let Some(OpenRange { def, mut range, end }) = self.shard.take() else { return Ok(()) };
-        while range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES {
+        while is_too_large(&range) {
             let Some((left, right)) = split(self, def, &range, end.as_deref())? else { break };
             put_range(self, def, &left);
             range = right;
@@ -94,8 +94,11 @@ impl Batch {
 }
 
 fn put_range(batch: &mut Batch, def: &CollectionDef, range: &ShardRange) {
-    let value = [range.documents.to_be_bytes(), range.bytes.to_be_bytes()].concat();
-    batch.raw_put(TableId::ShardRanges, range_key(def, &range.start), value);
+    batch.raw_put(TableId::ShardRanges, range_key(def, &range.start), range_value(range));
+}
+
+fn range_value(range: &ShardRange) -> Vec<u8> {
+    [range.documents.to_be_bytes(), range.bytes.to_be_bytes()].concat()
 }
 
 /// Key of a range in the table: the collection's name, then where the range starts.
@@ -125,12 +128,23 @@ fn open_range(reader: &Batch, def: &'static CollectionDef, row_key: &[u8]) -> Re
         .next_view()?
         .map(|(key, value)| read_range(def, &key, &value))
         .transpose()?;
+    let end = next_start(reader, def, row_key)?;
+    let range = at_or_below.unwrap_or(ShardRange { start: vec![OWN_ROWS], documents: 0, bytes: 0 });
+    Ok(OpenRange { def, range, end })
+}
+
+/// Where the first range starts that is above a key.
+fn next_start(reader: &Batch, def: &CollectionDef, row_key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let (prefix, key) = (range_key(def, &[]), range_key(def, row_key));
     let end = successor(&prefix);
     let above = (Bound::Excluded(key.as_slice()), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
     let next = reader.raw_range(TableId::ShardRanges, above.0, above.1, Direction::Forward)?.next_view()?;
-    let end = next.map(|(key, _)| key[prefix.len()..].to_vec());
-    let range = at_or_below.unwrap_or(ShardRange { start: vec![OWN_ROWS], documents: 0, bytes: 0 });
-    Ok(OpenRange { def, range, end })
+    Ok(next.map(|(key, _)| key[prefix.len()..].to_vec()))
+}
+
+/// Whether a range is larger than one may be that can be split.
+const fn is_too_large(range: &ShardRange) -> bool {
+    range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES
 }
 
 /// Divides a range where half of it is below: between two shard keys. `None` where all of it has one.
@@ -225,9 +239,82 @@ pub fn shard_ranges<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Resu
     Ok(ranges)
 }
 
+/// A range that was counted anew.
+pub(crate) struct MendedRange {
+    /// Whether it was there.
+    pub(crate) existed: bool,
+    /// Whether it was there with other numbers, or not.
+    pub(crate) changed: bool,
+    /// Where the next one starts.
+    pub(crate) next: Option<Vec<u8>>,
+    /// Whether that one was made of what was too much for one. Its numbers are to be counted yet.
+    pub(crate) made_next: bool,
+}
+
+/// Counts the range that starts at `start`, as rows and ranges are by now. Where it is too large, the first part of it is
+/// counted, and the rest becomes the next one.
+pub(crate) fn mend_range(
+    batch: &mut Batch,
+    def: &'static CollectionDef,
+    start: &[u8],
+) -> Result<MendedRange, StoreError> {
+    // Others may have written to the batch.
+    batch.close_shard()?;
+    let key = range_key(def, start);
+    let old = batch.raw_get(TableId::ShardRanges, &key)?;
+    let mut next = next_start(batch, def, start)?;
+    let mut made_next = false;
+    let mut range = count_range(batch, def, start, next.as_deref(), is_too_large)?;
+    if is_too_large(&range) {
+        if let Some((left, right)) = split(batch, def, &range, next.as_deref())? {
+            put_range(batch, def, &ShardRange { documents: 0, bytes: 0, ..right.clone() });
+            (range, next, made_next) = (left, Some(right.start), true);
+        } else {
+            range = count_range(batch, def, start, next.as_deref(), |_| false)?;
+        }
+    }
+    let changed = old.as_ref() != Some(&range_value(&range));
+    if changed {
+        put_range(batch, def, &range);
+    }
+    Ok(MendedRange { existed: old.is_some(), changed, next, made_next })
+}
+
+/// Counts the rows from `start` on, until `is_enough`.
+fn count_range(
+    reader: &Batch,
+    def: &CollectionDef,
+    start: &[u8],
+    end: Option<&[u8]>,
+    is_enough: impl Fn(&ShardRange) -> bool,
+) -> Result<ShardRange, StoreError> {
+    let mut range = ShardRange { start: start.to_vec(), documents: 0, bytes: 0 };
+    let mut rows = rows_of(reader, def, start, end)?;
+    while !is_enough(&range)
+        && let Some((key, row)) = rows.next_view()?
+    {
+        range.documents += 1;
+        range.bytes += (key.len() + row.len()) as u64;
+    }
+    Ok(range)
+}
+
+/// Whether a key in the table is that of a range of some collection: it starts before all rows, or with a shard key.
+pub(crate) fn is_range(key: &[u8]) -> bool {
+    COLLECTIONS
+        .iter()
+        .filter(|def| !shard_fields(def).is_empty())
+        .any(|def| key.strip_prefix(&range_key(def, &[])[..]).is_some_and(|start| is_start(def, start)))
+}
+
+fn is_start(def: &CollectionDef, start: &[u8]) -> bool {
+    start.first() == Some(&OWN_ROWS) && (start.len() == 1 || shard_key_of(def, start).is_ok_and(|key| key == start))
+}
+
 /// Counts rows, met in the order of their keys, by ranges whose starts are given.
 pub(crate) struct ShardCounter {
-    kept: Vec<ShardRange>,
+    /// What the index has of each; nothing where that is no range's value.
+    kept: Vec<Option<ShardRange>>,
     counted: Vec<ShardRange>,
     place: usize,
     /// Rows below the first range, which no range has.
@@ -237,9 +324,15 @@ pub(crate) struct ShardCounter {
 impl ShardCounter {
     /// Begins to count by the ranges that a collection's index has.
     pub(crate) fn new<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Self, StoreError> {
-        let kept = shard_ranges(reader, def)?;
-        let empty = |range: &ShardRange| ShardRange { start: range.start.clone(), documents: 0, bytes: 0 };
-        let counted = kept.iter().map(empty).collect();
+        let prefix = range_key(def, &[]);
+        let (mut kept, mut counted) = (Vec::new(), Vec::new());
+        let mut entries = reader.raw_prefix(TableId::ShardRanges, &prefix, Direction::Forward)?;
+        while let Some((key, value)) = entries.next_view()? {
+            if is_range(&key) {
+                kept.push(read_range(def, &key, &value).ok());
+                counted.push(ShardRange { start: key[prefix.len()..].to_vec(), documents: 0, bytes: 0 });
+            }
+        }
         Ok(Self { kept, counted, place: 0, outside: 0 })
     }
 
@@ -264,16 +357,29 @@ impl ShardCounter {
             differences.push((Vec::new(), format!("{} rows lie in no range", self.outside)));
         }
         for (kept, counted) in self.kept.iter().zip(&self.counted) {
-            if kept != counted {
-                let (documents, bytes) = (kept.documents, kept.bytes);
-                let what = format!(
-                    "has {documents} documents of {bytes} bytes, and there are {} of {}",
-                    counted.documents, counted.bytes
-                );
-                differences.push((kept.start.clone(), what));
+            if kept.as_ref() == Some(counted) {
+                continue;
             }
+            let there = format!("there are {} of {}", counted.documents, counted.bytes);
+            let what = match kept {
+                Some(kept) => format!("has {} documents of {} bytes, and {there}", kept.documents, kept.bytes),
+                None => format!("has no two numbers, and {there}"),
+            };
+            differences.push((counted.start.clone(), what));
         }
         differences
+    }
+
+    /// Where the ranges start that are otherwise than the rows are, and where the next ones do.
+    pub(crate) fn wrong_ranges(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let start = |place: usize| self.counted.get(place).map(|range| range.start.clone());
+        let outside = (self.outside > 0).then(|| (vec![OWN_ROWS], start(0)));
+        let differ = self.kept.iter().zip(&self.counted).enumerate();
+        let differ = differ.filter(|(_, (kept, counted))| kept.as_ref() != Some(*counted));
+        outside
+            .into_iter()
+            .chain(differ.map(|(place, (_, counted))| (counted.start.clone(), start(place + 1))))
+            .collect()
     }
 }
 

@@ -4,11 +4,11 @@
 use crate::{
     backup::{ReportProgress, Walk},
     changed::{ChangedRows, sequence_key},
-    collection::{Collection, OWN_ROWS, Placement, WriteOrder, row_key},
+    collection::{Collection, OWN_ROWS, Placement, WriteOrder, place_bytes, row_key},
     error::StoreError,
     range::Direction,
     reader::{Reader, decode_key, decode_row},
-    shard::ShardCounter,
+    shard::{ShardCounter, is_range},
     snapshot::Snapshot,
     tables::{COLLECTION_CHECKS, TableId},
 };
@@ -79,6 +79,13 @@ impl Snapshot {
                 checked => checked?,
             }
         }
+        let mut ranges =
+            self.raw_range(TableId::ShardRanges, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+        while let Some((key, _)) = ranges.next_view()? {
+            if !is_range(&key) {
+                check.findings.add(TableId::ShardRanges, &key, "is no range of a collection");
+            }
+        }
         Ok(())
     }
 }
@@ -109,6 +116,8 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
                 shards.take(&row_key, value.len());
             }
             check_row::<C>(snapshot, &row_key, &value, &mut asked_for, check)?;
+        } else if place_bytes(&row_key).is_none() {
+            check.findings.add(C::DEF.table, &row_key, "its key does not say whose it is");
         }
     }
     for (start, what) in shards.iter().flat_map(ShardCounter::differences) {
@@ -158,26 +167,40 @@ fn check_row<C: Collection>(
     for (index, asked_for) in C::INDEXES.iter().zip(asked_for) {
         if let Some(entry) = index.entry_key(&key, &row.record, key_bytes) {
             *asked_for += 1;
-            if snapshot.view(index.table, &entry)?.is_none() {
-                check.findings.add(C::DEF.table, key_bytes, format!("has no entry in {}", index.table.name()));
-            }
+            check_entry::<C>(snapshot, key_bytes, index.table, &entry, check)?;
         }
     }
-    if let Some(table) = C::DEF.by_sequence
-        && C::DEF.order != WriteOrder::Journaled
-        && snapshot.view(table, &sequence_key(row.sequence, key_bytes))?.is_none()
-    {
-        check.findings.add(C::DEF.table, key_bytes, format!("has no entry in {}", table.name()));
+    match C::DEF.by_sequence {
+        Some(table) if C::DEF.order != WriteOrder::Journaled => {
+            check_entry::<C>(snapshot, key_bytes, table, &sequence_key(row.sequence, key_bytes), check)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The entry of a row has to be there, and to be empty.
+fn check_entry<C: Collection>(
+    snapshot: &Snapshot,
+    row_key: &[u8],
+    table: TableId,
+    entry: &[u8],
+    check: &mut Check<'_>,
+) -> Result<(), StoreError> {
+    match snapshot.view(table, entry)? {
+        None => check.findings.add(C::DEF.table, row_key, format!("has no entry in {}", table.name())),
+        Some(value) if !value.is_empty() => check.findings.add(table, entry, "has a value, and an entry has none"),
+        Some(_) => {}
     }
     Ok(())
 }
 
-/// Entries of an index that are of this node's own rows. The byte that says so follows `before` others.
+/// Entries of an index that are of this node's own rows, or of nobody's. What says so follows `before` other bytes.
 fn own_entries(snapshot: &Snapshot, table: TableId, before: usize) -> Result<u64, StoreError> {
     let mut own = 0;
     let mut entries = snapshot.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     while let Some((key, _)) = entries.next_view()? {
-        own += u64::from(key.get(before) == Some(&OWN_ROWS));
+        let whose = key.get(before..).unwrap_or_default();
+        own += u64::from(whose.first() == Some(&OWN_ROWS) || place_bytes(whose).is_none());
     }
     Ok(own)
 }
@@ -281,7 +304,7 @@ mod tests {
         });
         assert_eq!(unsequenced.len(), 2, "{unsequenced:?}");
         // Imported rows are not this check's.
-        assert_eq!(damaged(|batch| batch.raw_put(TableId::SessionAnchoringsByStatus, [2, 7, 7], [])), [""; 0]);
+        assert_eq!(damaged(|batch| batch.raw_put(TableId::SessionAnchoringsByStatus, [2, b'a', 0, 1, 7], [])), [""; 0]);
     }
 
     #[test]

@@ -25,6 +25,10 @@ impl<A: NodeApi> AdminServer for Backend<A> {
         Ok(self.api().begin_db_job(DbJobKind::Backup)?)
     }
 
+    async fn db_reindex(&self) -> Result<DbJobDocument, RpcError> {
+        Ok(self.api().begin_db_job(DbJobKind::Reindex)?)
+    }
+
     async fn export_rows(
         &self,
         collection: Param<String>,

@@ -19,9 +19,10 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 57] = [
+pub(crate) const METHODS: [(&str, Need); 58] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
+    ("admin_dbReindex", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),
     ("admin_dbVerify", Token(Scope::Admin)),
     ("admin_exportRows", Token(Scope::Admin)),
