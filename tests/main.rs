@@ -3,6 +3,7 @@
 mod care;
 mod clients;
 mod clock;
+mod compact;
 mod config;
 mod contracts;
 mod damage;

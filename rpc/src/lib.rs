@@ -48,9 +48,9 @@ pub use links::MemoryShare;
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
-    AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
-    DbJobKind, DbReindexDocument, DbRepairDocument, DbStatsDocument, DbTableDocument, DbVerifyDocument,
-    DbWritesDocument, FindQuery, FoundDocument, HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument,
-    RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument,
-    StoreUseDocument, VerifiedAnchorDocument, shard_maps,
+    AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbCompactDocument,
+    DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument, DbRepairDocument, DbStatsDocument, DbTableDocument,
+    DbVerifyDocument, DbWritesDocument, FindQuery, FoundDocument, HeadDocument, MerkleDocument, PoolStatusDocument,
+    PoolUseDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument,
+    StatusDocument, StoreUseDocument, VerifiedAnchorDocument, shard_maps,
 };

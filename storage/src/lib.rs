@@ -16,6 +16,7 @@ mod checksum;
 mod codec;
 mod collection;
 mod compact;
+mod compact_running;
 #[cfg(test)]
 mod cuts;
 mod declare;
@@ -51,6 +52,7 @@ pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
 pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder};
 pub use compact::{Compacted, Compaction};
+pub use compact_running::RunningCompaction;
 pub use disk::Disk;
 pub use error::StoreError;
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};

@@ -194,7 +194,7 @@ impl Iterator for RawRange<'_> {
 }
 
 /// What a batch would change, by table.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct PendingTables {
     tables: Vec<Pending>,
     /// What stood there before each change since the savepoint; `None` where there is none.
@@ -252,6 +252,12 @@ impl PendingTables {
     /// Whether no table would change.
     pub(crate) fn is_empty(&self) -> bool {
         self.tables.iter().all(Pending::is_empty)
+    }
+
+    /// Every key that changes, with its table.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (TableId, &[u8])> {
+        let tables = TableId::ALL.into_iter().zip(&self.tables);
+        tables.flat_map(|(table, pending)| pending.keys().map(move |key| (table, key.as_slice())))
     }
 
     /// Tables that change.

@@ -28,6 +28,10 @@ pub(crate) trait Admin {
     #[method(name = "dbReindex")]
     async fn db_reindex(&self) -> Result<DbJobDocument, RpcError>;
 
+    /// Begins to write the store's file anew, without what it no longer uses.
+    #[method(name = "dbCompact")]
+    async fn db_compact(&self) -> Result<DbJobDocument, RpcError>;
+
     /// Rows of a collection as they lie in the store, those after a key: what an export is made of.
     #[method(name = "exportRows")]
     async fn export_rows(

@@ -19,8 +19,9 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 58] = [
+pub(crate) const METHODS: [(&str, Need); 59] = [
     ("admin_dbBackup", Token(Scope::Admin)),
+    ("admin_dbCompact", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
     ("admin_dbReindex", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),

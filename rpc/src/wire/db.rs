@@ -3,7 +3,7 @@
 
 use super::HeadDocument;
 use alloy_primitives::B256;
-use lucid_storage::{Copied, Finding, Findings, Reindexed, TableId, TableRepair};
+use lucid_storage::{Compacted, Copied, Finding, Findings, Reindexed, TableId, TableRepair};
 use serde::{Deserialize, Serialize};
 
 /// The answer of `admin_dbStats`.
@@ -108,6 +108,29 @@ impl From<Finding> for DbFindingDocument {
     }
 }
 
+/// A store whose file was written anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbCompactDocument {
+    /// The file.
+    pub path: String,
+    /// The last batch in it.
+    pub sequence: u64,
+    /// Entries of all tables.
+    pub entries: u64,
+    /// Its bytes before.
+    pub bytes_before: u64,
+    /// Its bytes now.
+    pub bytes_after: u64,
+}
+
+impl DbCompactDocument {
+    /// The document of the file at `path`.
+    pub fn new(path: String, compacted: Compacted) -> Self {
+        let Compacted { sequence, entries, bytes_before, bytes_after } = compacted;
+        Self { path, sequence, entries, bytes_before, bytes_after }
+    }
+}
+
 /// What was made anew from the rows of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DbReindexDocument {
@@ -191,6 +214,8 @@ pub enum DbJobKind {
     Backup,
     /// Makes its indexes anew from its rows.
     Reindex,
+    /// Writes its file anew.
+    Compact,
 }
 
 impl DbJobKind {
@@ -200,6 +225,7 @@ impl DbJobKind {
             Self::Verify => "verify",
             Self::Backup => "backup",
             Self::Reindex => "reindex",
+            Self::Compact => "compact",
         }
     }
 }
@@ -227,6 +253,9 @@ pub struct DbJobDocument {
     /// What was made anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reindexed: Option<DbReindexDocument>,
+    /// The file that was written anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compacted: Option<DbCompactDocument>,
     /// Why there is none of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -236,11 +265,16 @@ impl DbJobDocument {
     /// One that begins.
     pub fn new(id: u64, kind: DbJobKind) -> Self {
         let step = "begins".to_owned();
-        Self { id, kind, step, done: 0, total: 0, verified: None, backup: None, reindexed: None, error: None }
+        let (verified, backup, reindexed, compacted, error) = (None, None, None, None, None);
+        Self { id, kind, step, done: 0, total: 0, verified, backup, reindexed, compacted, error }
     }
 
     /// Whether it is over.
     pub const fn has_ended(&self) -> bool {
-        self.verified.is_some() || self.backup.is_some() || self.reindexed.is_some() || self.error.is_some()
+        self.verified.is_some()
+            || self.backup.is_some()
+            || self.reindexed.is_some()
+            || self.compacted.is_some()
+            || self.error.is_some()
     }
 }

@@ -28,7 +28,7 @@ pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
         Command::Reindex(args) => reindex::run(args).await,
-        Command::Compact(args) => compact::run(&args),
+        Command::Compact(args) => compact::run(args).await,
     };
     outcome.map_err(with_hint)
 }

@@ -3,6 +3,7 @@
 use super::{
     super::{clock::unix_now, error::NodeError, state::Node},
     backup::backup_into,
+    compact::compact_running,
     progress::StepProgress,
     reindex::reindex,
     verify::verify,
@@ -109,6 +110,10 @@ impl Node {
                 let store_bytes = self.store.stats()?.file_bytes;
                 let backup = backup_into(&jobs.folder, &self.snapshot(), meta, store_bytes, unix_now(), progress)?;
                 jobs.change(|job| job.backup = Some(backup));
+            }
+            DbJobKind::Compact => {
+                let compacted = compact_running(self, progress)?;
+                jobs.change(|job| job.compacted = Some(compacted));
             }
             DbJobKind::Reindex => {
                 let reindexed = reindex(self, progress)?;

@@ -1,9 +1,9 @@
 //! Care for the store: its numbers, a check of all of it, backups, putting one back, making its indexes anew, and writing the
 //! file anew.
 //!
-//! What only reads, reads one snapshot and so shows one moment, whether a node runs or not (the file is written anew only
-//! while none runs). A node does it on a thread of its own, one piece of work at a time; meanwhile it goes on, and the file may grow, because the pages that the snapshot
-//! reads from are not used again before the work is done.
+//! What only reads, reads one snapshot and so shows one moment, whether a node runs or not. A node does it on a thread of its
+//! own, one piece of work at a time; meanwhile it goes on, and the file may grow, because the pages that the snapshot reads
+//! from are not used again before the work is done.
 
 mod backup;
 mod compact;
