@@ -3,6 +3,7 @@
 mod care;
 mod clients;
 mod clock;
+mod compact;
 mod config;
 mod contracts;
 mod damage;
@@ -18,6 +19,7 @@ mod limits;
 mod mongo;
 mod nonces;
 mod queries;
+mod reindex;
 mod run;
 mod service;
 mod session;

@@ -18,7 +18,8 @@ use alloy_consensus::{Header, Sealed, transaction::Recovered};
 use alloy_primitives::{Address, B256};
 use lucid_rpc::PendingTransaction;
 use lucid_storage::{
-    Batch, BlockchainState, Current, Meta, Options, Reader, Seals, SharedCommits, Snapshot, Store, StoreError,
+    Batch, BlockchainState, Compacted, Current, Meta, Options, Reader, RunningCompaction, Seals, SharedCommits,
+    Snapshot, Store, StoreError,
 };
 use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
 use std::{
@@ -256,6 +257,11 @@ impl Node {
                 |value| committed(value).map_err(Refused::Change),
             )
         })
+    }
+
+    /// Puts a copy of the store in its place while nobody writes. Answers are read from it from then on.
+    pub(super) fn finish_compaction(&self, copy: RunningCompaction) -> Result<Compacted, StoreError> {
+        self.commits.hold(|_| copy.finish())
     }
 
     /// There is no other way to write than through this.

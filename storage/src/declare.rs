@@ -121,6 +121,11 @@ macro_rules! store_tables {
         /// The pruning of each collection.
         pub(crate) const COLLECTION_PRUNINGS: &[CollectionPruning] = &[$(prune_collection::<$coll>),*];
 
+        /// For each collection its table and what makes its indexes anew.
+        pub(crate) const COLLECTION_REINDEXES: &[(TableId, CollectionReindex)] = &[
+            $((TableId::$coll, reindex_collection::<$coll>),)*
+        ];
+
         /// All internal tables.
         pub const INTERNAL_TABLES: &[InternalDef] = &[$(InternalDef {
             name: $table_name,

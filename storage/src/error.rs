@@ -96,6 +96,9 @@ pub enum StoreError {
         /// What the engine found.
         what: String,
     },
+    /// While the store was copied more was written than could be caught up with.
+    #[error("more is written than a copy can catch up with; try again at a quieter time")]
+    TooBusy,
     /// Whoever watched a long walk over the store ended it.
     #[error("stopped before the end")]
     Stopped,

@@ -13,8 +13,8 @@ use crate::{
     range::Direction,
     reader::Reader,
     schema::{Schema, take_key_part},
-    space::split_prefix,
-    tables::{SCHEMAS, TableId},
+    space::{RowSpace, split_prefix},
+    tables::{COLLECTIONS, SCHEMAS, TableId},
 };
 use lucid_types::Document;
 use std::{borrow::Cow, ops::Bound};
@@ -84,10 +84,11 @@ impl Batch {
     /// Writes the range that is open, and splits it as often as it has to be, or gives up one that is empty.
     pub(crate) fn close_shard(&mut self) -> Result<(), StoreError> {
         let Some(OpenRange { def, mut range, end }) = self.shard.take() else { return Ok(()) };
-        if range.documents == 0 {
+        // Damaged numbers may say so of one that is not.
+        if range.documents == 0 && is_empty(self, def, &range.start, &end)? {
             return give_up_range(self, def, range, &end);
         }
-        while range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES {
+        while is_too_large(&range) {
             let Some((left, right)) = split(self, def, &range, &end)? else { break };
             put_range(self, def, &left);
             range = right;
@@ -98,8 +99,16 @@ impl Batch {
 }
 
 fn put_range(batch: &mut Batch, def: &CollectionDef, range: &ShardRange) {
-    let value = [range.documents.to_be_bytes(), range.bytes.to_be_bytes()].concat();
-    batch.raw_put(TableId::ShardRanges, range_key(def, &range.start), value);
+    batch.raw_put(TableId::ShardRanges, range_key(def, &range.start), range_value(range));
+}
+
+fn range_value(range: &ShardRange) -> Vec<u8> {
+    [range.documents.to_be_bytes(), range.bytes.to_be_bytes()].concat()
+}
+
+fn is_empty(reader: &Batch, def: &CollectionDef, start: &[u8], end: &[u8]) -> Result<bool, StoreError> {
+    let mut rows = reader.raw_range(def.table, Bound::Included(start), Bound::Excluded(end), Direction::Forward)?;
+    Ok(rows.next_view()?.is_none())
 }
 
 /// Gives the keys of an empty range to the one before it, or to the next one where it is the first. One alone stays.
@@ -150,15 +159,27 @@ fn open_range(reader: &Batch, def: &'static CollectionDef, row_key: &[u8]) -> Re
         .next_view()?
         .map(|(key, value)| read_range(def, &key, &value))
         .transpose()?;
-    let end = successor(&prefix);
-    let above = (Bound::Excluded(key.as_slice()), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
-    let next = reader.raw_range(TableId::ShardRanges, above.0, above.1, Direction::Forward)?.next_view()?;
-    let end = match next {
-        Some((key, value)) => read_range(def, &key, &value)?.start,
-        None => successor(space).ok_or_else(fault)?,
-    };
+    let end = next_start(reader, def, row_key)?;
     let range = at_or_below.unwrap_or(ShardRange { start: space.to_vec(), documents: 0, bytes: 0 });
     Ok(OpenRange { def, range, end })
+}
+
+/// Where the first range of the same space starts that is above a key, or else where the space ends.
+fn next_start(reader: &Batch, def: &CollectionDef, row_key: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let fault = || StoreError::damaged_row(def.table, row_key, "its key is of no space of rows");
+    let space = space_of(row_key).ok_or_else(fault)?;
+    let (prefix, key) = (range_key(def, space), range_key(def, row_key));
+    let end = successor(&prefix);
+    let above = (Bound::Excluded(key.as_slice()), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
+    match reader.raw_range(TableId::ShardRanges, above.0, above.1, Direction::Forward)?.next_view()? {
+        Some((key, _)) => Ok(key[range_key(def, &[]).len()..].to_vec()),
+        None => successor(space).ok_or_else(fault),
+    }
+}
+
+/// Whether a range is larger than one may be that can be split.
+const fn is_too_large(range: &ShardRange) -> bool {
+    range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES
 }
 
 /// Divides a range where half of it is below: between two shard keys. `None` where all of it has one.
@@ -258,22 +279,110 @@ fn space_of(row_key: &[u8]) -> Option<&[u8]> {
     split_prefix(row_key).map(|(prefix, _)| prefix)
 }
 
+/// A range that was counted anew.
+pub(crate) struct MendedRange {
+    /// Whether it was there.
+    pub(crate) existed: bool,
+    /// Whether it was there with other numbers, or not.
+    pub(crate) changed: bool,
+    /// Where the next one starts; nothing where it is the last one of its space.
+    pub(crate) next: Option<Vec<u8>>,
+    /// Whether that one was made of what was too much for one. Its numbers are to be counted yet.
+    pub(crate) made_next: bool,
+}
+
+/// Counts the range that starts at `start`, as rows and ranges are by now. Where it is too large, the first part of it is
+/// counted, and the rest becomes the next one.
+pub(crate) fn mend_range(
+    batch: &mut Batch,
+    def: &'static CollectionDef,
+    start: &[u8],
+) -> Result<MendedRange, StoreError> {
+    // Others may have written to the batch.
+    batch.close_shard()?;
+    let key = range_key(def, start);
+    let old = batch.raw_get(TableId::ShardRanges, &key)?;
+    let end = next_start(batch, def, start)?;
+    let is_last = space_of(start).and_then(successor).as_ref() == Some(&end);
+    let mut next = (!is_last).then(|| end.clone());
+    let mut made_next = false;
+    if old.is_none() && space_of(start) != Some(start) {
+        // It was found empty and given up meanwhile: its rows, where it has any by now, are of the range before.
+        return Ok(MendedRange { existed: false, changed: false, next, made_next });
+    }
+    let mut range = count_range(batch, def, start, &end, is_too_large)?;
+    if is_too_large(&range) {
+        if let Some((left, right)) = split(batch, def, &range, &end)? {
+            put_range(batch, def, &ShardRange { documents: 0, bytes: 0, ..right.clone() });
+            (range, next, made_next) = (left, Some(right.start), true);
+        } else {
+            range = count_range(batch, def, start, &end, |_| false)?;
+        }
+    }
+    let changed = old.as_ref() != Some(&range_value(&range));
+    if changed {
+        put_range(batch, def, &range);
+    }
+    Ok(MendedRange { existed: old.is_some(), changed, next, made_next })
+}
+
+/// Counts the rows from `start` on, until `is_enough`.
+fn count_range(
+    reader: &Batch,
+    def: &CollectionDef,
+    start: &[u8],
+    end: &[u8],
+    is_enough: impl Fn(&ShardRange) -> bool,
+) -> Result<ShardRange, StoreError> {
+    let mut range = ShardRange { start: start.to_vec(), documents: 0, bytes: 0 };
+    let mut rows = reader.raw_range(def.table, Bound::Included(start), Bound::Excluded(end), Direction::Forward)?;
+    while !is_enough(&range)
+        && let Some((key, row)) = rows.next_view()?
+    {
+        range.documents += 1;
+        range.bytes += (key.len() + row.len()) as u64;
+    }
+    Ok(range)
+}
+
+/// Whether a key in the table is that of a range of some collection: it starts before all rows of a space, or with a shard
+/// key.
+pub(crate) fn is_range(key: &[u8]) -> bool {
+    COLLECTIONS
+        .iter()
+        .filter(|def| !shard_fields(def).is_empty())
+        .any(|def| key.strip_prefix(&range_key(def, &[])[..]).is_some_and(|start| is_start(def, start)))
+}
+
+fn is_start(def: &CollectionDef, start: &[u8]) -> bool {
+    let Some((prefix, rest)) = split_prefix(start) else { return false };
+    (def.importable || prefix == RowSpace::own().prefix())
+        && (rest.is_empty() || shard_key_of(def, start).is_ok_and(|key| key == start))
+}
+
 /// Counts rows of all spaces, met in the order of their keys, by ranges whose starts are given.
 pub(crate) struct ShardCounter {
-    kept: Vec<ShardRange>,
+    /// What the index has of each; nothing where that is no range's value.
+    kept: Vec<Option<ShardRange>>,
     counted: Vec<ShardRange>,
     place: usize,
-    /// Rows below the first range, which no range has.
-    outside: u64,
+    /// Rows that no range has, as they are below the first one of their space, by spaces.
+    outside: Vec<(Vec<u8>, u64)>,
 }
 
 impl ShardCounter {
     /// Begins to count by the ranges that a collection's index has.
     pub(crate) fn new<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Self, StoreError> {
-        let kept = ranges_behind(reader, def, &[])?;
-        let empty = |range: &ShardRange| ShardRange { start: range.start.clone(), documents: 0, bytes: 0 };
-        let counted = kept.iter().map(empty).collect();
-        Ok(Self { kept, counted, place: 0, outside: 0 })
+        let prefix = range_key(def, &[]);
+        let (mut kept, mut counted) = (Vec::new(), Vec::new());
+        let mut entries = reader.raw_prefix(TableId::ShardRanges, &prefix, Direction::Forward)?;
+        while let Some((key, value)) = entries.next_view()? {
+            if is_range(&key) {
+                kept.push(read_range(def, &key, &value).ok());
+                counted.push(ShardRange { start: key[prefix.len()..].to_vec(), documents: 0, bytes: 0 });
+            }
+        }
+        Ok(Self { kept, counted, place: 0, outside: Vec::new() })
     }
 
     /// Takes one row in.
@@ -286,27 +395,50 @@ impl ShardCounter {
                 range.documents += 1;
                 range.bytes += (row_key.len() + row_bytes) as u64;
             }
-            _ => self.outside += 1,
+            _ => self.take_outside(space_of(row_key).unwrap_or_default()),
+        }
+    }
+
+    fn take_outside(&mut self, space: &[u8]) {
+        match self.outside.last_mut().filter(|(last, _)| last == space) {
+            Some((_, rows)) => *rows += 1,
+            None => self.outside.push((space.to_vec(), 1)),
         }
     }
 
     /// What the index has otherwise than the rows do, a sentence for each range.
     pub(crate) fn differences(&self) -> Vec<(Vec<u8>, String)> {
         let mut differences = Vec::new();
-        if self.outside > 0 {
-            differences.push((Vec::new(), format!("{} rows lie in no range", self.outside)));
+        let outside: u64 = self.outside.iter().map(|(_, rows)| rows).sum();
+        if outside > 0 {
+            differences.push((Vec::new(), format!("{outside} rows lie in no range")));
         }
         for (kept, counted) in self.kept.iter().zip(&self.counted) {
-            if kept != counted {
-                let (documents, bytes) = (kept.documents, kept.bytes);
-                let what = format!(
-                    "has {documents} documents of {bytes} bytes, and there are {} of {}",
-                    counted.documents, counted.bytes
-                );
-                differences.push((kept.start.clone(), what));
+            if kept.as_ref() == Some(counted) {
+                continue;
             }
+            let there = format!("there are {} of {}", counted.documents, counted.bytes);
+            let what = match kept {
+                Some(kept) => format!("has {} documents of {} bytes, and {there}", kept.documents, kept.bytes),
+                None => format!("has no two numbers, and {there}"),
+            };
+            differences.push((counted.start.clone(), what));
         }
         differences
+    }
+
+    /// Where the ranges start that are otherwise than the rows are, and where the next ones do.
+    pub(crate) fn wrong_ranges(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let start = |place: usize| self.counted.get(place).map(|range| range.start.clone());
+        // A key that says nothing of a space is a row's damage, which is told elsewhere.
+        let spaces = self.outside.iter().map(|(space, _)| space).filter(|space| !space.is_empty());
+        let outside = spaces.map(|space| {
+            let next = self.counted.iter().find(|range| range.start > *space);
+            (space.clone(), next.map(|range| range.start.clone()))
+        });
+        let differ = self.kept.iter().zip(&self.counted).enumerate();
+        let differ = differ.filter(|(_, (kept, counted))| kept.as_ref() != Some(*counted));
+        outside.chain(differ.map(|(place, (_, counted))| (counted.start.clone(), start(place + 1)))).collect()
     }
 }
 
@@ -316,7 +448,6 @@ mod tests {
     use crate::{
         ChunkKey, ChunkRecord, Chunks, Collection, Meta, Options, Store, TaskProofs,
         samples::{Sample, address, hash},
-        space::RowSpace,
     };
     use lucid_types::SessionId;
     use proptest::prelude::*;

@@ -11,6 +11,7 @@ use crate::{
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
+    reindex::{Reindex, reindex_collection},
     retention::prune_collection,
     schema::Schema,
     snapshot::Snapshot,
@@ -31,6 +32,9 @@ type CollectionCheck = fn(&Snapshot, &mut Check<'_>) -> Result<(), StoreError>;
 /// Removes rows of one collection that have had their time, those of slots below the given one where it goes by slots, at
 /// most so many; says how many.
 type CollectionPruning = fn(&mut Batch, u64, usize) -> Result<usize, StoreError>;
+
+/// Makes what follows from the rows of one collection anew.
+type CollectionReindex = fn(&mut Reindex<'_>) -> Result<(), StoreError>;
 
 store_tables! {
     collections {

@@ -6,3 +6,4 @@
 mod commits;
 mod files;
 mod model;
+mod reindex;
