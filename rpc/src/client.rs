@@ -5,8 +5,9 @@ use crate::{
     limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
-        DbJobDocument, DbStatsDocument, FindQuery, FoundDocument, MerkleDocument, RowPageDocument, SessionDocument,
-        SessionPage, SessionQuery, ShardMapDocument,
+        ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, FindQuery,
+        FoundDocument, ImportRowParts, ImportSourceDocument, MerkleDocument, RowPageDocument, SessionDocument,
+        SessionPage, SessionQuery, ShardMapDocument, SourceQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -264,6 +265,26 @@ impl Client {
         self.request("lucid_count", (collection, filter)).await
     }
 
+    /// `lucid_count` of the documents of a source, or of the own ones.
+    pub async fn count_of(
+        &self,
+        collection: &str,
+        filter: &serde_json::Value,
+        options: &SourceQuery,
+    ) -> Result<u64, ClientError> {
+        self.request("lucid_count", (collection, filter, options)).await
+    }
+
+    /// `lucid_getShardMap` of a source, or of the own documents.
+    pub async fn shard_map_of(&self, options: &SourceQuery) -> Result<Vec<ShardMapDocument>, ClientError> {
+        self.request("lucid_getShardMap", (Option::<&str>::None, options)).await
+    }
+
+    /// `lucid_importSources`.
+    pub async fn import_sources(&self) -> Result<Vec<ImportSourceDocument>, ClientError> {
+        self.request("lucid_importSources", ()).await
+    }
+
     /// `lucid_getAnchorProof`.
     pub async fn anchor_proof(
         &self,
@@ -290,8 +311,48 @@ impl Client {
     }
 
     /// `admin_exportRows`.
-    pub async fn export_rows(&self, collection: &str, after: Option<&[u8]>) -> Result<RowPageDocument, ClientError> {
-        self.request("admin_exportRows", (collection, after.map(Bytes::copy_from_slice))).await
+    pub async fn export_rows(
+        &self,
+        collection: &str,
+        after: Option<&[u8]>,
+        source: Option<&str>,
+    ) -> Result<RowPageDocument, ClientError> {
+        self.request("admin_exportRows", (collection, after.map(Bytes::copy_from_slice), source)).await
+    }
+
+    /// `admin_importRows`.
+    pub async fn import_rows(
+        &self,
+        source: &str,
+        collection: &str,
+        rows: &[ImportRowParts],
+    ) -> Result<Vec<String>, ClientError> {
+        self.request("admin_importRows", (source, collection, rows)).await
+    }
+
+    /// `admin_exportChanges`.
+    pub async fn export_changes(
+        &self,
+        collection: &str,
+        after: Option<&[u8]>,
+        up_to: u64,
+    ) -> Result<ChangePageDocument, ClientError> {
+        self.request("admin_exportChanges", (collection, after.map(Bytes::copy_from_slice), up_to)).await
+    }
+
+    /// `admin_exportState`.
+    pub async fn export_state(&self, target: Option<&str>) -> Result<ExportStatusDocument, ClientError> {
+        self.request("admin_exportState", (target,)).await
+    }
+
+    /// `admin_putExportState`.
+    pub async fn put_export_state(
+        &self,
+        target: &str,
+        state: &ExportStateDocument,
+        expected_step: Option<u64>,
+    ) -> Result<bool, ClientError> {
+        self.request("admin_putExportState", (target, state, expected_step)).await
     }
 
     /// `admin_dbStats`.

@@ -48,9 +48,10 @@ pub use links::MemoryShare;
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
-    AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
-    DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, FindQuery, FoundDocument,
-    HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage,
-    SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
-    shard_maps,
+    AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, ChangePageDocument, DbBackupDocument,
+    DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument,
+    ExportStateDocument, ExportStatusDocument, FindQuery, FoundDocument, HeadDocument, ImportRowParts,
+    ImportSourceDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument,
+    SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, SourceQuery, StatusDocument, StoreUseDocument,
+    VerifiedAnchorDocument, shard_maps,
 };

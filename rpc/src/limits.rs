@@ -144,6 +144,9 @@ pub const MAX_ANCHOR_TRANSACTIONS: usize = 200;
 /// Most bytes in a path or a name that is only recorded.
 pub const MAX_TEXT_BYTES: usize = 4_096;
 
+/// Most bytes of a position in `admin_putExportState`: a sequence, and the longest key of a row.
+pub const MAX_EXPORT_POSITION_BYTES: usize = 16_384;
+
 /// Most bytes that the client sends in one request; the server takes a little more.
 pub const CLIENT_MAX_REQUEST_BYTES: u32 = 4 * 1024 * 1024;
 

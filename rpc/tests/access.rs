@@ -5,7 +5,7 @@ use lucid_rpc::{Access, Client, MemoryShare, Namespace, RpcServer, Scope, StartE
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-fn token(scope: Scope) -> Token {
+pub(crate) fn token(scope: Scope) -> Token {
     Token::from_bytes([0x40 + scope as u8; 32])
 }
 
@@ -174,7 +174,7 @@ async fn a_refusal_says_what_to_do_and_shows_no_token() {
 async fn care_for_the_store_needs_the_scope_admin() {
     let served = serve_with(TestChain::short(), tokens()).await;
     let url = format!("http://{}", served.server.local_addr());
-    for method in ["admin_dbStats", "admin_dbVerify", "admin_dbBackup", "admin_dbJob"] {
+    for method in ["admin_dbStats", "admin_dbVerify", "admin_dbBackup", "admin_dbJob", "admin_exportState"] {
         let (code, text, data) = served.fail(method, json!([])).await;
         assert_eq!((code, &data.unwrap()["code"]), (-32000, &json!("LUCID_ERR_2001")), "{method}: {text}");
     }

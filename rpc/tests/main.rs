@@ -6,8 +6,10 @@
 mod access;
 mod client;
 mod eth;
+mod export;
 mod filters;
 mod foreign;
+mod import;
 mod limits;
 mod lucid;
 mod query;

@@ -3,6 +3,7 @@
 
 use crate::{
     config::ConfigError,
+    export::import::ImportError,
     keys::KeyError,
     node::{NodeError, TokenFileError},
 };
@@ -20,7 +21,7 @@ pub(super) const USAGE: u8 = 2;
 pub(super) const DATA: u8 = 65;
 /// A file or folder that was named is not there or cannot be read.
 pub(super) const NO_INPUT: u8 = 66;
-/// Somebody else has it at this moment: the port, the store or a watched folder is in use.
+/// Somebody else has it at this moment: the port, the store or a watched folder is in use. Or a server does not answer.
 pub(super) const UNAVAILABLE: u8 = 69;
 /// The program has a fault.
 pub(super) const SOFTWARE: u8 = 70;
@@ -45,13 +46,13 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage
-  65   bad data (chain spec, store, key, recording)
+  65   bad data (chain spec, store, key, recording, dump)
   66   a file is missing or unreadable
-  69   port or store in use
+  69   port or store in use, or a server that does not answer
   70   internal fault
   73   something is there already
   74   disk error
-  77   wrong permissions, or a node that refuses the token
+  77   wrong permissions, or a node or server that refuses the token or login
   78   wrong configuration, or no chain in the data folder
   130  interrupted while waiting";
 
@@ -97,6 +98,18 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return Some(of_store(error));
+    }
+    if let Some(error) = cause.downcast_ref::<ImportError>() {
+        return Some(match error {
+            ImportError::Io { source, .. } => of_io(source.kind()),
+            ImportError::NoDump { .. } | ImportError::NoDatabase { .. } => NO_INPUT,
+            ImportError::ManyDatabases { .. } => USAGE,
+            _ => DATA,
+        });
+    }
+    #[cfg(feature = "mongo")]
+    if let Some(code) = of_mongo(cause) {
+        return Some(code);
     }
     if let Some(ConfigError::Io { source, .. }) = cause.downcast_ref() {
         return Some(of_io(source.kind()));
@@ -222,6 +235,26 @@ fn of_store(error: &StoreError) -> u8 {
     }
 }
 
+#[cfg(feature = "mongo")]
+fn of_mongo(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    use crate::export::{
+        ExportError,
+        mongo::{Cause, MongoError},
+    };
+    let error = match cause.downcast_ref() {
+        Some(ExportError::Server(error)) => error,
+        Some(ExportError::TooLarge { .. } | ExportError::Document { .. }) => return Some(DATA),
+        _ => cause.downcast_ref::<MongoError>()?,
+    };
+    Some(match (error.cause(), error) {
+        (Cause::Passing, _) => UNAVAILABLE,
+        (Cause::Login, _) | (_, MongoError::TooOpen { .. }) => NO_PERMISSION,
+        (Cause::Setup, _) => CONFIG,
+        (_, MongoError::SecretFile { source, .. }) => of_io(source.kind()),
+        (Cause::Data | Cause::File, _) => DATA,
+    })
+}
+
 fn of_io(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::NotFound => NO_INPUT,
@@ -291,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_code_has_one_meaning() {
-        assert_eq!((meaning(65), meaning(64)), (Some("bad data (chain spec, store, key, recording)"), None));
+        assert_eq!((meaning(65), meaning(64)), (Some("bad data (chain spec, store, key, recording, dump)"), None));
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! A document as BSON, by the meaning of its fields.
 
+use super::error::ExportError;
 use alloy_primitives::{U256, hex};
 use bson::{Binary, DateTime, Decimal128, RawArrayBuf, RawBson, RawDocumentBuf, raw::CString, spec::BinarySubtype};
 use lucid_storage::{Field, FieldType, Schema};
 use lucid_types::{Document, Value};
 
+/// Most bytes of a document that MongoDB takes.
+const MAX_BSON_BYTES: usize = 16 << 20;
+
 /// How bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BytesAs {
+pub(in crate::export) enum BytesAs {
     /// As binary data.
     Binary,
     /// As hex text with `0x`.
@@ -20,8 +24,37 @@ const MAX_DECIMAL_DIGITS: usize = 34;
 /// Biased exponent 0 of a decimal number, where it lies in the upper half (IEEE 754-2008, binary encoding).
 const DECIMAL_EXPONENT: u64 = 6176 << 49;
 
+impl BytesAs {
+    /// As hex text where that is asked for.
+    pub(in crate::export) const fn hex(hex: bool) -> Self {
+        if hex { Self::Hex } else { Self::Binary }
+    }
+}
+
+/// A row, given as it lies in its table, as the document that MongoDB has of it.
+///
+/// # Errors
+///
+/// It is no row of the collection, or is too large.
+pub(in crate::export) fn document_of(
+    schema: &Schema,
+    row_key: &[u8],
+    row: &[u8],
+    bytes: BytesAs,
+) -> Result<RawDocumentBuf, ExportError> {
+    let values = schema.values(row_key, row)?;
+    let collection = schema.def.name;
+    let document = to_bson(schema, &values, bytes);
+    let document = document.map_err(|what| ExportError::Document { collection, id: schema.id_of(&values), what })?;
+    let bytes = document.as_bytes().len();
+    match bytes > MAX_BSON_BYTES {
+        true => Err(ExportError::TooLarge { collection, id: schema.id_of(&values), bytes }),
+        false => Ok(document),
+    }
+}
+
 /// A row's values as a BSON document, `_id` first; what is absent is left out.
-pub(super) fn to_bson(schema: &Schema, values: &[Value], bytes: BytesAs) -> Result<RawDocumentBuf, String> {
+fn to_bson(schema: &Schema, values: &[Value], bytes: BytesAs) -> Result<RawDocumentBuf, String> {
     let mut document = RawDocumentBuf::new();
     append(&mut document, "_id", RawBson::String(schema.id_of(values)))?;
     for (field, value) in schema.fields().zip(values) {
@@ -37,13 +70,15 @@ fn append_field(document: &mut RawDocumentBuf, field: &Field, value: &Value, byt
     append(document, field.name, to_value(&field.kind, value, bytes)?)
 }
 
-fn append(document: &mut RawDocumentBuf, name: &str, value: RawBson) -> Result<(), String> {
+/// Appends a field.
+pub(in crate::export) fn append(document: &mut RawDocumentBuf, name: &str, value: RawBson) -> Result<(), String> {
     let name = CString::try_from(name).map_err(|error| error.to_string())?;
     document.append(&name, value);
     Ok(())
 }
 
-fn to_value(kind: &FieldType, value: &Value, bytes: BytesAs) -> Result<RawBson, String> {
+/// A value of a field of this kind.
+pub(in crate::export) fn to_value(kind: &FieldType, value: &Value, bytes: BytesAs) -> Result<RawBson, String> {
     Ok(match (kind, value) {
         (_, Value::Null) => RawBson::Null,
         (_, Value::Bool(flag)) => RawBson::Boolean(*flag),

@@ -41,6 +41,10 @@ pub enum ExportError {
         /// What is wrong.
         what: String,
     },
+    /// The server is not reached, or does not do what is asked of it.
+    #[cfg(feature = "mongo")]
+    #[error(transparent)]
+    Server(#[from] super::mongo::MongoError),
     /// A row is not what its collection has.
     #[error(transparent)]
     Store(#[from] StoreError),

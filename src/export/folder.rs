@@ -1,7 +1,7 @@
 //! An export into a folder: a file for each collection.
 
 use super::{
-    document::{BytesAs, to_bson},
+    document::{BytesAs, document_of},
     error::ExportError,
     metadata::metadata,
 };
@@ -12,9 +12,6 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
-
-/// Most bytes of a document that MongoDB takes.
-const MAX_BSON_BYTES: usize = 16 << 20;
 
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -101,24 +98,13 @@ impl CollectionWriter {
     ///
     /// It is no row of the collection, or is too large; the file system refuses.
     pub fn write(&mut self, row_key: &[u8], row: &[u8]) -> Result<(), ExportError> {
-        let values = self.schema.values(row_key, row)?;
-        let collection = self.schema.def.name;
-        let refused = |what: String, id: String| ExportError::Document { collection, id, what };
         let bytes = match &self.format {
-            Format::Bson { hex, .. } => {
-                let bytes = if *hex { BytesAs::Hex } else { BytesAs::Binary };
-                let document = to_bson(self.schema, &values, bytes);
-                let document = document.map_err(|what| refused(what, self.schema.id_of(&values)))?.into_bytes();
-                if document.len() > MAX_BSON_BYTES {
-                    let id = self.schema.id_of(&values);
-                    return Err(ExportError::TooLarge { collection, id, bytes: document.len() });
-                }
-                document
-            }
+            Format::Bson { hex, .. } => document_of(self.schema, row_key, row, BytesAs::hex(*hex))?.into_bytes(),
             Format::Jsonl => {
-                let id = self.schema.id_of(&values);
+                let values = self.schema.values(row_key, row)?;
+                let (collection, id) = (self.schema.def.name, self.schema.id_of(&values));
                 let mut line = serde_json::to_vec(&self.schema.document(values))
-                    .map_err(|error| refused(error.to_string(), id))?;
+                    .map_err(|error| ExportError::Document { collection, id, what: error.to_string() })?;
                 line.push(b'\n');
                 line
             }

@@ -12,7 +12,8 @@ macro_rules! store_tables {
             }
         )* }
         internal { $(
-            $table:ident $table_name:literal $(($table_field:ident): $table_key:ty => $table_record:ty)?,
+            $table:ident $table_name:literal
+                $(($table_field:ident): $table_key:ty => $table_record:ty, origin: $table_origin:ident)?,
                 writer: $table_writer:literal, $key_doc:literal => $value_doc:literal;
         )* }
     ) => {
@@ -95,7 +96,7 @@ macro_rules! store_tables {
                     by_sequence: None,
                     indexes: &[],
                     placement: Replicated,
-                    origin: Origin::Chain,
+                    origin: Origin::$table_origin,
                     importable: false,
                     retention: Forever,
                     order: Appended,

@@ -244,3 +244,10 @@ impl Sample for Seal {
         }
     }
 }
+
+impl Sample for ExportStateRecord {
+    fn sample() -> Self {
+        let position = ExportPosition { collection: "chunks".into(), position: vec![0, 1, 2] };
+        Self { hex: true, step: 70_000, previous_step: 9, sequence: 300, positions: vec![position] }
+    }
+}

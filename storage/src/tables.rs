@@ -202,7 +202,7 @@ store_tables! {
                 => "entries; the lowest height that is complete (8), bytes of all entries and their keys (8)";
         LogIndex "log_index", writer: "chain",
             "kind (1: 0 address, 1 to 4 the topic's place), address (20) or topic (32), height (8)" => "nothing";
-        Seals "seals" (height): u64 => Seal, writer: "consensus",
+        Seals "seals" (height): u64 => Seal, origin: Chain, writer: "consensus",
             "height" => "the block's seal";
         ValidatorSets "validator_sets", writer: "consensus",
             "first height of the set (8)" => "the canonical set";
@@ -223,8 +223,8 @@ store_tables! {
         ImportIds "import_ids", writer: "storage",
             "name of the collection as text of a key, key of an imported row as it lies in its table"
                 => "first bytes of BLAKE3 of what the source knows the document by (16); none where that is the key's text";
-        ExportState "export_state", writer: "export",
-            "name of the target" => "sequence up to which it has everything";
+        ExportState "export_state" (target): String => ExportStateRecord, origin: Local, writer: "export",
+            "id of the target, drawn when it was first written to" => "how far each collection was written to it";
         Meta "meta", writer: "storage",
             "name of the entry" => "format_version (4), chain_spec (JSON), genesis_hash (32), sequence (8)";
     }

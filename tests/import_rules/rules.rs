@@ -45,7 +45,7 @@ const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
 const CRATES: [(&[&str], &[&str]); 15] = [
     (&["redb"], &["storage/"]),
-    (&["bson"], &["src/export/"]),
+    (&["bson", "mongodb"], &["src/export/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
     (&["revm", "alloy_evm"], &["src/evm/"]),
     (&["jsonrpsee", "jsonrpsee_http_client", "hyper", "hyper_util", "http_body_util", "soketto"], &["rpc/"]),
@@ -61,8 +61,8 @@ const CRATES: [(&[&str], &[&str]); 15] = [
     (&["tracing_subscriber"], &["src/service/log/"]),
 ];
 
-/// Crates that tests may name anywhere: they sign what a user would sign.
-const CRATES_OF_TESTS: [&str; 1] = ["k256"];
+/// Crates that tests may name anywhere: they sign what a user would sign, and wait for what is asynchronous.
+const CRATES_OF_TESTS: [&str; 2] = ["k256", "tokio"];
 
 /// Code that takes time, randomness and bytes as arguments, so that a simulation runs the real thing.
 const PURE: [&str; 7] =

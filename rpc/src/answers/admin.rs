@@ -1,14 +1,23 @@
 use crate::{
-    api::NodeApi,
+    api::{NodeApi, NodeError},
     backend::Backend,
     error::RpcError,
     interface::{AdminServer, Param},
     view::stored,
-    wire::{DbJobDocument, DbJobKind, DbStatsDocument, RowPageDocument},
+    wire::{
+        ChangePageDocument, DbJobDocument, DbJobKind, DbStatsDocument, ExportStateDocument, ExportStatusDocument,
+        ImportRowParts, RowPageDocument,
+    },
 };
 use alloy_primitives::Bytes;
 use jsonrpsee::core::async_trait;
-use lucid_storage::{row_page, schema_of};
+use lucid_storage::{
+    DocumentId, ExportState, ImportRow, MAX_PAGE_ROWS, Reader, SourceName, SourceNameError, StoreError, change_page,
+    export_page, schema_of, space_of,
+};
+
+/// Most bytes of the id of a target: a UUID has 36.
+const MAX_EXPORT_TARGET_BYTES: usize = 64;
 
 #[async_trait]
 impl<A: NodeApi> AdminServer for Backend<A> {
@@ -29,13 +38,88 @@ impl<A: NodeApi> AdminServer for Backend<A> {
         &self,
         collection: Param<String>,
         after: Option<Param<Bytes>>,
+        source: Option<Param<String>>,
     ) -> Result<RowPageDocument, RpcError> {
         let (collection, after) = (collection.read()?, Param::read_optional(after)?);
+        let source = Param::read_optional(source)?;
         self.read(move |api| {
-            let schema = schema_of(&collection)?;
-            Ok(stored(row_page(&api.snapshot()?, schema, after.as_ref().map(|key| &key[..])))?.into())
+            let (schema, snapshot) = (schema_of(&collection)?, api.snapshot()?);
+            let rows = snapshot.rows_of(&space_of(&snapshot, source.as_deref())?);
+            Ok(stored(export_page(&rows, schema, after.as_ref().map(|key| &key[..])))?.into())
         })
         .await
+    }
+
+    async fn import_rows(
+        &self,
+        source: Param<String>,
+        collection: Param<String>,
+        rows: Param<Vec<ImportRowParts>>,
+    ) -> Result<Vec<String>, RpcError> {
+        let refused = |what: String| RpcError::InvalidRequest(what);
+        let (collection, rows) = (collection.read()?, rows.read()?);
+        let source: SourceName = source.read()?.parse().map_err(|error: SourceNameError| refused(error.to_string()))?;
+        if rows.len() > MAX_PAGE_ROWS {
+            return Err(refused(format!("{} rows are given, and at most {MAX_PAGE_ROWS} are taken", rows.len())));
+        }
+        let row = |(place, (key, record, known_by)): (usize, &ImportRowParts)| {
+            let row = ImportRow::from_parts(&collection, key, record);
+            let row = row.map_err(|error| refused(format!("row {place} is not taken: {error}")))?;
+            Ok((row, known_by.map(|id| DocumentId(id.0))))
+        };
+        let rows = rows.iter().enumerate().map(row).collect::<Result<Vec<_>, RpcError>>()?;
+        self.write(move |api| async move {
+            match api.import_rows(source, rows).await {
+                Ok(imported) => Ok(imported.into_iter().map(|imported| imported.as_str().to_owned()).collect()),
+                Err(NodeError::Store(error @ StoreError::TooManySources)) => {
+                    Err(RpcError::InvalidRequest(error.to_string()))
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    async fn export_changes(
+        &self,
+        collection: Param<String>,
+        after: Option<Param<Bytes>>,
+        up_to: Param<u64>,
+    ) -> Result<ChangePageDocument, RpcError> {
+        let (collection, after, up_to) = (collection.read()?, Param::read_optional(after)?, up_to.read()?);
+        self.read(move |api| {
+            let schema = schema_of(&collection)?;
+            Ok(stored(change_page(&api.snapshot()?, schema, after.as_ref().map(|at| &at[..]), up_to))?.into())
+        })
+        .await
+    }
+
+    async fn export_state(&self, target: Option<Param<String>>) -> Result<ExportStatusDocument, RpcError> {
+        let target = Param::read_optional(target)?;
+        self.read(move |api| {
+            let (snapshot, info) = (api.snapshot()?, api.chain_info());
+            let state = match target {
+                Some(target) => stored(snapshot.get::<ExportState>(&target))?.map(Into::into),
+                None => None,
+            };
+            let (chain_id, sequence) = (info.spec.chain_id, stored(snapshot.sequence())?);
+            Ok(ExportStatusDocument { chain_id, genesis_hash: info.genesis_hash, sequence, state })
+        })
+        .await
+    }
+
+    async fn put_export_state(
+        &self,
+        target: Param<String>,
+        state: Param<ExportStateDocument>,
+        expected_step: Option<Param<Option<u64>>>,
+    ) -> Result<bool, RpcError> {
+        let (target, state) = (target.read()?, state.read()?.check()?);
+        let expected = Param::read_optional(expected_step)?.flatten();
+        if target.is_empty() || target.len() > MAX_EXPORT_TARGET_BYTES {
+            return Err(RpcError::InvalidRequest("the id of a target has 1 to 64 bytes".to_owned()));
+        }
+        self.write(move |api| async move { Ok(api.put_export_state(target, state, expected).await?) }).await
     }
 
     async fn db_job(&self) -> Result<Option<DbJobDocument>, RpcError> {

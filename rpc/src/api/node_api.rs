@@ -5,7 +5,7 @@ use super::{
 };
 use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument};
 use alloy_primitives::{Address, B256, Bytes};
-use lucid_storage::Snapshot;
+use lucid_storage::{DocumentId, ExportStateRecord, ImportRow, Imported, Snapshot, SourceName};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
 use std::{future::Future, sync::Arc};
 use tokio::sync::broadcast;
@@ -107,6 +107,23 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// Builds the Merkle tree over `leaves` and the paths of the leaves at `indexes`.
     fn build_merkle(&self, leaves: &[B256], indexes: &[u32]) -> Result<MerkleBuilt, MerkleError>;
+
+    /// Notes how far the export to a target has come, where its step is still `expected`, or there is none. Says whether it
+    /// was, once it is on disk.
+    fn put_export_state(
+        &self,
+        target: String,
+        state: ExportStateRecord,
+        expected: Option<u64>,
+    ) -> impl Future<Output = Result<bool, NodeError>> + Send;
+
+    /// Takes in rows of a source, each with the id by which the source knows its document where that is not its key's text.
+    /// Says of each what became of it, once they are on disk.
+    fn import_rows(
+        &self,
+        source: SourceName,
+        rows: Vec<(ImportRow, Option<DocumentId>)>,
+    ) -> impl Future<Output = Result<Vec<Imported>, NodeError>> + Send;
 
     /// What the store holds; with the bytes of each table where `sizes` asks for them, which reads all of it.
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, NodeError>;

@@ -1,7 +1,10 @@
 use super::param::Param;
 use crate::{
     error::RpcError,
-    wire::{DbJobDocument, DbStatsDocument, RowPageDocument},
+    wire::{
+        ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, ImportRowParts,
+        RowPageDocument,
+    },
 };
 use alloy_primitives::Bytes;
 use jsonrpsee::proc_macros::rpc;
@@ -24,13 +27,48 @@ pub(crate) trait Admin {
     #[method(name = "dbBackup")]
     async fn db_backup(&self) -> Result<DbJobDocument, RpcError>;
 
-    /// Rows of a collection as they lie in the store, those after a key: what an export is made of.
+    /// Rows of a collection as they lie in the store, those after a key: what an export is made of. Of a source those whose
+    /// key no own row and no row of an earlier source has.
     #[method(name = "exportRows")]
     async fn export_rows(
         &self,
         collection: Param<String>,
         after: Option<Param<Bytes>>,
+        source: Option<Param<String>>,
     ) -> Result<RowPageDocument, RpcError>;
+
+    /// Takes in rows of another database, as those of the source of this name. Says of each what became of it.
+    #[method(name = "importRows")]
+    async fn import_rows(
+        &self,
+        source: Param<String>,
+        collection: Param<String>,
+        rows: Param<Vec<ImportRowParts>>,
+    ) -> Result<Vec<String>, RpcError>;
+
+    /// Rows of a collection that batches up to `up_to` wrote, after the position of a page before, in the order in which they
+    /// were last written.
+    #[method(name = "exportChanges")]
+    async fn export_changes(
+        &self,
+        collection: Param<String>,
+        after: Option<Param<Bytes>>,
+        up_to: Param<u64>,
+    ) -> Result<ChangePageDocument, RpcError>;
+
+    /// Which store this is, and how far the export to a target has come.
+    #[method(name = "exportState")]
+    async fn export_state(&self, target: Option<Param<String>>) -> Result<ExportStatusDocument, RpcError>;
+
+    /// Notes how far the export to a target has come, where the step that is noted is still the expected one, or there is none.
+    /// Says whether it was.
+    #[method(name = "putExportState")]
+    async fn put_export_state(
+        &self,
+        target: Param<String>,
+        state: Param<ExportStateDocument>,
+        expected_step: Option<Param<Option<u64>>>,
+    ) -> Result<bool, RpcError>;
 
     /// How the work that was begun last stands; null where none was.
     #[method(name = "dbJob")]

@@ -19,12 +19,16 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 57] = [
+pub(crate) const METHODS: [(&str, Need); 62] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),
     ("admin_dbVerify", Token(Scope::Admin)),
+    ("admin_exportChanges", Token(Scope::Admin)),
     ("admin_exportRows", Token(Scope::Admin)),
+    ("admin_exportState", Token(Scope::Admin)),
+    ("admin_importRows", Token(Scope::Admin)),
+    ("admin_putExportState", Token(Scope::Admin)),
     ("eth_accounts", Nothing),
     ("eth_blockNumber", Nothing),
     ("eth_call", Nothing),
@@ -70,6 +74,7 @@ pub(crate) const METHODS: [(&str, Need); 57] = [
     ("lucid_getAnchoring", Nothing),
     ("lucid_getSession", Nothing),
     ("lucid_getShardMap", Offered(Namespace::Find)),
+    ("lucid_importSources", Offered(Namespace::Find)),
     ("lucid_listSessions", Nothing),
     ("lucid_retryAnchoring", Token(Scope::Anchor)),
     ("lucid_verifyAnchorProof", Nothing),

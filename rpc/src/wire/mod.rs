@@ -6,6 +6,7 @@ mod anchoring;
 mod block;
 mod chain_info;
 mod db;
+mod export;
 mod news;
 mod pool;
 mod query;
@@ -26,11 +27,14 @@ pub use db::{
     DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument,
     DbWritesDocument,
 };
+pub use export::{ChangePageDocument, ExportStateDocument, ExportStatusDocument};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
-pub use query::{FindQuery, FoundDocument, ShardMapDocument, ShardRangeDocument, shard_maps};
+pub use query::{
+    FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, ShardRangeDocument, SourceQuery, shard_maps,
+};
 pub(crate) use receipt::{decode_receipt, logs, receipt};
-pub use rows::RowPageDocument;
+pub use rows::{ImportRowParts, RowPageDocument};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
 pub use status::{CallsDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
 pub(crate) use transaction::{decode_transaction, pending, transaction};

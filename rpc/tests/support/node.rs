@@ -11,7 +11,10 @@ use lucid_rpc::{
     NodeError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof, StateError, SubmitError,
     SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use lucid_storage::{AnchoringStatus, BlockchainState, Current, Direction, Reader, Receipts, Snapshot, StoreError};
+use lucid_storage::{
+    AnchoringStatus, BlockchainState, Current, Direction, DocumentId, ExportStateRecord, ImportRow, Imported, Reader,
+    Receipts, Snapshot, SourceName, StoreError, put_export_state,
+};
 use lucid_types::{
     AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
     Rules, SessionId, TransactionRefusal, blake3,
@@ -308,6 +311,30 @@ impl NodeApi for StandIn {
         };
         let paths = indexes.iter().map(path).collect::<Result<_, MerkleError>>()?;
         Ok(MerkleBuilt { merkle_root: blake3([left.as_slice(), right.as_slice()]), height: 1, paths })
+    }
+
+    async fn put_export_state(
+        &self,
+        target: String,
+        state: ExportStateRecord,
+        expected: Option<u64>,
+    ) -> Result<bool, NodeError> {
+        let mut batch = self.chain.store.begin()?;
+        let put = put_export_state(&mut batch, &target, &state, expected)?;
+        self.chain.store.commit(batch)?;
+        Ok(put)
+    }
+
+    async fn import_rows(
+        &self,
+        source: SourceName,
+        rows: Vec<(ImportRow, Option<DocumentId>)>,
+    ) -> Result<Vec<Imported>, NodeError> {
+        let mut batch = self.chain.store.begin()?;
+        let import = |(row, known_by): (ImportRow, _)| batch.import_row(&source, &row, known_by);
+        let imported = rows.into_iter().map(import).collect::<Result<_, _>>()?;
+        self.chain.store.commit(batch)?;
+        Ok(imported)
     }
 
     /// The numbers of a store without tables.

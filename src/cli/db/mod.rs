@@ -8,6 +8,7 @@ mod progress;
 mod restore;
 mod run;
 mod shards;
+mod sources;
 mod stats;
 mod verify;
 

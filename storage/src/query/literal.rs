@@ -1,11 +1,11 @@
 //! What a filter says of a value, as a value of the field's type.
 
 use super::error::{QueryError, malformed};
-use crate::schema::FieldType;
+use crate::schema::{FieldType, Schema};
 use alloy_primitives::{U256, hex};
-use lucid_types::Value;
+use lucid_types::{Document, Value};
 use serde_json::Value as Json;
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
 /// Reads a literal for a field of this kind. `null` is one of every kind.
 pub(super) fn literal(kind: &FieldType, json: &Json, place: &str) -> Result<Value, QueryError> {
@@ -43,6 +43,21 @@ pub(super) fn literal(kind: &FieldType, json: &Json, place: &str) -> Result<Valu
     read.ok_or_else(|| malformed(place, json, kind.name()))
 }
 
+/// Fields of a document that were written as JSON, such as a shard key, as values of their types.
+///
+/// # Errors
+///
+/// It is no document, or has a field that the collection has not, or a value that is none of the field's.
+pub fn fields_of_json(schema: &Schema, json: &Json) -> Result<Document, QueryError> {
+    let fields = json.as_object().ok_or_else(|| malformed(schema.def.name, json, "document"))?;
+    let of = |(name, value): (&String, &Json)| {
+        let field = schema.fields().find(|field| field.name == name);
+        let field = field.ok_or_else(|| malformed(name, value, "field"))?;
+        Ok((Cow::Borrowed(field.name), literal(&field.kind, value, name)?))
+    };
+    fields.iter().map(of).collect::<Result<_, _>>().map(Document)
+}
+
 fn integer(json: &Json) -> Option<i128> {
     json.as_u64().map(i128::from).or_else(|| json.as_i64().map(i128::from))
 }
@@ -66,7 +81,7 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 /// A UTC time such as `2026-01-31T12:00:00Z`, or a day such as `2026-01-31`, in Unix seconds (RFC 3339).
-fn unix_time(text: &str) -> Option<u64> {
+pub fn unix_time(text: &str) -> Option<u64> {
     let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00Z"));
     let number = |text: &str, len: usize| {
         (text.len() == len && text.bytes().all(|digit| digit.is_ascii_digit())).then(|| text.parse::<u64>().ok())?

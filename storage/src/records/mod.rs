@@ -10,7 +10,9 @@ mod session;
 mod word;
 
 pub use chain::{AccountRecord, BlockRecord, BlockchainStateRecord, ReceiptRecord, TransactionRecord};
-pub use node::{ConsensusEventRecord, EventVote, ParamRecord, PayoutRecord, PeerRecord};
+pub use node::{
+    ConsensusEventRecord, EventVote, ExportPosition, ExportStateRecord, ParamRecord, PayoutRecord, PeerRecord,
+};
 pub use poot::{
     LeaderScheduleRecord, ScheduleReason, ScheduleResult, ScheduleRole, TaskProofRecord, TaskProofType, TaskValue,
     WorkTallyRecord,

@@ -120,3 +120,36 @@ fields! {
     PeerRecord { addresses, last_seen: Date, score, banned_until: Date }
     ParamRecord { value }
 }
+
+/// How far one collection was written to the target of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportPosition {
+    /// The collection.
+    pub collection: String,
+    /// Where the next page of changes begins.
+    #[serde(with = "codec::bytes")]
+    pub position: Vec<u8>,
+}
+
+/// An export to one target, by the id that the target has too.
+///
+/// It goes in steps. A step ends at a batch of the store, and has a number drawn at random, which is here first and then at
+/// the target, and only then its first document. So what the target has is always of this step or the one before; where it
+/// says otherwise, this store was restored or another one has written to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportStateRecord {
+    /// Whether addresses and hashes are written as hex text.
+    pub hex: bool,
+    /// Number of the step.
+    pub step: u64,
+    /// Number of the one before.
+    pub previous_step: u64,
+    /// Sequence of the last batch that the step has.
+    pub sequence: u64,
+    /// What the target has acknowledged, of each collection that was written to it.
+    pub positions: Vec<ExportPosition>,
+}
+
+impl Record for ExportStateRecord {
+    const VERSION: u8 = 1;
+}

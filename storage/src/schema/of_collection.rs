@@ -1,12 +1,12 @@
 //! A collection as queries and exports see it.
 
-use super::{Field, FieldType, FieldValue, Fields, key_part_bytes};
+use super::{Field, FieldType, FieldValue, Fields, key_part_bytes, take_key_part};
 use crate::{
     collection::{Collection, CollectionDef},
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey},
     reader::{decode_key, decode_row},
-    space::RowSpace,
+    space::{RowSpace, split_prefix},
     tables::TableId,
 };
 use alloy_primitives::{Address, B256};
@@ -160,6 +160,15 @@ impl Schema {
         let named = self.fields().map(|field| Cow::Borrowed(field.name)).zip(values);
         document.extend(named.filter(|(_, value)| !value.is_null()));
         Document(document)
+    }
+
+    /// The row's key, as it lies in its table, with which `bytes` begin.
+    pub(crate) fn first_row_key<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (_, mut rest) = split_prefix(bytes)?;
+        for kind in self.key_kinds {
+            take_key_part(kind, &mut rest)?;
+        }
+        bytes.get(..bytes.len() - rest.len())
     }
 
     /// The key of a row of this space as it lies in its table, from values of its parts; `None` where one is no such part.

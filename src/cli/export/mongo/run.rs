@@ -1,0 +1,42 @@
+use super::{
+    args::Args,
+    source::Source,
+    step::Export,
+    tell::Teller,
+    work::{Mode, work},
+};
+use crate::{
+    cli::{export::command::named_schemas, signals::StopSignals},
+    export::mongo::{MongoServer, MongoTarget, MongoUri},
+};
+use anyhow::Context;
+use std::time::Duration;
+
+pub(in crate::cli::export) async fn run(args: Args) -> anyhow::Result<()> {
+    let schemas = named_schemas(&args.collections)?;
+    let uri = MongoUri::read(&args.uri_file, args.login_file.as_deref())?;
+    let source = Source::open(&args.place)?;
+    // Whether there is a node that lets it be asked is no matter of trying again.
+    source.status(None).await?;
+    let server = MongoServer::new(&uri).await?;
+    let mut teller = Teller::new(args.json, server.shown().to_owned(), args.database.clone());
+    if server.is_readable_on_the_way() {
+        let shown = server.shown();
+        teller.say(&format!(
+            "warning: what goes to {shown} can be read on the way; add tls=true to the connection string"
+        ));
+    }
+    let target = MongoTarget::new(server, args.database, args.hex);
+    let mut export = Export::new(source, target, schemas, args.hex);
+    if !args.follow {
+        return work(&mut export, Mode::Once, &mut teller).await;
+    }
+    let mut stop = StopSignals::listen().context("cannot wait for signals")?;
+    teller.say(&format!("following to {}", export.shown()));
+    let follow = Mode::Follow(Duration::from_secs(args.interval_secs));
+    tokio::select! {
+        ended = work(&mut export, follow, &mut teller) => ended,
+        // What was under way is written again by the next one.
+        () = stop.received() => Ok(()),
+    }
+}

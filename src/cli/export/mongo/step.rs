@@ -1,0 +1,263 @@
+//! One step of an export: what is new up to a batch of the store goes to the target, and what the target has acknowledged is
+//! noted.
+
+use super::{
+    judge::{Begin, judge},
+    source::Source,
+    tell::Teller,
+};
+use crate::{
+    cli::exit_codes::{DATA, UNAVAILABLE, coded},
+    export::mongo::{Marker, MongoError, MongoTarget, Sharding},
+};
+use lucid_storage::{ExportPosition, ExportStateRecord, Schema, WriteOrder};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How long a server may take for a command: as long as it may wait for a majority, and some. One that is stopped in its midst
+/// would be waited for for ever.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How often is noted how far a step has come: so much is written twice after a kill, and a card is not worn by it.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What a step has written of one collection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub(super) collection: &'static str,
+    pub(super) documents: u64,
+    pub(super) bytes: u64,
+}
+
+/// An export to one target.
+pub(super) struct Export {
+    source: Source,
+    target: MongoTarget,
+    /// In the order in which they are written.
+    schemas: Vec<&'static Schema>,
+    hex: bool,
+    session: Option<Session>,
+    /// Sequence of the store up to which there is nothing new.
+    seen: Option<u64>,
+}
+
+/// What is known of the target since it was last looked at.
+struct Session {
+    export_id: [u8; 16],
+    record: ExportStateRecord,
+    /// The step that the store has; nothing where it does not know the target.
+    in_store: Option<u64>,
+    /// The step that the target has.
+    at_target: Option<u64>,
+    /// Whether the record has more than the store.
+    unsaved: bool,
+    saved_at: Instant,
+}
+
+impl Export {
+    pub(super) fn new(source: Source, target: MongoTarget, mut schemas: Vec<&'static Schema>, hex: bool) -> Self {
+        // A row that changes with every block is read while it is of the step.
+        schemas.sort_by_key(|schema| schema.def.order != WriteOrder::SingleRow);
+        Self { source, target, schemas, hex, session: None, seen: None }
+    }
+
+    /// The server's hosts.
+    pub(super) fn shown(&self) -> &str {
+        self.target.server().shown()
+    }
+
+    /// Writes what is new. Empty where nothing is.
+    pub(super) async fn round(&mut self, teller: &mut Teller) -> anyhow::Result<Vec<Written>> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.look_at_target(teller).await?,
+        };
+        let up_to = self.source.status(None).await?.sequence;
+        let mut written = Vec::new();
+        if self.seen != Some(up_to) {
+            for schema in self.schemas.clone() {
+                let of = self.write(&mut session, schema, up_to, teller).await?;
+                written.extend((of.documents > 0).then_some(of));
+            }
+            if session.unsaved {
+                self.save(&mut session).await?;
+            }
+            self.seen = Some(up_to);
+        }
+        self.session = Some(session);
+        Ok(written)
+    }
+
+    /// Forgets what is known of the target: after a failure it may be another one.
+    pub(super) fn forget(&mut self) {
+        (self.session, self.seen) = (None, None);
+    }
+
+    /// Greets the server, and decides where to go on.
+    async fn look_at_target(&mut self, teller: &Teller) -> anyhow::Result<Session> {
+        within(self.target.greet(), &"the server").await?;
+        let marker = within(self.target.marker(), &"the server").await?;
+        let known = marker.as_ref().map(Marker::target);
+        let status = self.source.status(known.as_deref()).await?;
+        let begin = judge(marker.as_ref(), &status, self.hex).map_err(|refused| coded(DATA, refused.to_string()))?;
+        match (begin, marker) {
+            (Begin::Resume(mut record), Some(marker)) => {
+                self.forget_lost(&mut record, teller).await?;
+                let (in_store, at_target) = (Some(record.step), Some(marker.step));
+                let export_id = marker.export_id;
+                Ok(Session { export_id, record, in_store, at_target, unsaved: false, saved_at: Instant::now() })
+            }
+            (begin, _) => {
+                if let Begin::Anew(Some(reason)) = begin {
+                    teller.say(&format!("{reason}; everything is written again"));
+                }
+                let mut export_id = [0; 16];
+                draw(&mut export_id)?;
+                let record =
+                    ExportStateRecord { hex: self.hex, step: 0, previous_step: 0, sequence: 0, positions: Vec::new() };
+                let (in_store, at_target) = (None, None);
+                Ok(Session { export_id, record, in_store, at_target, unsaved: false, saved_at: Instant::now() })
+            }
+        }
+    }
+
+    /// Collections that were written to the target and are gone are written again.
+    async fn forget_lost(&self, record: &mut ExportStateRecord, teller: &Teller) -> anyhow::Result<()> {
+        let names: Vec<_> = record.positions.iter().map(|of| of.collection.as_str()).collect();
+        let existing = within(self.target.existing(&names), &"the server").await?;
+        let is_there = |of: &ExportPosition| existing.contains(&of.collection);
+        for lost in record.positions.iter().filter(|of| !is_there(of)) {
+            teller.say(&format!("{} is gone from the server, and is written again", lost.collection));
+        }
+        record.positions.retain(is_there);
+        Ok(())
+    }
+
+    /// Writes what is new in one collection.
+    async fn write(
+        &mut self,
+        session: &mut Session,
+        schema: &'static Schema,
+        up_to: u64,
+        teller: &mut Teller,
+    ) -> anyhow::Result<Written> {
+        let collection = schema.def.name;
+        let mut written = Written { collection, documents: 0, bytes: 0 };
+        let known = session.record.positions.iter().find(|of| of.collection == collection);
+        let mut position = known.map(|of| of.position.clone());
+        let (mut is_new, mut total) = (position.is_none(), 0);
+        loop {
+            let page = self.source.changes(schema, position.as_deref(), up_to).await?;
+            if !page.rows.is_empty() {
+                // The step is noted in the store, and then at the target, before the first document of it is written.
+                if session.record.sequence != up_to || session.at_target != session.in_store {
+                    self.open_step(session, up_to).await?;
+                }
+                if is_new {
+                    self.prepare(schema, teller).await?;
+                    total = self.source.count(schema).await?;
+                    is_new = false;
+                }
+                written.bytes += timeout(COMMAND_TIMEOUT, self.target.upsert(schema, &page.rows))
+                    .await
+                    .map_err(|_| self.stalled())??;
+                written.documents += page.rows.len() as u64;
+                session.unsaved = true;
+                teller.show(collection, written.documents, total.max(written.documents));
+            }
+            position = page.position;
+            if let Some(position) = &position {
+                note(&mut session.record, collection, position);
+            }
+            if session.unsaved && session.saved_at.elapsed() >= CHECKPOINT_INTERVAL {
+                self.save(session).await?;
+            }
+            if !page.more {
+                return Ok(written);
+            }
+        }
+    }
+
+    async fn open_step(&self, session: &mut Session, up_to: u64) -> anyhow::Result<()> {
+        let mut step = [0; 8];
+        draw(&mut step)?;
+        let record = &mut session.record;
+        record.previous_step = session.at_target.unwrap_or_default();
+        record.step = u64::from_be_bytes(step);
+        record.sequence = up_to;
+        self.save(session).await?;
+        let status = self.source.status(None).await?;
+        let marker = Marker {
+            export_id: session.export_id,
+            genesis_hash: status.genesis_hash,
+            chain_id: status.chain_id,
+            hex: self.hex,
+            step: session.record.step,
+            sequence: up_to,
+        };
+        within(self.target.put_marker(&marker), &self.shown()).await?;
+        session.at_target = Some(session.record.step);
+        Ok(())
+    }
+
+    /// Notes in the store how far the target is.
+    async fn save(&self, session: &mut Session) -> anyhow::Result<()> {
+        let target = alloy_primitives::hex::encode(session.export_id);
+        if !self.source.put_state(&target, &session.record, session.in_store).await? {
+            let text = "another export to the same database has begun meanwhile, and goes on in the place of this one";
+            return Err(coded(UNAVAILABLE, text));
+        }
+        (session.in_store, session.unsaved, session.saved_at) = (Some(session.record.step), false, Instant::now());
+        Ok(())
+    }
+
+    /// Makes a collection's indexes, and has it sharded where the server can.
+    async fn prepare(&mut self, schema: &'static Schema, teller: &Teller) -> anyhow::Result<()> {
+        let shown = self.shown().to_owned();
+        if self.target.shards() {
+            let points = self.source.split_points(schema).await?;
+            let name = schema.def.name;
+            match within(self.target.shard(schema, &points), &shown).await? {
+                Sharding::None => {}
+                Sharding::Sharded { split, points } => {
+                    teller.say(&format!("{name} is sharded, with {split} of {points} points where it was split"));
+                }
+                Sharding::Refused(why) => teller.say(&format!("{name} is not sharded: {why}")),
+            }
+        }
+        within(self.target.create_indexes(schema), &shown).await?;
+        Ok(())
+    }
+
+    fn stalled(&self) -> MongoError {
+        stalled(&self.shown())
+    }
+}
+
+/// Notes where a collection's next page begins.
+fn note(record: &mut ExportStateRecord, collection: &str, position: &[u8]) {
+    match record.positions.iter_mut().find(|of| of.collection == collection) {
+        Some(of) => of.position = position.to_vec(),
+        None => {
+            record.positions.push(ExportPosition { collection: collection.to_owned(), position: position.to_vec() });
+        }
+    }
+}
+
+fn stalled(server: &impl ToString) -> MongoError {
+    let what = format!("a command was not answered within {} s", COMMAND_TIMEOUT.as_secs());
+    MongoError::Unreachable { server: server.to_string(), what }
+}
+
+/// Waits for a command's answer, and not for ever.
+async fn within<T>(
+    command: impl Future<Output = Result<T, MongoError>>,
+    server: &impl ToString,
+) -> Result<T, MongoError> {
+    timeout(COMMAND_TIMEOUT, command).await.unwrap_or_else(|_| Err(stalled(server)))
+}
+
+/// Fills in random bytes.
+pub(super) fn draw(bytes: &mut [u8]) -> anyhow::Result<()> {
+    getrandom::fill(bytes).map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))
+}
