@@ -15,6 +15,8 @@ mod import_rules;
 mod keys;
 mod kills;
 mod limits;
+#[cfg(feature = "mongo")]
+mod mongo;
 mod nonces;
 mod queries;
 mod run;

@@ -6,7 +6,7 @@ use std::{path::Path, process::Command};
 /// Runs a script of `web3py/` against a node of its own.
 fn run(test: &str, script: &str) {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let Some(python) = python(test, &scripts.join("web3py/requirements.txt")) else { return };
+    let Some(python) = python(test, "python", &scripts.join("web3py/requirements.txt")) else { return };
     let node = DevNode::start();
     let mut command = Command::new(python);
     // Compiled scripts would lie in the repository.

@@ -8,9 +8,9 @@ use std::{
     sync::Mutex,
 };
 
-/// A Python with the packages that `requirements` names. `None` where a test has to be skipped: `test` and what to
+/// A Python with the packages that `requirements` names, in a folder of this name. `None` where a test has to be skipped: `test` and what to
 /// install are then said on standard error. With `CI=true` that is a failure.
-pub(crate) fn python(test: &str, requirements: &Path) -> Option<PathBuf> {
+pub(crate) fn python(test: &str, name: &str, requirements: &Path) -> Option<PathBuf> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     // A test that failed while it installed leaves the folder without its mark, and the next begins anew.
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -18,7 +18,7 @@ pub(crate) fn python(test: &str, requirements: &Path) -> Option<PathBuf> {
         let what = "python3 is missing, or its modules venv and ensurepip; install the package python3-venv";
         return skip(test, what);
     }
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     match install(requirements, &folder) {
         Ok(()) => Some(folder.join("bin/python")),
         Err(why) => skip(test, &why),
