@@ -390,7 +390,7 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     // On the folder.
     let datadir = chain(folder.path(), "killed");
     let mut part = 0;
-    for millis in [5, 30, 60, 90, 140] {
+    for millis in [50, 150, 300, 500, 800] {
         killed_after(&["--from", &from, "--datadir", &datadir], millis);
         let count = command(&["db", "count", "chunks", "--source", "lucid_db", "--datadir", &datadir]);
         let count: u64 = count.1.trim().parse().unwrap_or(0);
@@ -405,11 +405,11 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     // Through the node: first the command is killed, then the node.
     let datadir = chain(folder.path(), "node");
     let node = DevNode::start_in(Path::new(&datadir));
-    killed_after(&["--from", &from, "--rpc", node.url()], 150);
+    killed_after(&["--from", &from, "--rpc", node.url()], 400);
     let mut command = lucid_node();
     command.args(["import-mongo", "--from", &from, "--rpc", node.url()]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
-    thread::sleep(Duration::from_millis(150));
+    thread::sleep(Duration::from_millis(400));
     node.kill();
     let ended = child.wait().unwrap();
     let taken = check(&datadir, "k2");
