@@ -11,6 +11,7 @@ mod dev;
 mod export;
 mod floods;
 mod full_disk;
+mod import;
 mod import_rules;
 mod keys;
 mod kills;

@@ -393,3 +393,46 @@ fn a_server_that_is_not_there_is_tried_again_and_a_wrong_file_is_not() {
     let said = text(&export.wait_with_output().unwrap().stderr);
     assert!(said.matches("tried again in").count() > 1 && said.contains("127.0.0.1:9"), "{said}");
 }
+
+#[test]
+fn what_was_exported_to_a_server_is_imported_from_it_as_it_was() {
+    let site = Site::new();
+    let Some(mut server) = Server::start("an import from a live server", &site.path("server")) else { return };
+    site.make_chain(300);
+    let uri_file = site.secret("uri", &server.uri());
+    site.exported(&uri_file);
+    let path = |name: &str| site.path(name).to_str().unwrap().to_owned();
+    assert!(DevNode::start_in(&site.path("empty")).interrupt().success());
+    let import = |from: &[&str]| {
+        let into = path("empty");
+        let output = run(&[&["import-mongo", "--json", "--datadir", &into], from].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let chunks = said["collections"].as_array().unwrap().iter().find(|of| of["collection"] == "chunks").unwrap();
+        (chunks["added"].clone(), chunks["unchanged"].clone(), chunks["not_taken"].clone())
+    };
+    assert_eq!(import(&["--from", &server.uri()]), (300.into(), 0.into(), 0.into()));
+    for (chain, out) in [("chain", "before"), ("empty", "after")] {
+        let args = ["export", "bson", "--datadir", &path(chain), "--out", &path(out)];
+        assert!(run(&args).status.success());
+    }
+    for name in ["chunks", "task_proofs"] {
+        let of = |out: &str| fs::read(site.path(out).join(format!("lucid/{name}.bson"))).unwrap();
+        assert!(!of("before").is_empty() && of("before") == of("after"), "{name}");
+    }
+
+    // With a login, which is nowhere but in its file.
+    server.ask("user", &["importer", "pa55word-of-it"]);
+    let login = format!("mongodb://importer:pa55word-of-it@127.0.0.1:{}/", server.port());
+    server.start_with(&["--auth"], &login);
+    let uri_file = site.secret("login", &login);
+    assert_eq!(import(&["--from-uri-file", &uri_file]), (0.into(), 300.into(), 0.into()));
+    let refused = run(&["import-mongo", "--from", &server.uri(), "--datadir", &path("empty")]);
+    let said = text(&refused.stderr);
+    assert!(!refused.status.success() && !said.contains("pa55word"), "{said}");
+    server.kill();
+    let gone = run(&["import-mongo", "--from-uri-file", &uri_file, "--datadir", &path("empty")]);
+    let said = text(&gone.stderr);
+    assert_eq!(gone.status.code(), Some(69), "{said}");
+    assert!(!said.contains("pa55word"), "{said}");
+}

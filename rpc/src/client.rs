@@ -6,7 +6,8 @@ use crate::{
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
         ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, FindQuery,
-        FoundDocument, MerkleDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument,
+        FoundDocument, ImportRowParts, ImportSourceDocument, MerkleDocument, RowPageDocument, SessionDocument,
+        SessionPage, SessionQuery, ShardMapDocument, SourceQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -264,6 +265,26 @@ impl Client {
         self.request("lucid_count", (collection, filter)).await
     }
 
+    /// `lucid_count` of the documents of a source, or of the own ones.
+    pub async fn count_of(
+        &self,
+        collection: &str,
+        filter: &serde_json::Value,
+        options: &SourceQuery,
+    ) -> Result<u64, ClientError> {
+        self.request("lucid_count", (collection, filter, options)).await
+    }
+
+    /// `lucid_getShardMap` of a source, or of the own documents.
+    pub async fn shard_map_of(&self, options: &SourceQuery) -> Result<Vec<ShardMapDocument>, ClientError> {
+        self.request("lucid_getShardMap", (Option::<&str>::None, options)).await
+    }
+
+    /// `lucid_importSources`.
+    pub async fn import_sources(&self) -> Result<Vec<ImportSourceDocument>, ClientError> {
+        self.request("lucid_importSources", ()).await
+    }
+
     /// `lucid_getAnchorProof`.
     pub async fn anchor_proof(
         &self,
@@ -290,8 +311,23 @@ impl Client {
     }
 
     /// `admin_exportRows`.
-    pub async fn export_rows(&self, collection: &str, after: Option<&[u8]>) -> Result<RowPageDocument, ClientError> {
-        self.request("admin_exportRows", (collection, after.map(Bytes::copy_from_slice))).await
+    pub async fn export_rows(
+        &self,
+        collection: &str,
+        after: Option<&[u8]>,
+        source: Option<&str>,
+    ) -> Result<RowPageDocument, ClientError> {
+        self.request("admin_exportRows", (collection, after.map(Bytes::copy_from_slice), source)).await
+    }
+
+    /// `admin_importRows`.
+    pub async fn import_rows(
+        &self,
+        source: &str,
+        collection: &str,
+        rows: &[ImportRowParts],
+    ) -> Result<Vec<String>, ClientError> {
+        self.request("admin_importRows", (source, collection, rows)).await
     }
 
     /// `admin_exportChanges`.

@@ -52,7 +52,7 @@ pub use wire::{
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, ChangePageDocument, DbBackupDocument,
     DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument, DbRepairDocument,
     DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, ExportStateDocument, ExportStatusDocument,
-    FindQuery, FoundDocument, HeadDocument, MerkleDocument, PayoutDocument, PoolStatusDocument, PoolUseDocument,
-    RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument,
-    StoreUseDocument, VerifiedAnchorDocument, shard_maps,
+    FindQuery, FoundDocument, HeadDocument, ImportRowParts, ImportSourceDocument, MerkleDocument, PayoutDocument,
+    PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument,
+    ShardRangeDocument, SourceQuery, StatusDocument, StoreUseDocument, VerifiedAnchorDocument, shard_maps,
 };

@@ -9,6 +9,7 @@ mod eth;
 mod export;
 mod filters;
 mod foreign;
+mod import;
 mod limits;
 mod lucid;
 mod query;

@@ -1,7 +1,7 @@
 use super::{
     config, db, demo, dev, doctor,
     exit_codes::{self, exit_code},
-    export, flight, init, key, run, session, status, why,
+    export, flight, import, init, key, run, session, status, why,
 };
 use crate::{
     node::{DataDir, NodeError},
@@ -53,6 +53,7 @@ enum Command {
     Db(db::Command),
     #[command(subcommand)]
     Export(export::Command),
+    ImportMongo(import::Args),
     #[command(subcommand)]
     Session(session::Command),
     Status(status::Args),
@@ -169,6 +170,7 @@ async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()
         Command::Config(command) => config::run(&command),
         Command::Db(command) => db::run(command).await,
         Command::Export(command) => export::run(command).await,
+        Command::ImportMongo(args) => import::run(args).await,
         Command::Session(command) => session::run(command).await,
         Command::Status(args) => status::run(&args),
         Command::Doctor(args) => doctor::run(&args),

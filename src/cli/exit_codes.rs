@@ -3,6 +3,7 @@
 
 use crate::{
     config::ConfigError,
+    export::import::ImportError,
     keys::KeyError,
     node::{NodeError, TokenFileError},
 };
@@ -45,7 +46,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage
-  65   bad data (chain spec, store, key, recording)
+  65   bad data (chain spec, store, key, recording, dump)
   66   a file is missing or unreadable
   69   port or store in use, or a server that does not answer
   70   internal fault
@@ -97,6 +98,14 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return Some(of_store(error));
+    }
+    if let Some(error) = cause.downcast_ref::<ImportError>() {
+        return Some(match error {
+            ImportError::Io { source, .. } => of_io(source.kind()),
+            ImportError::NoDump { .. } | ImportError::NoDatabase { .. } => NO_INPUT,
+            ImportError::ManyDatabases { .. } => USAGE,
+            _ => DATA,
+        });
     }
     #[cfg(feature = "mongo")]
     if let Some(code) = of_mongo(cause) {
@@ -315,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_code_has_one_meaning() {
-        assert_eq!((meaning(65), meaning(64)), (Some("bad data (chain spec, store, key, recording)"), None));
+        assert_eq!((meaning(65), meaning(64)), (Some("bad data (chain spec, store, key, recording, dump)"), None));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod doctor;
 mod exit_codes;
 mod export;
 mod flight;
+mod import;
 mod init;
 mod input;
 mod key;

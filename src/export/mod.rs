@@ -6,6 +6,7 @@
 mod document;
 mod error;
 mod folder;
+pub mod import;
 mod metadata;
 #[cfg(feature = "mongo")]
 pub mod mongo;

@@ -19,7 +19,10 @@ use lucid_rpc::{
     PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor, VerifyError,
     VerifyRequest,
 };
-use lucid_storage::{AccountRecord, ExportStateRecord, PayoutRecord, Snapshot, put_export_state};
+use lucid_storage::{
+    AccountRecord, DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName, StoreError,
+    put_export_state,
+};
 use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -274,6 +277,21 @@ impl NodeApi for Backend {
         let node = Arc::clone(&self.node);
         let put = move || node.write(|batch| put_export_state(batch, &target, &state, expected));
         Ok(tokio::task::spawn_blocking(put).await.map_err(|_| rpc::NodeError::Stopping)??)
+    }
+
+    async fn import_rows(
+        &self,
+        source: SourceName,
+        rows: Vec<(ImportRow, Option<DocumentId>)>,
+    ) -> Result<Vec<Imported>, rpc::NodeError> {
+        let node = Arc::clone(&self.node);
+        let import = move || {
+            node.write(|batch| {
+                let imported = rows.iter().map(|(row, known_by)| batch.import_row(&source, row, *known_by));
+                imported.collect::<Result<Vec<_>, StoreError>>()
+            })
+        };
+        Ok(tokio::task::spawn_blocking(import).await.map_err(|_| rpc::NodeError::Stopping)??)
     }
 
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {

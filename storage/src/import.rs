@@ -7,17 +7,30 @@ use crate::{
     collection::{Collection, CollectionDef},
     error::StoreError,
     key::StoreKey,
+    query::QueryError,
     range::Direction,
     reader::Reader,
-    space::{RowSpace, SourceName},
+    space::{MAX_SOURCE_NAME_BYTES, RowSpace, SourceName, split_prefix},
     tables::{COLLECTIONS, TableId},
 };
+use std::iter;
 
 /// Most sources of one store: a list of them, and a sum over them, is short.
 pub const MAX_SOURCES: usize = 64;
 
-/// Bytes that tell one document of a source from another one that would have the same key.
-const KNOWN_BY_BYTES: usize = 16;
+/// What tells one document of a source from another one that would have the same key: the first bytes of BLAKE3 of what
+/// the source knows it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentId(pub [u8; 16]);
+
+impl DocumentId {
+    /// That of a document which the source knows by these bytes.
+    pub fn of(known_by: &[u8]) -> Self {
+        let mut id = [0; 16];
+        id.copy_from_slice(&lucid_types::blake3([known_by])[..16]);
+        Self(id)
+    }
+}
 
 /// What became of a document that was imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +55,8 @@ pub struct ImportSource {
 }
 
 impl Batch {
-    /// Takes a document of a source in, under its key. `known_by` is what the source knows it by, or nothing where that
-    /// is the text of its key: a key that another document of the source has is not taken from it.
+    /// Takes a document of a source in, under its key. `known_by` is nothing where the source knows it by the text of its
+    /// key: a key that another document of the source has is not taken from it.
     ///
     /// # Errors
     ///
@@ -53,12 +66,12 @@ impl Batch {
         source: &SourceName,
         key: &C::Key,
         record: &C::Record,
-        known_by: Option<&[u8]>,
+        known_by: Option<DocumentId>,
     ) -> Result<Imported, StoreError> {
         const { assert!(C::DEF.importable, "its rows come from nowhere else") };
         let row_key = RowSpace::of_source(source).key(key);
         let id_key = id_key(&C::DEF, &row_key);
-        let known_by = known_by.map(|id| lucid_types::blake3([id])[..KNOWN_BY_BYTES].to_vec());
+        let known_by = known_by.map(|id| id.0.to_vec());
         if self.view(C::DEF.table, &row_key)?.is_some() && self.raw_get(TableId::ImportIds, &id_key)? != known_by {
             return Ok(Imported::KeyTaken);
         }
@@ -156,6 +169,48 @@ pub fn import_sources<R: Reader + ?Sized>(reader: &R) -> Result<Vec<ImportSource
         }
     }
     Ok(sources)
+}
+
+/// The rows of the source of this name; without a name the own ones.
+///
+/// # Errors
+///
+/// There is no such source; the store cannot be read.
+pub fn space_of<R: Reader + ?Sized>(reader: &R, source: Option<&str>) -> Result<RowSpace, QueryError> {
+    let Some(name) = source else { return Ok(RowSpace::own().clone()) };
+    let sources = import_sources(reader)?;
+    match sources.iter().find(|source| source.name.as_str() == name) {
+        Some(source) => Ok(RowSpace::of_source(&source.name)),
+        None => Err(QueryError::UnknownSource {
+            name: name.chars().take(MAX_SOURCE_NAME_BYTES).collect(),
+            sources: sources.into_iter().map(|source| source.name.to_string()).collect(),
+        }),
+    }
+}
+
+/// Whether an own row, or one of an earlier source of these, has the key of an imported row: an export, in which each
+/// document is there once, then has that one.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub fn is_shadowed<R: Reader + ?Sized>(
+    reader: &R,
+    def: &CollectionDef,
+    sources: &[ImportSource],
+    row_key: &[u8],
+) -> Result<bool, StoreError> {
+    let Some((prefix, key)) = split_prefix(row_key) else { return Ok(false) };
+    let earlier = sources.iter().map(|source| RowSpace::of_source(&source.name));
+    for space in iter::once(RowSpace::own().clone()).chain(earlier) {
+        if space.prefix() >= prefix {
+            break;
+        }
+        if reader.view(def.table, &[space.prefix(), key].concat())?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// How many rows of the reader's space a collection has, without a walk over them; `None` where that is not known.
@@ -372,7 +427,7 @@ mod tests {
         let (_folder, store) = new_store();
         for expected in [Imported::Added, Imported::Unchanged] {
             let mut batch = store.begin().unwrap();
-            for (id, known_by) in [("one", None), ("two", Some(&b"an ObjectId"[..]))] {
+            for (id, known_by) in [("one", None), ("two", Some(DocumentId::of(b"an ObjectId")))] {
                 let imported = batch.import::<Payouts>(&source("a"), &id.to_owned(), &Sample::sample(), known_by);
                 assert_eq!(imported.unwrap(), expected);
             }
@@ -388,11 +443,11 @@ mod tests {
         let mut import = |of: &str, byte, known_by| {
             batch.import::<Chunks>(&source(of), &key(1, 0), &record(byte), known_by).unwrap()
         };
-        assert_eq!(import("a", 1, Some(&b"x"[..])), Imported::Added);
-        assert_eq!(import("a", 2, Some(&b"y"[..])), Imported::KeyTaken);
+        assert_eq!(import("a", 1, Some(DocumentId::of(b"x"))), Imported::Added);
+        assert_eq!(import("a", 2, Some(DocumentId::of(b"y"))), Imported::KeyTaken);
         assert_eq!(import("a", 2, None), Imported::KeyTaken);
-        assert_eq!(import("b", 2, Some(&b"y"[..])), Imported::Added, "another source has keys of its own");
-        assert_eq!(import("a", 3, Some(&b"x"[..])), Imported::Changed);
+        assert_eq!(import("b", 2, Some(DocumentId::of(b"y"))), Imported::Added, "another source has keys of its own");
+        assert_eq!(import("a", 3, Some(DocumentId::of(b"x"))), Imported::Changed);
         assert!(batch.remove_imported::<Chunks>(&source("a"), &key(1, 0)).unwrap());
         let again = batch.import::<Chunks>(&source("a"), &key(1, 0), &record(2), None).unwrap();
         assert_eq!(again, Imported::Added, "its id is forgotten with it");
@@ -423,7 +478,7 @@ mod tests {
         let (_folder, store) = new_store();
         let mut batch = store.begin().unwrap();
         for idx in 0..3 {
-            batch.import::<Chunks>(&source("a"), &key(1, idx), &record(1), Some(&[1])).unwrap();
+            batch.import::<Chunks>(&source("a"), &key(1, idx), &record(1), Some(DocumentId::of(&[1]))).unwrap();
         }
         damage(&mut batch);
         store.commit(batch).unwrap();

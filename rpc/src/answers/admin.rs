@@ -1,17 +1,20 @@
 use crate::{
-    api::NodeApi,
+    api::{NodeApi, NodeError},
     backend::Backend,
     error::RpcError,
     interface::{AdminServer, Param},
     view::stored,
     wire::{
         ChangePageDocument, DbJobDocument, DbJobKind, DbStatsDocument, ExportStateDocument, ExportStatusDocument,
-        RowPageDocument,
+        ImportRowParts, RowPageDocument,
     },
 };
 use alloy_primitives::Bytes;
 use jsonrpsee::core::async_trait;
-use lucid_storage::{ExportState, Reader, change_page, row_page, schema_of};
+use lucid_storage::{
+    DocumentId, ExportState, ImportRow, MAX_PAGE_ROWS, Reader, SourceName, SourceNameError, StoreError, change_page,
+    export_page, schema_of, space_of,
+};
 
 /// Most bytes of the id of a target: a UUID has 36.
 const MAX_EXPORT_TARGET_BYTES: usize = 64;
@@ -43,11 +46,44 @@ impl<A: NodeApi> AdminServer for Backend<A> {
         &self,
         collection: Param<String>,
         after: Option<Param<Bytes>>,
+        source: Option<Param<String>>,
     ) -> Result<RowPageDocument, RpcError> {
         let (collection, after) = (collection.read()?, Param::read_optional(after)?);
+        let source = Param::read_optional(source)?;
         self.read(move |api| {
-            let schema = schema_of(&collection)?;
-            Ok(stored(row_page(&api.snapshot()?, schema, after.as_ref().map(|key| &key[..])))?.into())
+            let (schema, snapshot) = (schema_of(&collection)?, api.snapshot()?);
+            let rows = snapshot.rows_of(&space_of(&snapshot, source.as_deref())?);
+            Ok(stored(export_page(&rows, schema, after.as_ref().map(|key| &key[..])))?.into())
+        })
+        .await
+    }
+
+    async fn import_rows(
+        &self,
+        source: Param<String>,
+        collection: Param<String>,
+        rows: Param<Vec<ImportRowParts>>,
+    ) -> Result<Vec<String>, RpcError> {
+        let refused = |what: String| RpcError::InvalidRequest(what);
+        let (collection, rows) = (collection.read()?, rows.read()?);
+        let source: SourceName = source.read()?.parse().map_err(|error: SourceNameError| refused(error.to_string()))?;
+        if rows.len() > MAX_PAGE_ROWS {
+            return Err(refused(format!("{} rows are given, and at most {MAX_PAGE_ROWS} are taken", rows.len())));
+        }
+        let row = |(place, (key, record, known_by)): (usize, &ImportRowParts)| {
+            let row = ImportRow::from_parts(&collection, key, record);
+            let row = row.map_err(|error| refused(format!("row {place} is not taken: {error}")))?;
+            Ok((row, known_by.map(|id| DocumentId(id.0))))
+        };
+        let rows = rows.iter().enumerate().map(row).collect::<Result<Vec<_>, RpcError>>()?;
+        self.write(move |api| async move {
+            match api.import_rows(source, rows).await {
+                Ok(imported) => Ok(imported.into_iter().map(|imported| imported.as_str().to_owned()).collect()),
+                Err(NodeError::Store(error @ StoreError::TooManySources)) => {
+                    Err(RpcError::InvalidRequest(error.to_string()))
+                }
+                Err(error) => Err(error.into()),
+            }
         })
         .await
     }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument};
 use alloy_primitives::{Address, B256, Bytes};
-use lucid_storage::{ExportStateRecord, PayoutRecord, Snapshot};
+use lucid_storage::{DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
 use std::{future::Future, sync::Arc};
 use tokio::sync::broadcast;
@@ -119,6 +119,14 @@ pub trait NodeApi: Send + Sync + 'static {
         state: ExportStateRecord,
         expected: Option<u64>,
     ) -> impl Future<Output = Result<bool, NodeError>> + Send;
+
+    /// Takes in rows of a source, each with the id by which the source knows its document where that is not its key's text.
+    /// Says of each what became of it, once they are on disk.
+    fn import_rows(
+        &self,
+        source: SourceName,
+        rows: Vec<(ImportRow, Option<DocumentId>)>,
+    ) -> impl Future<Output = Result<Vec<Imported>, NodeError>> + Send;
 
     /// What the store holds; with the bytes of each table where `sizes` asks for them, which reads all of it.
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, NodeError>;

@@ -2,7 +2,8 @@ use super::param::Param;
 use crate::{
     error::RpcError,
     wire::{
-        ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, RowPageDocument,
+        ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, ImportRowParts,
+        RowPageDocument,
     },
 };
 use alloy_primitives::Bytes;
@@ -34,13 +35,24 @@ pub(crate) trait Admin {
     #[method(name = "dbCompact")]
     async fn db_compact(&self) -> Result<DbJobDocument, RpcError>;
 
-    /// Rows of a collection as they lie in the store, those after a key: what an export is made of.
+    /// Rows of a collection as they lie in the store, those after a key: what an export is made of. Of a source those whose
+    /// key no own row and no row of an earlier source has.
     #[method(name = "exportRows")]
     async fn export_rows(
         &self,
         collection: Param<String>,
         after: Option<Param<Bytes>>,
+        source: Option<Param<String>>,
     ) -> Result<RowPageDocument, RpcError>;
+
+    /// Takes in rows of another database, as those of the source of this name. Says of each what became of it.
+    #[method(name = "importRows")]
+    async fn import_rows(
+        &self,
+        source: Param<String>,
+        collection: Param<String>,
+        rows: Param<Vec<ImportRowParts>>,
+    ) -> Result<Vec<String>, RpcError>;
 
     /// Rows of a collection that batches up to `up_to` wrote, after the position of a page before, in the order in which they
     /// were last written.

@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 63] = [
+pub(crate) const METHODS: [(&str, Need); 65] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbCompact", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
@@ -29,6 +29,7 @@ pub(crate) const METHODS: [(&str, Need); 63] = [
     ("admin_exportChanges", Token(Scope::Admin)),
     ("admin_exportRows", Token(Scope::Admin)),
     ("admin_exportState", Token(Scope::Admin)),
+    ("admin_importRows", Token(Scope::Admin)),
     ("admin_putExportState", Token(Scope::Admin)),
     ("eth_accounts", Nothing),
     ("eth_blockNumber", Nothing),
@@ -75,6 +76,7 @@ pub(crate) const METHODS: [(&str, Need); 63] = [
     ("lucid_getAnchoring", Nothing),
     ("lucid_getSession", Nothing),
     ("lucid_getShardMap", Offered(Namespace::Find)),
+    ("lucid_importSources", Offered(Namespace::Find)),
     ("lucid_listSessions", Nothing),
     ("lucid_recordPayout", Token(Scope::Payout)),
     ("lucid_retryAnchoring", Token(Scope::Anchor)),

@@ -1,7 +1,7 @@
 use super::param::Param;
 use crate::{
     error::RpcError,
-    wire::{FindQuery, FoundDocument, ShardMapDocument},
+    wire::{FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, SourceQuery},
 };
 use jsonrpsee::proc_macros::rpc;
 use lucid_storage::Pipeline;
@@ -31,7 +31,12 @@ pub(crate) trait Query {
 
     /// How many there are.
     #[method(name = "count", with_extensions)]
-    async fn count(&self, collection: Param<String>, filter: Option<Param<Json>>) -> Result<u64, RpcError>;
+    async fn count(
+        &self,
+        collection: Param<String>,
+        filter: Option<Param<Json>>,
+        options: Option<Param<SourceQuery>>,
+    ) -> Result<u64, RpcError>;
 
     /// The values that a field has in them, sorted and each once.
     #[method(name = "distinct", with_extensions)]
@@ -40,13 +45,27 @@ pub(crate) trait Query {
         collection: Param<String>,
         field: Param<String>,
         filter: Option<Param<Json>>,
+        options: Option<Param<SourceQuery>>,
     ) -> Result<Vec<Value>, RpcError>;
 
     /// The ranges of the sharded collections, or of one, with the documents and bytes in each.
     #[method(name = "getShardMap")]
-    async fn get_shard_map(&self, collection: Option<Param<String>>) -> Result<Vec<ShardMapDocument>, RpcError>;
+    async fn get_shard_map(
+        &self,
+        collection: Option<Param<String>>,
+        options: Option<Param<SourceQuery>>,
+    ) -> Result<Vec<ShardMapDocument>, RpcError>;
+
+    /// The sources that documents were imported from, with how many each collection has of them.
+    #[method(name = "importSources")]
+    async fn import_sources(&self) -> Result<Vec<ImportSourceDocument>, RpcError>;
 
     /// What a pipeline of `$match`, `$group`, `$sort` and `$limit` makes of a collection.
     #[method(name = "aggregate", with_extensions)]
-    async fn aggregate(&self, collection: Param<String>, pipeline: Param<Pipeline>) -> Result<Vec<Document>, RpcError>;
+    async fn aggregate(
+        &self,
+        collection: Param<String>,
+        pipeline: Param<Pipeline>,
+        options: Option<Param<SourceQuery>>,
+    ) -> Result<Vec<Document>, RpcError>;
 }

@@ -32,9 +32,11 @@ pub use export::{ChangePageDocument, ExportStateDocument, ExportStatusDocument};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use payout::PayoutDocument;
 pub use pool::PoolStatusDocument;
-pub use query::{FindQuery, FoundDocument, ShardMapDocument, ShardRangeDocument, shard_maps};
+pub use query::{
+    FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, ShardRangeDocument, SourceQuery, shard_maps,
+};
 pub(crate) use receipt::{decode_receipt, logs, receipt};
-pub use rows::RowPageDocument;
+pub use rows::{ImportRowParts, RowPageDocument};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
 pub use status::{CallsDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
 pub(crate) use transaction::{decode_transaction, pending, transaction};

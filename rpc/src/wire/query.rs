@@ -1,10 +1,11 @@
 use alloy_primitives::Bytes;
 use lucid_storage::{
-    COLLECTIONS, CollectionDef, FindOptions, Found, QueryError, ShardRange, Snapshot, SortSpec, shard_fields,
-    shard_key_document, shard_ranges,
+    COLLECTIONS, CollectionDef, FindOptions, Found, ImportSource, QueryError, Reader, ShardRange, SortSpec,
+    shard_fields, shard_key_document, shard_ranges,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// What `lucid_find` is asked beside a filter.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,34 @@ pub struct FindQuery {
     /// Whether the answer says how it was found.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub explain: bool,
+    /// Name of the source whose imported documents are asked for; the own ones without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// What the other questions are asked beside their own parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceQuery {
+    /// Name of the source whose imported documents are asked for; the own ones without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// A source that documents were imported from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportSourceDocument {
+    /// Its name.
+    pub source: String,
+    /// How many documents of it each collection has, without collections that have none.
+    pub documents: BTreeMap<String, u64>,
+}
+
+impl From<ImportSource> for ImportSourceDocument {
+    fn from(source: ImportSource) -> Self {
+        let documents = source.documents.into_iter().map(|(name, documents)| (name.to_owned(), documents));
+        Self { source: source.name.to_string(), documents: documents.collect() }
+    }
 }
 
 /// A page of documents. `D` is what a document is: the server writes its own, a client reads JSON.
@@ -41,7 +70,7 @@ pub struct FoundDocument<D> {
 
 impl From<FindQuery> for FindOptions {
     fn from(query: FindQuery) -> Self {
-        let FindQuery { projection, sort, limit, cursor, explain } = query;
+        let FindQuery { projection, sort, limit, cursor, explain, source: _ } = query;
         Self { projection, sort, limit, cursor: cursor.map(Into::into), explain }
     }
 }
@@ -79,12 +108,12 @@ pub struct ShardRangeDocument {
     pub bytes: u64,
 }
 
-/// The shard index of every sharded collection, or of the named one.
+/// The shard index of every sharded collection, or of the named one, for the rows of the reader's space.
 ///
 /// # Errors
 ///
 /// The named one is none; the store cannot be read.
-pub fn shard_maps(snapshot: &Snapshot, collection: Option<&str>) -> Result<Vec<ShardMapDocument>, QueryError> {
+pub fn shard_maps(reader: &dyn Reader, collection: Option<&str>) -> Result<Vec<ShardMapDocument>, QueryError> {
     let named = collection.map(lucid_storage::schema_of).transpose()?.map(|schema| schema.def.name);
     let is_asked = |def: &&CollectionDef| named.is_none_or(|name| def.name == name) && !shard_fields(def).is_empty();
     let mut maps = Vec::new();
@@ -94,7 +123,7 @@ pub fn shard_maps(snapshot: &Snapshot, collection: Option<&str>) -> Result<Vec<S
             documents: range.documents,
             bytes: range.bytes,
         };
-        let ranges = shard_ranges(snapshot, def)?.into_iter().map(range).collect();
+        let ranges = shard_ranges(reader, def)?.into_iter().map(range).collect();
         let shard_key = shard_fields(def).iter().map(|field| (*field).to_owned()).collect();
         maps.push(ShardMapDocument { collection: def.name.to_owned(), shard_key, ranges });
     }

@@ -12,8 +12,8 @@ use lucid_rpc::{
     SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{
-    AnchoringStatus, BlockchainState, Current, Direction, ExportStateRecord, PayoutRecord, Payouts, Reader, Receipts,
-    Snapshot, StoreError, put_export_state,
+    AnchoringStatus, BlockchainState, Current, Direction, DocumentId, ExportStateRecord, ImportRow, Imported,
+    PayoutRecord, Payouts, Reader, Receipts, Snapshot, SourceName, StoreError, put_export_state,
 };
 use lucid_types::{
     AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
@@ -335,6 +335,18 @@ impl NodeApi for StandIn {
         let put = put_export_state(&mut batch, &target, &state, expected)?;
         self.chain.store.commit(batch)?;
         Ok(put)
+    }
+
+    async fn import_rows(
+        &self,
+        source: SourceName,
+        rows: Vec<(ImportRow, Option<DocumentId>)>,
+    ) -> Result<Vec<Imported>, NodeError> {
+        let mut batch = self.chain.store.begin()?;
+        let import = |(row, known_by): (ImportRow, _)| batch.import_row(&source, &row, known_by);
+        let imported = rows.into_iter().map(import).collect::<Result<_, _>>()?;
+        self.chain.store.commit(batch)?;
+        Ok(imported)
     }
 
     /// The numbers of a store without tables.

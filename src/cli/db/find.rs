@@ -5,8 +5,8 @@ use crate::cli::{
 };
 use alloy_primitives::Bytes;
 use anyhow::Context;
-use lucid_rpc::{Client, FindQuery, FoundDocument};
-use lucid_storage::{MAX_LIMIT, QueryError, Snapshot, SortSpec, count, find};
+use lucid_rpc::{Client, FindQuery, FoundDocument, SourceQuery};
+use lucid_storage::{MAX_LIMIT, QueryError, Reader, Snapshot, SortSpec, count, find, space_of};
 use serde_json::{
     Value as Json,
     value::{RawValue, to_raw_value},
@@ -59,6 +59,9 @@ struct Asked {
     /// What documents must be, such as '{"owner_addr": "0x…", "started_at": {"$gte": "2026-01-01"}}'; all without it.
     #[arg(value_name = "FILTER", value_parser = json, default_value = "{}")]
     filter: Json,
+    /// Ask the documents that were imported from this source, and not the node's own; `db sources` lists them.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -90,7 +93,8 @@ impl Source {
     async fn find(&self, asked: &Asked, query: &FindQuery) -> anyhow::Result<Page> {
         match self {
             Self::File(snapshot) => {
-                let found = find(snapshot, &asked.collection, &asked.filter, &query.clone().into()).map_err(refused)?;
+                let rows = snapshot.rows_of(&space_of(snapshot, asked.source.as_deref()).map_err(refused)?);
+                let found = find(&rows, &asked.collection, &asked.filter, &query.clone().into()).map_err(refused)?;
                 let found = FoundDocument::from(found);
                 let documents = found.documents.iter().map(to_raw_value).collect::<Result<_, _>>()?;
                 Ok(FoundDocument { documents, cursor: found.cursor, explain: found.explain })
@@ -101,7 +105,7 @@ impl Source {
 }
 
 /// The error with the exit code for a question that is wrong, or one that cannot be answered.
-fn refused(error: QueryError) -> anyhow::Error {
+pub(super) fn refused(error: QueryError) -> anyhow::Error {
     match error {
         QueryError::Store(error) => error.into(),
         error @ (QueryError::NotIndexed { .. } | QueryError::TooManyResults) => coded(FAILED, error.to_string()),
@@ -117,6 +121,7 @@ pub(super) async fn run(args: FindArgs) -> anyhow::Result<()> {
         limit: if args.all { Some(MAX_LIMIT) } else { args.limit },
         cursor: args.cursor,
         explain: args.explain,
+        source: args.asked.source.clone(),
     };
     let mut out = BufWriter::new(io::stdout().lock());
     loop {
@@ -147,8 +152,14 @@ pub(super) async fn run(args: FindArgs) -> anyhow::Result<()> {
 pub(super) async fn run_count(args: CountArgs) -> anyhow::Result<()> {
     let asked = &args.asked;
     let number = match Source::open(&asked.place)? {
-        Source::File(snapshot) => count(&snapshot, &asked.collection, &asked.filter).map_err(refused)?,
-        Source::Node(client) => client.count(&asked.collection, &asked.filter).await?,
+        Source::File(snapshot) => {
+            let rows = snapshot.rows_of(&space_of(&snapshot, asked.source.as_deref()).map_err(refused)?);
+            count(&rows, &asked.collection, &asked.filter).map_err(refused)?
+        }
+        Source::Node(client) => {
+            let options = SourceQuery { source: asked.source.clone() };
+            client.count_of(&asked.collection, &asked.filter, &options).await?
+        }
     };
     println!("{number}");
     Ok(())

@@ -9,6 +9,7 @@ mod reindex;
 mod restore;
 mod run;
 mod shards;
+mod sources;
 mod stats;
 mod verify;
 

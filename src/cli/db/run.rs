@@ -1,4 +1,4 @@
-use super::{backup, compact, find, reindex, restore, shards, stats, verify};
+use super::{backup, compact, find, reindex, restore, shards, sources, stats, verify};
 use crate::cli::session::with_hint;
 
 /// Ask the store, and look after it: documents, its numbers, a check of all of it, backups, its indexes, its size.
@@ -10,6 +10,7 @@ pub(in crate::cli) enum Command {
     Find(find::FindArgs),
     Count(find::CountArgs),
     Shards(shards::Args),
+    Sources(sources::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Backup(backup::Args),
@@ -23,6 +24,7 @@ pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Find(args) => find::run(args).await,
         Command::Count(args) => find::run_count(args).await,
         Command::Shards(args) => shards::run(args).await,
+        Command::Sources(args) => sources::run(args).await,
         Command::Stats(args) => stats::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Backup(args) => backup::run(args).await,

@@ -1,11 +1,18 @@
-use super::place::{Found, Place, glance};
-use lucid_rpc::{ShardMapDocument, shard_maps};
+use super::{
+    find::refused,
+    place::{Found, Place, glance},
+};
+use lucid_rpc::{ShardMapDocument, SourceQuery, shard_maps};
+use lucid_storage::{Reader, space_of};
 
 /// Show how the documents of the sharded collections are divided: ranges of their shard keys, with documents and bytes.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     place: Place,
+    /// Those of the documents that were imported from this source, and not of the node's own.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
     /// Write one JSON list.
     #[arg(long)]
     json: bool,
@@ -13,8 +20,12 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let maps = match args.place.find()? {
-        Found::Folder(datadir) => shard_maps(&glance(&datadir)?, None)?,
-        Found::Node(client) => client.shard_map().await?,
+        Found::Folder(datadir) => {
+            let snapshot = glance(&datadir)?;
+            let space = space_of(&snapshot, args.source.as_deref()).map_err(refused)?;
+            shard_maps(&snapshot.rows_of(&space), None)?
+        }
+        Found::Node(client) => client.shard_map_of(&SourceQuery { source: args.source }).await?,
     };
     if args.json {
         println!("{}", serde_json::to_string(&maps)?);

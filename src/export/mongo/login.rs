@@ -51,6 +51,18 @@ impl MongoUri {
         Ok(Self(Zeroizing::new(format!("{scheme}{}:{}@{rest}", &*encoded(user), &*encoded(password)))))
     }
 
+    /// One that was named for everybody to see, so that no login may be in it.
+    ///
+    /// # Errors
+    ///
+    /// A login is in it.
+    pub fn without_login(uri: &str) -> Result<Self, MongoError> {
+        match login_of(uri).is_empty() && secret_options(uri).next().is_none() {
+            true => Ok(Self(Zeroizing::new(uri.to_owned()))),
+            false => Err(MongoError::Uri { what: "it has a login, which belongs in a file".to_owned() }),
+        }
+    }
+
     /// That the login is written so that no part of it can be taken for something else, and shown.
     fn check(self, path: &Path) -> Result<Self, MongoError> {
         let login = login_of(&self.0);

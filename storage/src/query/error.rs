@@ -16,6 +16,14 @@ pub enum QueryError {
         /// The one that was most likely meant.
         nearest: Option<&'static str>,
     },
+    /// Nothing was imported from such a source.
+    #[error("there is no imported document of the source {name}{}", of_sources(sources))]
+    UnknownSource {
+        /// What was given.
+        name: String,
+        /// The sources that there are.
+        sources: Vec<String>,
+    },
     /// Documents of the collection have no such field.
     #[error("documents of {collection} have no field {field}{}", DidYouMean(*.nearest))]
     UnknownField {
@@ -89,6 +97,14 @@ struct DidYouMean(Option<&'static str>);
 impl std::fmt::Display for DidYouMean {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.map_or(Ok(()), |name| write!(f, "; did you mean {name}?"))
+    }
+}
+
+/// The sources that there are, for one that there is not.
+fn of_sources(sources: &[String]) -> String {
+    match sources {
+        [] => "; nothing was imported".to_owned(),
+        sources => format!("; there are {}", sources.join(", ")),
     }
 }
 

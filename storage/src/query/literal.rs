@@ -81,7 +81,7 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 /// A UTC time such as `2026-01-31T12:00:00Z`, or a day such as `2026-01-31`, in Unix seconds (RFC 3339).
-fn unix_time(text: &str) -> Option<u64> {
+pub fn unix_time(text: &str) -> Option<u64> {
     let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00Z"));
     let number = |text: &str, len: usize| {
         (text.len() == len && text.bytes().all(|digit| digit.is_ascii_digit())).then(|| text.parse::<u64>().ok())?

@@ -30,5 +30,5 @@ pub use limits::{
     DEFAULT_LIMIT, MAX_EXAMINED_DOCUMENTS, MAX_EXAMINED_KEYS, MAX_FILTER_TESTS, MAX_GROUPS, MAX_IN_VALUES, MAX_LIMIT,
     MAX_RESULT_BYTES,
 };
-pub use literal::fields_of_json;
+pub use literal::{fields_of_json, unix_time};
 pub use spec::{Pipeline, SortSpec, Stage};

@@ -1,0 +1,150 @@
+//! Where documents come from: the files of a database, or a live server.
+
+use super::args::Args;
+#[cfg(feature = "mongo")]
+use crate::export::{
+    import::{LiveDatabase, LiveDocuments},
+    mongo::{MongoServer, MongoUri},
+};
+use crate::{
+    cli::exit_codes::{USAGE, coded},
+    export::import::{BsonFile, Dump, DumpFile},
+};
+use std::path::Path;
+
+/// A database that documents are read from.
+pub(super) enum Database {
+    Files(Dump),
+    #[cfg(feature = "mongo")]
+    Server(LiveDatabase),
+}
+
+/// A collection of it.
+pub(super) struct Collection {
+    /// The one that its documents go into.
+    pub(super) into: &'static str,
+    /// How much there is to read: bytes, or of a server documents.
+    pub(super) total: u64,
+    from: From,
+}
+
+enum From {
+    File(DumpFile),
+    #[cfg(feature = "mongo")]
+    Server(String),
+}
+
+/// The documents of a collection, one after the other.
+pub(super) enum Documents {
+    File(BsonFile),
+    #[cfg(feature = "mongo")]
+    Server(LiveDocuments),
+}
+
+impl Database {
+    pub(super) async fn open(args: &Args) -> anyhow::Result<Self> {
+        #[cfg(feature = "mongo")]
+        if let Some(file) = &args.from_uri_file {
+            return Self::connect(&MongoUri::read(file, args.login_file.as_deref())?, args).await;
+        }
+        let from = args.from.as_deref().unwrap_or_default();
+        if !from.starts_with("mongodb://") && !from.starts_with("mongodb+srv://") {
+            return Ok(Self::Files(Dump::open(Path::new(from), args.database.as_deref())?));
+        }
+        // Whatever is before it may be a password, so nothing of it is said.
+        if from.contains('@') {
+            let text = "a URI with a login belongs in a file that only its owner can read: --from-uri-file FILE";
+            return Err(coded(USAGE, text));
+        }
+        #[cfg(feature = "mongo")]
+        return Self::connect(&MongoUri::without_login(from)?, args).await;
+        #[cfg(not(feature = "mongo"))]
+        Err(coded(USAGE, "this program was built without the feature mongo, and reads files only"))
+    }
+
+    #[cfg(feature = "mongo")]
+    async fn connect(uri: &MongoUri, args: &Args) -> anyhow::Result<Self> {
+        let server = MongoServer::new(uri).await?;
+        if server.is_readable_on_the_way() {
+            let shown = server.shown();
+            eprintln!("warning: what comes from {shown} can be read on the way; add tls=true to the URI");
+        }
+        let database = args.database.as_deref().unwrap_or("lucid");
+        Ok(Self::Server(LiveDatabase::open(server, database.to_owned()).await?))
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Files(dump) => &dump.database,
+            #[cfg(feature = "mongo")]
+            Self::Server(database) => database.name(),
+        }
+    }
+
+    /// Names of the collections that are not imported.
+    pub(super) fn others(&self) -> &[String] {
+        match self {
+            Self::Files(dump) => &dump.others,
+            #[cfg(feature = "mongo")]
+            Self::Server(database) => database.others(),
+        }
+    }
+
+    /// The collections that are imported.
+    #[cfg_attr(not(feature = "mongo"), expect(clippy::unused_async, reason = "a server is asked"))]
+    pub(super) async fn collections(&self) -> anyhow::Result<Vec<Collection>> {
+        match self {
+            Self::Files(dump) => {
+                let of = |file: &DumpFile| Collection {
+                    into: file.collection,
+                    total: file.bytes,
+                    from: From::File(file.clone()),
+                };
+                Ok(dump.files.iter().map(of).collect())
+            }
+            #[cfg(feature = "mongo")]
+            Self::Server(database) => {
+                let mut collections = Vec::new();
+                for (name, into) in database.collections() {
+                    let total = database.count(name).await?;
+                    collections.push(Collection { into, total, from: From::Server(name.clone()) });
+                }
+                Ok(collections)
+            }
+        }
+    }
+
+    /// Begins to read a collection.
+    #[cfg_attr(not(feature = "mongo"), expect(clippy::unused_async, reason = "a server is asked"))]
+    pub(super) async fn documents(&self, collection: &Collection) -> anyhow::Result<Documents> {
+        match (self, &collection.from) {
+            (_, From::File(file)) => Ok(Documents::File(BsonFile::open(&file.path)?)),
+            #[cfg(feature = "mongo")]
+            (Self::Server(database), From::Server(name)) => Ok(Documents::Server(database.documents(name).await?)),
+            #[cfg(feature = "mongo")]
+            (Self::Files(_), From::Server(name)) => anyhow::bail!("{name} is no file"),
+        }
+    }
+}
+
+impl Documents {
+    /// The next document; of a file with the byte at which it begins.
+    #[cfg_attr(not(feature = "mongo"), expect(clippy::unused_async, reason = "a server is asked"))]
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<(Option<u64>, &[u8])>> {
+        match self {
+            Self::File(file) => Ok(file.next_document()?.map(|(offset, document)| (Some(offset), document))),
+            #[cfg(feature = "mongo")]
+            Self::Server(documents) => Ok(documents.next().await?.map(|document| (None, document))),
+        }
+    }
+
+    /// How much was read.
+    pub(super) const fn done(&self) -> u64 {
+        match self {
+            Self::File(file) => file.read_bytes(),
+            #[cfg(feature = "mongo")]
+            Self::Server(documents) => documents.read(),
+        }
+    }
+}
