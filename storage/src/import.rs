@@ -237,7 +237,7 @@ mod tests {
     use super::*;
     use crate::{
         ChunkKey, ChunkRecord, Chunks, ChunksByCiphertextSha256, Findings, MAX_SHARD_DOCUMENTS, Meta, Options, Payouts,
-        Snapshot, Store, WriteOrder,
+        Snapshot, Store, WriteOrder, export_page,
         query::{FindOptions, count, find, schema_of},
         row_page,
         samples::{Sample, address, hash, session},
@@ -471,6 +471,51 @@ mod tests {
         let names: Vec<_> = import_sources(&store.snapshot().unwrap()).unwrap().into_iter().map(|of| of.name).collect();
         assert_eq!(names.len(), MAX_SOURCES);
         assert!(!names.contains(&source("s0")));
+    }
+
+    #[test]
+    fn an_export_has_each_document_once() {
+        let (_folder, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        batch.put::<Chunks>(&key(1, 0), &record(0)).unwrap();
+        for (name, idx) in [("a", 0), ("a", 1), ("b", 1), ("b", 2), ("b", 0)] {
+            batch.import::<Chunks>(&source(name), &key(1, idx), &record(1), None).unwrap();
+        }
+        store.commit(batch).unwrap();
+        let (snapshot, schema) = (store.snapshot().unwrap(), schema_of("chunks").unwrap());
+        let page_of = |name: Option<&str>| {
+            let page = export_page(&snapshot.rows_of(&space_of(&snapshot, name).unwrap()), schema, None).unwrap();
+            let keys = page.rows.iter().map(|(key, _)| crate::reader::decode_key::<Chunks>(key).unwrap().idx);
+            (keys.collect::<Vec<_>>(), page.left_out, page.more)
+        };
+        assert_eq!(page_of(None), (vec![0], 0, false));
+        assert_eq!(page_of(Some("a")), (vec![1], 1, false));
+        assert_eq!(page_of(Some("b")), (vec![2], 2, false));
+        let unknown = space_of(&snapshot, Some("c")).unwrap_err().to_string();
+        assert_eq!(unknown, "there is no imported document of the source c; there are a, b");
+    }
+
+    #[test]
+    fn a_cursor_is_of_the_documents_that_were_asked() {
+        let (_folder, store) = new_store();
+        let mut batch = store.begin().unwrap();
+        for idx in 0..3 {
+            batch.put::<Chunks>(&key(1, idx), &record(0)).unwrap();
+            batch.import::<Chunks>(&source("a"), &key(1, idx), &record(1), None).unwrap();
+        }
+        store.commit(batch).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let imported = snapshot.rows_of(&space(1));
+        for filter in [json!({}), json!({ "ciphertext_sha256": { "$gte": hash(0) } })] {
+            let mut options = FindOptions { limit: Some(2), ..FindOptions::default() };
+            options.cursor = find(&snapshot, "chunks", &filter, &options).unwrap().cursor;
+            let refused = find(&imported, "chunks", &filter, &options).unwrap_err();
+            assert!(matches!(refused, QueryError::Cursor("chunks")), "{refused}");
+            options.cursor =
+                find(&imported, "chunks", &filter, &FindOptions { cursor: None, ..options.clone() }).unwrap().cursor;
+            let last = find(&imported, "chunks", &filter, &options).unwrap();
+            assert_eq!((last.documents.len(), last.cursor), (1, None));
+        }
     }
 
     /// What `db verify` finds after a damage to imported rows.

@@ -25,10 +25,10 @@ pub(super) struct Collection {
     pub(super) into: &'static str,
     /// How much there is to read: bytes, or of a server documents.
     pub(super) total: u64,
-    from: From,
+    from: Origin,
 }
 
-enum From {
+enum Origin {
     File(DumpFile),
     #[cfg(feature = "mongo")]
     Server(String),
@@ -56,9 +56,16 @@ impl Database {
             let text = "a URI with a login belongs in a file that only its owner can read: --from-uri-file FILE";
             return Err(coded(USAGE, text));
         }
-        #[cfg(feature = "mongo")]
-        return Self::connect(&MongoUri::without_login(from)?, args).await;
-        #[cfg(not(feature = "mongo"))]
+        Self::connect_without_login(from, args).await
+    }
+
+    #[cfg(feature = "mongo")]
+    async fn connect_without_login(uri: &str, args: &Args) -> anyhow::Result<Self> {
+        Self::connect(&MongoUri::without_login(uri)?, args).await
+    }
+
+    #[cfg(not(feature = "mongo"))]
+    async fn connect_without_login(_: &str, _: &Args) -> anyhow::Result<Self> {
         Err(coded(USAGE, "this program was built without the feature mongo, and reads files only"))
     }
 
@@ -92,14 +99,13 @@ impl Database {
     }
 
     /// The collections that are imported.
-    #[cfg_attr(not(feature = "mongo"), expect(clippy::unused_async, reason = "a server is asked"))]
     pub(super) async fn collections(&self) -> anyhow::Result<Vec<Collection>> {
         match self {
             Self::Files(dump) => {
                 let of = |file: &DumpFile| Collection {
                     into: file.collection,
                     total: file.bytes,
-                    from: From::File(file.clone()),
+                    from: Origin::File(file.clone()),
                 };
                 Ok(dump.files.iter().map(of).collect())
             }
@@ -108,7 +114,7 @@ impl Database {
                 let mut collections = Vec::new();
                 for (name, into) in database.collections() {
                     let total = database.count(name).await?;
-                    collections.push(Collection { into, total, from: From::Server(name.clone()) });
+                    collections.push(Collection { into, total, from: Origin::Server(name.clone()) });
                 }
                 Ok(collections)
             }
@@ -116,21 +122,19 @@ impl Database {
     }
 
     /// Begins to read a collection.
-    #[cfg_attr(not(feature = "mongo"), expect(clippy::unused_async, reason = "a server is asked"))]
     pub(super) async fn documents(&self, collection: &Collection) -> anyhow::Result<Documents> {
         match (self, &collection.from) {
-            (_, From::File(file)) => Ok(Documents::File(BsonFile::open(&file.path)?)),
+            (_, Origin::File(file)) => Ok(Documents::File(BsonFile::open(&file.path)?)),
             #[cfg(feature = "mongo")]
-            (Self::Server(database), From::Server(name)) => Ok(Documents::Server(database.documents(name).await?)),
+            (Self::Server(database), Origin::Server(name)) => Ok(Documents::Server(database.documents(name).await?)),
             #[cfg(feature = "mongo")]
-            (Self::Files(_), From::Server(name)) => anyhow::bail!("{name} is no file"),
+            (Self::Files(_), Origin::Server(name)) => anyhow::bail!("{name} is no file"),
         }
     }
 }
 
 impl Documents {
     /// The next document; of a file with the byte at which it begins.
-    #[cfg_attr(not(feature = "mongo"), expect(clippy::unused_async, reason = "a server is asked"))]
     pub(super) async fn next(&mut self) -> anyhow::Result<Option<(Option<u64>, &[u8])>> {
         match self {
             Self::File(file) => Ok(file.next_document()?.map(|(offset, document)| (Some(offset), document))),
