@@ -202,7 +202,7 @@ fn an_export_that_is_killed_again_and_again_brings_every_document_and_then_nothi
     // others after so many commands that they get on: a page is five, and what it has is noted after two seconds.
     for round in 0..KILLS {
         let mut export = begin(&site.export(&uri_file, &[]));
-        let until = updates() + if round % 2 == 0 { 0 } else { next(&mut seed) % (documents / 500) };
+        let until = updates() + if round % 2 == 0 { 0 } else { next(&mut seed) % (documents / 1_000) };
         while updates() < until && export.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(5));
         }
