@@ -68,13 +68,13 @@ build_program() {
   local cflags=CFLAGS_${triple//-/_}
   export "$cflags=-ffile-prefix-map=$cargo_home=/usr/src/cargo -ffile-prefix-map=$target=/usr/src/target"
   env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS \
-    cargo build --release --locked --target "$triple" --package lucid-node --bin lucid-node
+    cargo build --release --locked --features mongo --target "$triple" --package lucid-node --bin lucid-node
 }
 
 # Runs on this machine, so it is built for it.
 make_assets() {
   local folder=$target/$triple/release/assets
-  cargo run --quiet --locked --profile assets --package lucid-assets -- "$folder" "$triple"
+  cargo run --quiet --locked --profile assets --package lucid-assets --features mongo -- "$folder" "$triple"
   gzip --best --no-name --force "$folder/third-party-licences" "$folder"/man/*.1
 }
 

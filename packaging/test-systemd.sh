@@ -30,24 +30,28 @@ before_install() {
     # The emulator itself makes memory executable.
     mkdir -p /etc/systemd/system/lucid-node-backup.service.d
     printf '[Service]\nMemoryDenyWriteExecute=no\n' >/etc/systemd/system/lucid-node-backup.service.d/emulated.conf
-    mkdir -p /etc/systemd/system/lucid-node-watch.service.d
-    cp /etc/systemd/system/lucid-node-backup.service.d/emulated.conf /etc/systemd/system/lucid-node-watch.service.d/
+    for name in watch export; do
+      mkdir -p /etc/systemd/system/lucid-node-$name.service.d
+      cp /etc/systemd/system/lucid-node-backup.service.d/emulated.conf /etc/systemd/system/lucid-node-$name.service.d/
+    done
     drop_in emulated MemoryDenyWriteExecute=no TimeoutStartSec=300
   fi
 }
 
 try_units() {
   local exposure
-  systemd-analyze verify --man=no lucid-node.service lucid-node-backup.service lucid-node-backup.timer lucid-node-watch.service ||
+  systemd-analyze verify --man=no lucid-node.service lucid-node-backup.service lucid-node-backup.timer lucid-node-watch.service \
+    lucid-node-export.service lucid-node-export.timer ||
     fail "systemd-analyze verify"
   ok "systemd-analyze verify"
   expect "whether the unit is enabled" "$(systemctl is-enabled "$unit")" enabled
   expect "whether the timer is enabled" "$(systemctl is-enabled lucid-node-backup.timer || true)" disabled
   expect "whether the watch is enabled" "$(systemctl is-enabled lucid-node-watch || true)" disabled
+  expect "whether the export is enabled" "$(systemctl is-enabled lucid-node-export.timer || true)" disabled
   if systemctl --quiet is-active lucid-node-watch; then fail "the watch runs, and nobody has switched it on"; fi
   until_true 60 systemctl --quiet is-active "$unit" || fail "the package did not start the unit: $(result_of_unit)"
-  ok "the package enabled and started the unit; the timer of the backups and the watch are off"
-  for name in lucid-node lucid-node-backup lucid-node-watch; do
+  ok "the package enabled and started the unit; the timers of backups and export and the watch are off"
+  for name in lucid-node lucid-node-backup lucid-node-watch lucid-node-export; do
     exposure=$(systemd-analyze security --no-pager "$name.service" | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
     ok "exposure of the running $name.service: $exposure"
   done
@@ -260,7 +264,7 @@ try_anew() {
 
 after_purge() {
   [[ ! -e /var/lib/lucid-node-watch ]] || fail "the notes of the watch are still there"
-  rm -rf "/etc/systemd/system/$unit.d" /etc/systemd/system/lucid-node-{backup,watch}.service.d
+  rm -rf "/etc/systemd/system/$unit.d" /etc/systemd/system/lucid-node-{backup,watch,export}.service.d
   systemctl daemon-reload
   expect "what systemd knows of the unit" "$(show LoadState)" not-found
   [[ -z "$(find /etc/systemd -name 'lucid-node*')" ]] || fail "the purge left links of units"

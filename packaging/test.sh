@@ -53,7 +53,7 @@ check_package() {
 
 check_units() {
   local unit
-  for unit in lucid-node lucid-node-backup lucid-node-watch; do
+  for unit in lucid-node lucid-node-backup lucid-node-watch lucid-node-export; do
     systemd-analyze security --offline=true --no-pager --threshold="$exposure_bound" "systemd/$unit.service" | tail -1
   done
 }

@@ -125,7 +125,8 @@ impl CollectionWriter {
             let path = self.path.with_extension("metadata.json");
             let io = |source| ExportError::Io { path: path.clone(), source };
             let mut file = create(&path)?;
-            file.write_all(metadata(self.schema).to_string().as_bytes()).map_err(io)?;
+            let metadata = serde_json::to_vec(&metadata(self.schema)).map_err(|error| io(error.into()))?;
+            file.write_all(&metadata).map_err(io)?;
             file.sync_all().map_err(io)?;
         }
         let finished = self

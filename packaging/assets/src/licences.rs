@@ -13,6 +13,9 @@ use std::{
 /// What names of files with a licence or a notice begin with, in capitals.
 const NOTICE_NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
+/// Features that the package's program is built with beside the default ones.
+const FEATURES: &str = if cfg!(feature = "mongo") { "mongo" } else { "" };
+
 /// A library in the program.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Library {
@@ -36,6 +39,8 @@ pub(crate) fn notices(program: &str, triple: &str) -> anyhow::Result<String> {
         program,
         "--target",
         triple,
+        "--features",
+        FEATURES,
         "--edges",
         "normal,no-proc-macro",
         "--prefix",

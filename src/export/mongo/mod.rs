@@ -18,4 +18,4 @@ pub use error::{Cause, MongoError};
 pub use login::MongoUri;
 pub use marker::Marker;
 pub use sharding::Sharding;
-pub use target::MongoTarget;
+pub use target::{MAX_BATCH_DOCUMENTS, MongoTarget};

@@ -14,7 +14,7 @@ use bson::{Bson, Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
 use lucid_storage::{Schema, shard_fields};
 
 /// Most documents of one command. A server takes 100,000; so few are acknowledged in a moment and are little to send again.
-const MAX_BATCH_DOCUMENTS: usize = 1_000;
+pub const MAX_BATCH_DOCUMENTS: usize = 1_000;
 
 /// Bytes from which a command takes no other document. A server takes 16 MiB, and one document alone may have as many.
 const MAX_BATCH_BYTES: usize = 8 << 20;

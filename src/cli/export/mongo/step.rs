@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::exit_codes::{DATA, UNAVAILABLE, coded},
-    export::mongo::{Marker, MongoError, MongoTarget, Sharding},
+    export::mongo::{MAX_BATCH_DOCUMENTS, Marker, MongoError, MongoTarget, Sharding},
 };
 use lucid_storage::{ExportPosition, ExportStateRecord, Schema, WriteOrder};
 use std::time::{Duration, Instant};
@@ -158,12 +158,13 @@ impl Export {
                     total = self.source.count(schema).await?;
                     is_new = false;
                 }
-                written.bytes += timeout(COMMAND_TIMEOUT, self.target.upsert(schema, &page.rows))
-                    .await
-                    .map_err(|_| self.stalled())??;
-                written.documents += page.rows.len() as u64;
+                for rows in page.rows.chunks(MAX_BATCH_DOCUMENTS) {
+                    let sent = timeout(COMMAND_TIMEOUT, self.target.upsert(schema, rows)).await;
+                    written.bytes += sent.map_err(|_| stalled(&self.shown()))??;
+                    written.documents += rows.len() as u64;
+                    teller.show(collection, written.documents, total.max(written.documents));
+                }
                 session.unsaved = true;
-                teller.show(collection, written.documents, total.max(written.documents));
             }
             position = page.position;
             if let Some(position) = &position {
@@ -227,10 +228,6 @@ impl Export {
         }
         within(self.target.create_indexes(schema), &shown).await?;
         Ok(())
-    }
-
-    fn stalled(&self) -> MongoError {
-        stalled(&self.shown())
     }
 }
 
