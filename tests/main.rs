@@ -22,3 +22,4 @@ mod session;
 mod support;
 mod survival;
 mod watch;
+mod writes;

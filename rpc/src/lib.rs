@@ -49,8 +49,8 @@ pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, DbBackupDocument, DbFindingDocument, DbJobDocument,
-    DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, FindQuery, FoundDocument,
-    HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage,
-    SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
-    shard_maps,
+    DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, DbWritesForDocument, FindQuery,
+    FoundDocument, HeadDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument,
+    SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, StatusDocument, StoreUseDocument,
+    VerifiedAnchorDocument, shard_maps,
 };

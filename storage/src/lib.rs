@@ -63,7 +63,7 @@ pub use records::*;
 pub use retention::{MAX_PRUNED_ROWS, prune_expired};
 pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, Schema};
 pub use shard::{MAX_SHARD_BYTES, MAX_SHARD_DOCUMENTS, ShardRange, shard_fields, shard_key_document, shard_ranges};
-pub use shared::{MAX_SHARED_WRITERS, SharedCommits};
+pub use shared::{CommitCosts, MAX_SHARED_WRITERS, SharedCommits, SharedCosts};
 pub use snapshot::{Snapshot, TableBytes};
 pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, QUICK_REPAIR_FROM_BYTES, Stats, Store};
 pub use tables::*;

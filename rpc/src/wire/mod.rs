@@ -24,7 +24,7 @@ pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};
 pub use db::{
     DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument,
-    DbWritesDocument,
+    DbWritesDocument, DbWritesForDocument,
 };
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use pool::PoolStatusDocument;
