@@ -45,7 +45,7 @@ mod write;
 
 pub use anchorings::last_anchorings;
 pub use backup::{Copied, Progress, ReportProgress};
-pub use backup_name::{NamedBackup, last_backup};
+pub use backup_name::{NamedBackup, backups_beyond, last_backup};
 pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
