@@ -1,5 +1,6 @@
 //! All integration tests of the node, in one binary, one module for each situation.
 
+mod backups;
 mod care;
 mod clients;
 mod clock;
@@ -27,3 +28,4 @@ mod session;
 mod support;
 mod survival;
 mod watch;
+mod writes;

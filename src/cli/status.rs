@@ -115,7 +115,7 @@ fn screen(status: &StatusDocument) -> String {
         ("Waiting", pool),
         ("Anchorings", anchorings),
         ("Store", format!("{}{free}", store_size(store))),
-        ("Written", format!("{} in {} syncs since the start", size(store.bytes_written), store.syncs)),
+        ("Written", written(store)),
         ("Memory", size(status.resident_bytes)),
         ("JSON-RPC", format!("http://{}, {calls} calls since the start", status.rpc_addr)),
         ("Running", format!("{}{}", span(status.uptime_secs), before.unwrap_or_default())),
@@ -130,6 +130,16 @@ fn store_size(store: &StoreUseDocument) -> String {
     let (Some(taken), Some(max)) = (store.taken_bytes, store.max_bytes) else { return length };
     let nearly = if taken >= max / 10 * 9 { "NEARLY FULL: " } else { "" };
     format!("{length}, {nearly}takes {} of the {} that it may", size(taken), size(max))
+}
+
+/// What went to the file since the start, and what the last block took of it.
+fn written(store: &StoreUseDocument) -> String {
+    let total = format!("{} in {} syncs since the start", size(store.bytes_written), store.syncs);
+    let last = store.writes_for.last_block;
+    match last.commits {
+        0 => total,
+        _ => format!("{total}, {} in {} for the last block", size(last.bytes_written), last.syncs),
+    }
 }
 
 /// Bytes as people read them.

@@ -7,9 +7,10 @@ use super::{
     file::{ConfigFile, section_of},
     names::{self, is_host, is_origin},
     settings::{
-        CLOCK_TRUST_LOCAL, ENV_PREFIX, HEALTH_PORT, HTTP_ADDR, HTTP_ALLOW_REMOTE, HTTP_ALLOWED_HOSTS,
-        HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT, MEMORY_BUDGET_MIB, PATHS,
-        SETTINGS, STATUS_SOCKET, STORAGE_HISTORY_BLOCKS, STORAGE_MAX_SIZE_MIB, STORE_CACHE_MIB, Setting, env_name,
+        BACKUP_INTERVAL_HOURS, BACKUP_KEEP, CLOCK_TRUST_LOCAL, ENV_PREFIX, HEALTH_PORT, HTTP_ADDR, HTTP_ALLOW_REMOTE,
+        HTTP_ALLOWED_HOSTS, HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT,
+        MEMORY_BUDGET_MIB, PATHS, SETTINGS, STATUS_SOCKET, STORAGE_HISTORY_BLOCKS, STORAGE_MAX_SIZE_MIB,
+        STORE_CACHE_MIB, Setting, env_name,
     },
 };
 use lucid_types::{ChainSpec, nearest};
@@ -19,6 +20,7 @@ use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 /// Where a value came from.
@@ -95,6 +97,8 @@ struct Values {
     cache_mib: Option<usize>,
     history_blocks: u64,
     max_size_mib: Option<u64>,
+    backup_interval_hours: u64,
+    backups_kept: u64,
     trust_local_clock: bool,
     log_format: LogFormat,
 }
@@ -207,6 +211,19 @@ impl Config {
         self.values.max_size_mib.map(|mib| mib << 20)
     }
 
+    /// From one backup that the node makes by itself to the next; `None` where it makes none.
+    pub const fn backup_interval(&self) -> Option<Duration> {
+        match self.values.backup_interval_hours {
+            0 => None,
+            hours => Some(Duration::from_secs(hours * 3_600)),
+        }
+    }
+
+    /// How many of the backups stay.
+    pub const fn backups_kept(&self) -> usize {
+        self.values.backups_kept as usize
+    }
+
     /// The port on this machine where the node says how it is.
     pub const fn health_port(&self) -> Option<u16> {
         self.values.health_port
@@ -274,6 +291,9 @@ impl Values {
                 "" => None,
                 _ => value(STORAGE_MAX_SIZE_MIB).unless("0", SIZE_RANGE, |mib| (32..=1 << 24).contains(mib))?,
             },
+            backup_interval_hours: value(BACKUP_INTERVAL_HOURS)
+                .within("a number of hours from 1 to 8760, or 0", 0..=8_760)?,
+            backups_kept: value(BACKUP_KEEP).within("a number from 1 to 1000", 1..=1_000)?,
             trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
             log_format: value(LOG_FORMAT).parse("auto, text or json")?,
         })

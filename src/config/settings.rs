@@ -76,6 +76,16 @@ pub(super) const STORAGE_MAX_SIZE_MIB: Setting = Setting {
     default: "0",
     about: "MiB of its disk that the store's file may take before nothing new is taken in (32 to 16777216); 0: any.",
 };
+pub(super) const BACKUP_INTERVAL_HOURS: Setting = Setting {
+    key: "backup.interval-hours",
+    default: "0",
+    about: "Hours from one backup that the node makes by itself to the next (1 to 8760), into the folder backups; 0: none.",
+};
+pub(super) const BACKUP_KEEP: Setting = Setting {
+    key: "backup.keep",
+    default: "3",
+    about: "How many backups stay after it has made one (1 to 1000): the newest.",
+};
 pub(super) const LOG_FORMAT: Setting = Setting {
     key: "log.format",
     default: "auto",
@@ -88,7 +98,7 @@ pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
 };
 
 /// All of them, in the order of the file.
-pub(super) const SETTINGS: [Setting; 15] = [
+pub(super) const SETTINGS: [Setting; 17] = [
     HTTP_ADDR,
     HTTP_PORT,
     HTTP_ALLOW_REMOTE,
@@ -102,6 +112,8 @@ pub(super) const SETTINGS: [Setting; 15] = [
     STORE_CACHE_MIB,
     STORAGE_HISTORY_BLOCKS,
     STORAGE_MAX_SIZE_MIB,
+    BACKUP_INTERVAL_HOURS,
+    BACKUP_KEEP,
     CLOCK_TRUST_LOCAL,
     LOG_FORMAT,
 ];

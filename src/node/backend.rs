@@ -297,14 +297,15 @@ impl NodeApi for Backend {
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {
         let store = &self.node.store;
         let (snapshot, written) = (self.node.snapshot(), store.stats()?);
-        care::stats(&snapshot, store.meta(), written.file_bytes, Some(written), sizes).map_err(|fault| match fault {
-            NodeError::Store(error) => rpc::NodeError::Store(error),
-            NodeError::Chain(fault) => chain_fault(fault),
-            fault => {
-                error!(%fault, "the store cannot be read");
-                rpc::NodeError::Corrupt("part of the chain")
-            }
-        })
+        care::stats(&snapshot, store.meta(), written.file_bytes, Some((written, self.node.writes_for())), sizes)
+            .map_err(|fault| match fault {
+                NodeError::Store(error) => rpc::NodeError::Store(error),
+                NodeError::Chain(fault) => chain_fault(fault),
+                fault => {
+                    error!(%fault, "the store cannot be read");
+                    rpc::NodeError::Corrupt("part of the chain")
+                }
+            })
     }
 
     fn begin_db_job(&self, kind: DbJobKind) -> Result<DbJobDocument, DbJobError> {

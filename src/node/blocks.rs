@@ -290,7 +290,7 @@ pub(super) async fn watch_conditions(node: Arc<Node>, mut stop: watch::Receiver<
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{DataDir, care, dev_chain_spec, state::OpenOptions},
+        super::{DataDir, anchorings::tests::request, care, dev_chain_spec, state::OpenOptions},
         *,
     };
     use crate::{
@@ -356,6 +356,24 @@ mod tests {
             .collect();
         assert!(heights.len() < undo_rows && heights.iter().all(|height| (17..=21).contains(height)), "{heights:?}");
         is_clean(&node);
+    }
+
+    #[test]
+    fn what_a_block_and_a_session_write_is_counted_apart() {
+        let folder = DataDir::temporary().unwrap();
+        let node = new_node(&folder);
+        make_block(&node);
+        let first = node.writes_for();
+        assert_eq!((first.blocks, first.blocks.commits, first.sessions.commits), (first.last_block, 1, 0));
+        node.accept_anchoring(request(7, 20)).unwrap();
+        let handed_in = node.writes_for();
+        assert_eq!((handed_in.blocks, handed_in.sessions.commits), (first.blocks, 1));
+        node.make_block().unwrap().expect("the session's transactions wait");
+        node.advance_anchorings().unwrap();
+        let done = node.writes_for();
+        assert_eq!((done.blocks.commits, done.sessions_anchored), (2, 1));
+        assert_eq!(done.blocks.bytes_written, first.blocks.bytes_written + done.last_block.bytes_written);
+        assert!(done.sessions.bytes_written > handed_in.sessions.bytes_written && done.sessions.syncs >= 2, "{done:?}");
     }
 
     /// Nothing writes task proofs yet, so they are put there by hand: two steps of old ones, and one that counts.

@@ -5,6 +5,7 @@ use super::{
     anchorings,
     backend::Backend,
     blocks::{Sealing, make_blocks, watch_conditions},
+    care::{BackupSchedule, make_backups},
     clock::{self, unix_now},
     datadir::{DataDir, no_store},
     dev::dev_chain_spec,
@@ -107,6 +108,7 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let budget = config.budget(machine_bytes());
     info!(memory_mib = budget.total_bytes >> 20, cache_mib = budget.cache_bytes >> 20, "memory is shared out");
     let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
+    let schedule = config.backup_interval().map(|interval| BackupSchedule { interval, keep: config.backups_kept() });
     let open = OpenOptions {
         store: Options {
             cache_bytes: budget.cache_bytes,
@@ -133,7 +135,11 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
     let memory = MemoryShare { unread_answer_bytes: budget.unread_answer_bytes, large_requests: budget.large_requests };
     let watch = Watch { notifier, facts, memory, health_port, status_socket };
-    serve(node, datadir, (http_addr, access), sealing, Some(watch)).await
+    let mut running = serve(node, datadir, (http_addr, access), sealing, Some(watch)).await?;
+    if let Some(schedule) = schedule {
+        running.tasks.spawn(make_backups(Arc::clone(&running.node), schedule, running.stop.subscribe()));
+    }
+    Ok(running)
 }
 
 async fn open_blocking<T: Send + 'static>(

@@ -16,16 +16,19 @@ use crate::{
 };
 use alloy_consensus::{Header, Sealed, transaction::Recovered};
 use alloy_primitives::{Address, B256};
-use lucid_rpc::PendingTransaction;
+use lucid_rpc::{DbWritesDocument, DbWritesForDocument, PendingTransaction};
 use lucid_storage::{
-    Batch, BlockchainState, Compacted, Current, Meta, Options, Reader, RunningCompaction, Seals, SharedCommits,
-    Snapshot, Store, StoreError,
+    Batch, BlockchainState, CommitCosts, Compacted, Current, Meta, Options, Reader, RunningCompaction, Seals,
+    SharedCommits, Snapshot, Store, StoreError,
 };
 use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 use tokio::sync::{Notify, broadcast};
 use tracing::debug;
@@ -78,6 +81,8 @@ pub struct Node {
     /// Locked before anything is written, where both are.
     pub(super) saved_pool: Mutex<SavedPool>,
     anchorings: Mutex<Anchorings>,
+    /// Sessions that came to be anchored since the start.
+    pub(super) sessions_anchored: AtomicU64,
     pub(super) progress: Progress,
 }
 
@@ -157,6 +162,7 @@ impl Node {
             pool_unsaved: Notify::new(),
             saved_pool: Mutex::new(saved_pool),
             anchorings: Mutex::new(anchorings),
+            sessions_anchored: AtomicU64::new(0),
             progress: Progress::new(),
         })
     }
@@ -262,6 +268,22 @@ impl Node {
     /// Puts a copy of the store in its place while nobody writes. Answers are read from it from then on.
     pub(super) fn finish_compaction(&self, copy: RunningCompaction) -> Result<Compacted, StoreError> {
         self.commits.hold(|_| copy.finish())
+    }
+
+    /// What went to the file since the start, by what it was for. Only blocks wait for nobody.
+    pub(super) fn writes_for(&self) -> DbWritesForDocument {
+        let writes = |costs: CommitCosts| DbWritesDocument {
+            commits: costs.commits,
+            bytes_written: costs.bytes_written,
+            syncs: costs.syncs,
+        };
+        let costs = self.commits.costs();
+        DbWritesForDocument {
+            blocks: writes(costs.at_once),
+            last_block: writes(costs.last_at_once),
+            sessions: writes(costs.shared),
+            sessions_anchored: self.sessions_anchored.load(Relaxed),
+        }
     }
 
     /// There is no other way to write than through this.

@@ -113,6 +113,7 @@ impl Observer {
             commits: stats.commits,
             bytes_written: stats.bytes_written,
             syncs: stats.syncs,
+            writes_for: self.node.writes_for(),
             last_backup: last_backup(&self.datadir.backups()).map(|backup| backup.made_at),
         }
     }

@@ -38,15 +38,46 @@ impl NamedBackup {
     }
 }
 
+/// The backups in `folder`, in no order; none where the folder cannot be read.
+fn backups_in(folder: &Path) -> impl Iterator<Item = NamedBackup> {
+    let files = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    files.filter_map(NamedBackup::at).filter(|backup| backup.path.is_file())
+}
+
 /// The backup that was made last of those in `folder`; `None` where there is none, or the folder cannot be read.
 pub fn last_backup(folder: &Path) -> Option<NamedBackup> {
-    let files = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    files.filter_map(NamedBackup::at).filter(|backup| backup.path.is_file()).max()
+    backups_in(folder).max()
+}
+
+/// The backups in `folder` that are more than `kept`, the oldest ones. The one that was `made` just now is never among
+/// them, whatever the clock has done in between.
+pub fn backups_beyond(folder: &Path, made: &Path, kept: usize) -> Vec<NamedBackup> {
+    let mut others: Vec<_> = backups_in(folder).filter(|backup| backup.path != made).collect();
+    others.sort();
+    others.truncate((others.len() + 1).saturating_sub(kept));
+    others
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_too_many_backups_the_oldest_go_and_never_the_one_made_just_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let backup = |height, made_at| NamedBackup::to_make(folder.path(), height, made_at);
+        // One was made while the clock was ahead, one before a restore.
+        let backups = [backup(90, 100), backup(12, 200), backup(13, 300), backup(14, 9_000)];
+        backups.iter().for_each(|backup| fs::write(&backup.path, "").unwrap());
+        fs::write(folder.path().join("copy.redb"), "").unwrap();
+        let beyond = |made: usize, kept| backups_beyond(folder.path(), &backups[made].path, kept);
+        assert_eq!(beyond(2, 4), []);
+        assert_eq!(beyond(2, 3), backups[..1]);
+        assert_eq!(beyond(2, 2), backups[..2]);
+        assert_eq!(beyond(2, 1), [backups[0].clone(), backups[1].clone(), backups[3].clone()]);
+        assert_eq!(beyond(0, 3), backups[1..2], "made by a clock that was put back");
+        assert_eq!(backups_beyond(&folder.path().join("gone"), &backups[0].path, 1), []);
+    }
 
     /// The last by name is that of before the restore, and the last by the file's own time is what a kill left.
     #[test]

@@ -52,7 +52,7 @@ mod write;
 
 pub use anchorings::last_anchorings;
 pub use backup::{Copied, Progress, ReportProgress};
-pub use backup_name::{NamedBackup, last_backup};
+pub use backup_name::{NamedBackup, backups_beyond, last_backup};
 pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
 pub use changes::{ChangePage, MAX_PAGE_NOTES, change_page};
@@ -76,7 +76,7 @@ pub use reindex::{Reindexable, Reindexed, TableRepair, reindex};
 pub use retention::{MAX_PRUNED_ROWS, prune_expired};
 pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, Schema};
 pub use shard::{MAX_SHARD_BYTES, MAX_SHARD_DOCUMENTS, ShardRange, shard_fields, shard_key_document, shard_ranges};
-pub use shared::{MAX_SHARED_WRITERS, SharedCommits};
+pub use shared::{CommitCosts, MAX_SHARED_WRITERS, SharedCommits, SharedCosts};
 pub use snapshot::{Snapshot, TableBytes};
 pub use space::{MAX_SOURCE_NAME_BYTES, RowSpace, RowsOf, SourceName, SourceNameError};
 pub use store::{Committed, DEFAULT_CACHE_BYTES, Options, QUICK_REPAIR_FROM_BYTES, Stats, Store};

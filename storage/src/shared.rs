@@ -18,6 +18,35 @@ pub const MAX_SHARED_WRITERS: usize = 64;
 /// may come again. It is at most half of what that commit took, too.
 const MAX_LINGER: Duration = Duration::from_millis(5);
 
+/// What commits have written to the file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CommitCosts {
+    /// Batches committed.
+    pub commits: u64,
+    /// Bytes written, those of commits that failed among them.
+    pub bytes_written: u64,
+    /// Times that the file was synced.
+    pub syncs: u64,
+}
+
+/// What commits have written since the store was opened, by who made them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SharedCosts {
+    /// Those of [`SharedCommits::write_now`], with what others had put into the batch by then.
+    pub at_once: CommitCosts,
+    /// The last of those.
+    pub last_at_once: CommitCosts,
+    /// The others.
+    pub shared: CommitCosts,
+}
+
+/// Whose commit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Committer {
+    AtOnce,
+    Shared,
+}
+
 /// A store whose writers share commits. Nobody else may commit to it.
 ///
 /// A writer makes its change to a batch that is open; while another one is on its way it leaves the commit to it, and
@@ -32,6 +61,8 @@ pub struct SharedCommits {
     came: Condvar,
     /// Writers that are on their way to the batch.
     coming: AtomicUsize,
+    /// Locked for no longer than it takes to count, so that who looks does not wait for a commit.
+    costs: Mutex<SharedCosts>,
 }
 
 #[derive(Default)]
@@ -50,6 +81,22 @@ struct State {
     outcomes: BTreeMap<u64, Outcome>,
     /// Something is on disk that must not be told of, so nothing is told any more.
     is_silent: bool,
+}
+
+impl SharedCosts {
+    /// Counts what a commit has written.
+    fn count(&mut self, committer: Committer, cost: CommitCosts) {
+        let costs = match committer {
+            Committer::AtOnce => &mut self.at_once,
+            Committer::Shared => &mut self.shared,
+        };
+        costs.commits += cost.commits;
+        costs.bytes_written += cost.bytes_written;
+        costs.syncs += cost.syncs;
+        if committer == Committer::AtOnce && cost.commits > 0 {
+            self.last_at_once = cost;
+        }
+    }
 }
 
 impl State {
@@ -100,12 +147,18 @@ impl SharedCommits {
             ended: Condvar::new(),
             came: Condvar::new(),
             coming: AtomicUsize::new(0),
+            costs: Mutex::default(),
         })
     }
 
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What commits have written since the store was opened.
+    pub fn costs(&self) -> SharedCosts {
+        *self.costs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The store as it was told of last: with all that a writer was answered as done.
@@ -145,7 +198,7 @@ impl SharedCommits {
     ) -> Result<T, E> {
         let mut state = self.enter();
         let value = self.change(&mut state, change)?;
-        self.commit(&mut state, || before_told(&value))?;
+        self.commit(&mut state, Committer::AtOnce, || before_told(&value))?;
         Ok(value)
     }
 
@@ -195,7 +248,7 @@ impl SharedCommits {
         drop(open);
         if changed.is_err() && state.waiting > 0 && !state.lingers && self.is_last(state) {
             // They hear how it went; whose change failed has no part in it.
-            let _ = self.commit(state, || Ok::<_, StoreError>(()));
+            let _ = self.commit(state, Committer::Shared, || Ok::<_, StoreError>(()));
         }
         changed
     }
@@ -217,18 +270,26 @@ impl SharedCommits {
             state.lingers = false;
             state.waiting -= 1;
         }
-        self.commit(&mut state, || Ok(()))
+        self.commit(&mut state, Committer::Shared, || Ok(()))
     }
 
     /// Commits what is open, for one who has part in it and for those who wait.
     fn commit<E: From<StoreError>>(
         &self,
         state: &mut State,
+        committer: Committer,
         before_told: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(batch) = state.batch.take() else { return Ok(()) };
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), self.store.stats().unwrap_or_default());
         let committed = self.store.commit(batch).map(drop);
+        let after = self.store.stats().unwrap_or_default();
+        let cost = CommitCosts {
+            commits: after.commits.saturating_sub(before.commits),
+            bytes_written: after.bytes_written.saturating_sub(before.bytes_written),
+            syncs: after.syncs.saturating_sub(before.syncs),
+        };
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner).count(committer, cost);
         state.last = (state.waiting + 1, began.elapsed());
         let mut done = Ok(());
         if committed.is_ok() {
@@ -373,6 +434,31 @@ mod tests {
         writers.into_iter().for_each(|writer| writer.join().unwrap());
         let state = shared.lock();
         assert!(state.outcomes.is_empty() && state.batch.is_none() && state.waiting == 0 && !state.lingers);
+    }
+
+    /// Nobody else commits, so what the commits have cost is what went to the file.
+    #[test]
+    fn what_each_kind_of_commit_has_written_is_counted_at_the_file() {
+        let (_folder, shared) = shared();
+        let before = shared.store().stats().unwrap();
+        shared.write(|batch| put(batch, "a")).unwrap();
+        shared.write_now(|batch| put(batch, "b"), |()| Ok(())).unwrap();
+        let first = shared.costs();
+        assert_eq!((first.at_once, first.at_once.commits, first.shared.commits), (first.last_at_once, 1, 1));
+        shared.write_now(|batch| put(batch, "c"), |()| Ok(())).unwrap();
+        let refused = shared.write(|batch| {
+            put(batch, "d")?;
+            Err::<(), _>(Refused::Refused)
+        });
+        assert!(refused.is_err());
+        let (costs, after) = (shared.costs(), shared.store().stats().unwrap());
+        assert_eq!((costs.at_once.commits, costs.last_at_once.commits, costs.shared), (2, 1, first.shared));
+        assert!(costs.last_at_once.bytes_written > 0 && costs.last_at_once.syncs == 1, "{costs:?}");
+        assert_eq!(
+            costs.at_once.bytes_written + costs.shared.bytes_written,
+            after.bytes_written - before.bytes_written
+        );
+        assert_eq!(costs.at_once.syncs + costs.shared.syncs, after.syncs - before.syncs);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The metrics, in the text format of Prometheus (version 0.0.4). Times are in seconds and sizes in bytes, as its
 //! naming rules have it.
 
-use crate::wire::StatusDocument;
+use crate::wire::{DbWritesForDocument, StatusDocument};
 use std::fmt::{self, Display, Write};
 
 /// What a metric is to Prometheus.
@@ -97,9 +97,27 @@ fn about_the_store(page: &mut Page, status: &StatusDocument) {
     page.one("lucid_store_commits_total", Counter, "Batches that were committed.", store.commits);
     page.one("lucid_store_bytes_written_total", Counter, "Bytes that were written to the file.", store.bytes_written);
     page.one("lucid_store_syncs_total", Counter, "Times that the file was synced.", store.syncs);
+    about_writes(page, &store.writes_for);
     if let Some(made_at) = store.last_backup {
         page.one("lucid_last_backup_timestamp_seconds", Gauge, "When the last backup was made, in Unix time.", made_at);
     }
+}
+
+/// What was written for blocks and for sessions: divided by their numbers, what one of them costs the card.
+fn about_writes(page: &mut Page, writes: &DbWritesForDocument) {
+    use Kind::{Counter, Gauge};
+    let DbWritesForDocument { blocks, last_block, sessions, sessions_anchored } = writes;
+    page.one("lucid_store_block_commits_total", Counter, "Blocks that were committed.", blocks.commits);
+    page.one("lucid_store_block_bytes_written_total", Counter, "Bytes written for them.", blocks.bytes_written);
+    page.one("lucid_store_block_syncs_total", Counter, "Syncs of the file for them.", blocks.syncs);
+    let (bytes, syncs) = (last_block.bytes_written, last_block.syncs);
+    page.one("lucid_store_last_block_bytes_written", Gauge, "Bytes written for the last block.", bytes);
+    page.one("lucid_store_last_block_syncs", Gauge, "Syncs of the file for the last block.", syncs);
+    let what = "Batches between blocks: sessions handed in, how they stand, transactions that wait.";
+    page.one("lucid_store_session_commits_total", Counter, what, sessions.commits);
+    page.one("lucid_store_session_bytes_written_total", Counter, "Bytes written for those.", sessions.bytes_written);
+    page.one("lucid_store_session_syncs_total", Counter, "Syncs of the file for those.", sessions.syncs);
+    page.one("lucid_sessions_anchored_total", Counter, "Sessions that came to be anchored.", sessions_anchored);
 }
 
 fn about_calls(page: &mut Page, status: &StatusDocument) {
@@ -120,7 +138,7 @@ fn about_calls(page: &mut Page, status: &StatusDocument) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::wire::{CallsDocument, HeadDocument, PoolUseDocument, StoreUseDocument};
+    use crate::wire::{CallsDocument, DbWritesDocument, HeadDocument, PoolUseDocument, StoreUseDocument};
     use alloy_primitives::B256;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,6 +169,12 @@ pub(super) mod tests {
                 commits: 5,
                 bytes_written: 81920,
                 syncs: 10,
+                writes_for: DbWritesForDocument {
+                    blocks: DbWritesDocument { commits: 3, bytes_written: 61440, syncs: 6 },
+                    last_block: DbWritesDocument { commits: 1, bytes_written: 20480, syncs: 2 },
+                    sessions: DbWritesDocument { commits: 2, bytes_written: 20480, syncs: 4 },
+                    sessions_anchored: 1,
+                },
                 last_backup: Some(1_700_000_100),
             },
             resident_bytes: 12 << 20,
@@ -186,6 +210,10 @@ pub(super) mod tests {
             "lucid_rpc_request_seconds_total{method=\"eth_chainId\"} 1.000250",
             "lucid_store_syncs_total 10",
             "lucid_store_taken_bytes 2048",
+            "lucid_store_block_bytes_written_total 61440",
+            "lucid_store_last_block_syncs 2",
+            "lucid_store_session_syncs_total 4",
+            "lucid_sessions_anchored_total 1",
             "lucid_store_max_bytes 33554432",
             "lucid_last_backup_timestamp_seconds 1700000100",
         ] {

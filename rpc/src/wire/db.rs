@@ -24,12 +24,28 @@ pub struct DbStatsDocument {
     /// What the store did since the node opened it; absent where no node runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_start: Option<DbWritesDocument>,
+    /// The same by what it was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes_for: Option<DbWritesForDocument>,
     /// Every table, in the order of the format's description.
     pub tables: Vec<DbTableDocument>,
 }
 
+/// What a store wrote since it was opened, by what it was for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbWritesForDocument {
+    /// Blocks, with all that belongs to them.
+    pub blocks: DbWritesDocument,
+    /// The last block.
+    pub last_block: DbWritesDocument,
+    /// Everything between blocks: sessions that are handed in, how they stand, and transactions that wait.
+    pub sessions: DbWritesDocument,
+    /// Sessions that came to be anchored since then.
+    pub sessions_anchored: u64,
+}
+
 /// What a store did since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DbWritesDocument {
     /// Batches committed.
     pub commits: u64,

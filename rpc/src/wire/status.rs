@@ -1,4 +1,4 @@
-use super::HeadDocument;
+use super::{DbWritesForDocument, HeadDocument};
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,6 +93,9 @@ pub struct StoreUseDocument {
     pub bytes_written: u64,
     /// Times that the file was synced since the start.
     pub syncs: u64,
+    /// The same by what it was for.
+    #[serde(default)]
+    pub writes_for: DbWritesForDocument,
     /// When the last backup in the node's folder of backups was made, in Unix seconds; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_backup: Option<u64>,

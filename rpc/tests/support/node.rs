@@ -359,6 +359,7 @@ impl NodeApi for StandIn {
             sequence: 7,
             file_bytes: 1 << 20,
             since_start: None,
+            writes_for: None,
             tables: Vec::new(),
         })
     }

@@ -1,6 +1,6 @@
 use super::place::{Found, Place, look, with_store_advice};
 use crate::node::care;
-use lucid_rpc::DbStatsDocument;
+use lucid_rpc::{DbStatsDocument, DbWritesDocument};
 
 /// Show what the store holds: its head, its bytes, the entries of every table.
 ///
@@ -43,6 +43,12 @@ fn print(stats: &DbStatsDocument) {
     if let Some(writes) = stats.since_start {
         let (commits, bytes, syncs) = (writes.commits, writes.bytes_written, writes.syncs);
         println!("Written   {bytes} bytes in {commits} batches and {syncs} syncs since the node started");
+    }
+    if let Some(writes) = stats.writes_for {
+        let each = |total: DbWritesDocument, number: u64| total.bytes_written.checked_div(number).unwrap_or(0);
+        let (blocks, sessions) = (writes.blocks.commits, writes.sessions_anchored);
+        println!("          for {blocks} blocks {} bytes each, and between them", each(writes.blocks, blocks));
+        println!("          {} bytes each for {sessions} anchored sessions", each(writes.sessions, sessions));
     }
     println!();
     let sizes = stats.tables.iter().any(|table| table.stored_bytes.is_some());

@@ -55,6 +55,29 @@ fn a_bad_value_is_named_with_its_place_and_what_it_may_be() {
 
 /// Once the flag is gone the node would not start any longer, and nobody would know why.
 #[test]
+fn what_the_store_may_take_and_keep_is_a_number_within_bounds() {
+    let load = |text: &str| Config::load(&Flags::default(), [], [&file(text)]);
+    let bounded = load("[storage]\nmax-size-mib = 32\nhistory-blocks = 128\n[backup]\ninterval-hours = 24\n").unwrap();
+    assert_eq!((bounded.max_store_bytes(), bounded.history_blocks()), (Some(32 << 20), 128));
+    assert_eq!((bounded.backup_interval().map(|it| it.as_secs()), bounded.backups_kept()), (Some(86_400), 3));
+    for free in ["", "[storage]\nmax-size-mib = 0\n", "[storage]\nmax-size-mib = \"\"\n"] {
+        let config = load(free).unwrap();
+        assert_eq!((config.max_store_bytes(), config.history_blocks()), (None, 4_096));
+        assert_eq!(config.backup_interval(), None);
+    }
+    for (text, expected) in [
+        ("[storage]\nmax-size-mib = 31\n", "storage.max-size-mib is 31"),
+        ("[storage]\nhistory-blocks = 127\n", "from 128 to 4096"),
+        ("[storage]\nhistory-blocks = 4097\n", "storage.history-blocks is 4097"),
+        ("[backup]\ninterval-hours = 8761\n", "1 to 8760"),
+        ("[backup]\nkeep = 0\n", "backup.keep is 0"),
+    ] {
+        let refused = load(text).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
+}
+
+#[test]
 fn a_bad_value_is_found_behind_a_good_one_that_hides_it() {
     let flags = Flags { http_port: Some(1), ..Flags::default() };
     let said = Config::load(&flags, [], [&file("[http]\nport = \"many\"\n")]).unwrap_err().to_string();

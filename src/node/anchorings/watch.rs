@@ -18,7 +18,10 @@ use lucid_storage::{
     Snapshot, TransactionKey, TransactionsByHash, TransactionsBySender,
 };
 use lucid_types::{AnchoringId, TransactionRefusal};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -72,6 +75,9 @@ impl Node {
             if !matches!(next.status, AnchoringStatus::Pending | AnchoringStatus::Processing) {
                 self.anchorings().remove(&id);
                 log_end(&id, &next);
+            }
+            if next.status == AnchoringStatus::Confirmed {
+                self.sessions_anchored.fetch_add(1, Relaxed);
             }
         }
         self.fill_nonce_gaps()

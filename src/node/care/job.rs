@@ -11,12 +11,13 @@ use super::{
 use lucid_rpc::{DbJobDocument, DbJobError, DbJobKind};
 use lucid_storage::StoreError;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 /// The work under way or done last.
@@ -32,6 +33,11 @@ impl DbJobs {
     /// None yet.
     pub(in crate::node) fn new(folder: PathBuf) -> Self {
         Self { folder, last: Mutex::default(), stop: AtomicBool::new(false) }
+    }
+
+    /// Where backups go.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Ends what is under way, soon; nothing new begins after it.
@@ -83,9 +89,17 @@ impl DbJobs {
 impl Node {
     /// Begins work on the whole store, on a thread that may block. Called from within the runtime.
     pub(in crate::node) fn begin_db_job(self: &Arc<Self>, kind: DbJobKind) -> Result<DbJobDocument, DbJobError> {
+        self.start_db_job(kind).map(|(job, _)| job)
+    }
+
+    /// As [`Node::begin_db_job`], for who waits for what comes of it.
+    pub(super) fn start_db_job(
+        self: &Arc<Self>,
+        kind: DbJobKind,
+    ) -> Result<(DbJobDocument, JoinHandle<Result<(), NodeError>>), DbJobError> {
         let job = self.db_jobs.begin(kind)?;
         let node = Arc::clone(self);
-        tokio::task::spawn_blocking(move || {
+        let at_work = tokio::task::spawn_blocking(move || {
             let outcome = node.run_db_job(kind);
             match &outcome {
                 Ok(()) => info!(kind = kind.name(), "work on the whole store has ended"),
@@ -94,8 +108,9 @@ impl Node {
                     node.db_jobs.change(|job| job.error = Some(error.to_string()));
                 }
             }
+            outcome
         });
-        Ok(job)
+        Ok((job, at_work))
     }
 
     fn run_db_job(&self, kind: DbJobKind) -> Result<(), NodeError> {

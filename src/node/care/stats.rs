@@ -1,7 +1,7 @@
 use super::super::error::NodeError;
 use crate::chain;
 use alloy_consensus::{Header, Sealed};
-use lucid_rpc::{DbStatsDocument, DbTableDocument, DbWritesDocument, HeadDocument};
+use lucid_rpc::{DbStatsDocument, DbTableDocument, DbWritesDocument, DbWritesForDocument, HeadDocument};
 use lucid_storage::{Meta, Snapshot, Stats, TableId};
 use lucid_types::ChainSpec;
 
@@ -11,7 +11,7 @@ pub fn stats(
     snapshot: &Snapshot,
     meta: &Meta,
     file_bytes: u64,
-    since_start: Option<Stats>,
+    since_start: Option<(Stats, DbWritesForDocument)>,
     sizes: bool,
 ) -> Result<DbStatsDocument, NodeError> {
     let table = |table: TableId| {
@@ -30,11 +30,12 @@ pub fn stats(
         format_version: meta.format_version,
         sequence: snapshot.sequence()?,
         file_bytes,
-        since_start: since_start.map(|stats| DbWritesDocument {
+        since_start: since_start.map(|(stats, _)| DbWritesDocument {
             commits: stats.commits,
             bytes_written: stats.bytes_written,
             syncs: stats.syncs,
         }),
+        writes_for: since_start.map(|(_, writes_for)| writes_for),
         tables: TableId::ALL.into_iter().map(table).collect::<Result<_, NodeError>>()?,
     })
 }
