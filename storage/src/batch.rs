@@ -9,7 +9,7 @@ use crate::{
     range::{Direction, PendingTables, RawRange, View, is_empty_range},
     reader::{Reader, decode_row},
     shard::{OpenRange, RowChange},
-    snapshot::Snapshot,
+    snapshot::{Gap, RowOrGap, Snapshot},
     space::RowSpace,
     tables::TableId,
 };
@@ -33,6 +33,8 @@ pub struct Batch {
     base: Snapshot,
     began: u64,
     pending: PendingTables,
+    /// Where the last row that was new has its place, so that those of a run are not each looked for.
+    gap: Option<Gap>,
     /// Where records are encoded, so that what is kept of them takes no more memory than it has bytes.
     scratch: Vec<u8>,
     /// The range of the shard index that rows are being written to.
@@ -42,7 +44,7 @@ pub struct Batch {
 impl Batch {
     pub(crate) fn new(base: Snapshot) -> Result<Self, StoreError> {
         let began = base.sequence()?;
-        Ok(Self { base, began, pending: PendingTables::default(), scratch: Vec::new(), shard: None })
+        Ok(Self { base, began, pending: PendingTables::default(), gap: None, scratch: Vec::new(), shard: None })
     }
 
     /// The sequence that this batch writes into its records and that the store has after the commit.
@@ -94,7 +96,7 @@ impl Batch {
         let value = self.encode::<C>(record, origin)?;
         let mut old_entries = Vec::new();
         let (mut old_sequence, mut old_bytes) = (None, None);
-        if let Some(old) = self.view(C::DEF.table, &row_key)? {
+        if let Some(old) = self.old_row(C::DEF.table, &row_key)? {
             if codec::same_row(&old, &value) {
                 return Ok(Written::Unchanged);
             }
@@ -167,6 +169,23 @@ impl Batch {
         }
         self.raw_put(C::DEF.table, row_key, value);
         Ok(())
+    }
+
+    /// The row under a key that is written to.
+    fn old_row(&mut self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError> {
+        if let Some(pending) = self.pending.get(table).and_then(|pending| pending.get(key)) {
+            return Ok(pending.as_deref().map(View::pending));
+        }
+        if self.gap.as_ref().is_some_and(|gap| gap.holds(table, key)) {
+            return Ok(None);
+        }
+        match self.base.row_or_gap(table, key)? {
+            RowOrGap::Row(row) => Ok(Some(row)),
+            RowOrGap::Gap(gap) => {
+                self.gap = gap;
+                Ok(None)
+            }
+        }
     }
 
     /// Notes the change of a row in the shard index, where its collection is sharded.
@@ -316,6 +335,8 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Put(u8, Box<SessionAnchoringRecord>),
+        /// So many rows one after the other, among which there are some already.
+        Run(u8, u8, Box<SessionAnchoringRecord>),
         Remove(u8),
         Commit,
         Drop,
@@ -334,10 +355,20 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             6 => (1u8..6, record()).prop_map(|(key, record)| Step::Put(key, record.into())),
-            3 => (1u8..6).prop_map(Step::Remove),
+            2 => (1u8..12, 2u8..12, record()).prop_map(|(key, rows, record)| Step::Run(key, rows, record.into())),
+            3 => (1u8..9).prop_map(Step::Remove),
             2 => Just(Step::Commit),
             1 => Just(Step::Drop),
         ]
+    }
+
+    fn put(batch: &mut Batch, model: &mut Model, key: u8, record: &SessionAnchoringRecord) {
+        let key = anchoring(key);
+        batch.put::<SessionAnchorings>(&key, record).unwrap();
+        // A row that stays the same keeps its sequence.
+        if model.get(&key).is_none_or(|(old, _)| old != record) {
+            model.insert(key, (record.clone(), batch.sequence()));
+        }
     }
 
     proptest! {
@@ -350,13 +381,9 @@ mod tests {
             let (mut batch, mut model) = (store.begin().unwrap(), Model::new());
             for step in steps {
                 match step {
-                    Step::Put(key, record) => {
-                        let key = anchoring(key);
-                        batch.put::<SessionAnchorings>(&key, &record).unwrap();
-                        // A row that stays the same keeps its sequence.
-                        if model.get(&key).is_none_or(|(old, _)| *old != *record) {
-                            model.insert(key, (*record, batch.sequence()));
-                        }
+                    Step::Put(key, record) => put(&mut batch, &mut model, key, &record),
+                    Step::Run(key, rows, record) => {
+                        (key..key + rows).for_each(|key| put(&mut batch, &mut model, key, &record));
                     }
                     Step::Remove(key) => {
                         let key = anchoring(key);

@@ -15,7 +15,7 @@ use std::{
 pub const MAX_SHARED_WRITERS: usize = 64;
 
 /// Longest time that the last writer waits for those who shared the commit before: they have heard of it just now, and
-/// may come again. It is at most half of what that commit took, too.
+/// may come again. It is at most as long as that commit took, too: where they come, one is saved.
 const MAX_LINGER: Duration = Duration::from_millis(5);
 
 /// What commits have written to the file.
@@ -75,7 +75,7 @@ struct State {
     waiting: usize,
     /// Whether one of them waits for others before it commits.
     lingers: bool,
-    /// How many shared the last commit, and how long it took.
+    /// How many shared the last commit or came while it was under way, and how long it took.
     last: (usize, Duration),
     /// Commits that some of their writers have not heard of.
     outcomes: BTreeMap<u64, Outcome>,
@@ -253,7 +253,7 @@ impl SharedCommits {
         changed
     }
 
-    /// Waits a moment for those who shared the last commit, where others did, and commits.
+    /// Waits a moment for those who wrote at the time of the last commit, where others did, and commits.
     fn linger(&self, mut state: MutexGuard<'_, State>) -> Result<(), StoreError> {
         let (shared, took) = state.last;
         if shared > 1 {
@@ -261,7 +261,7 @@ impl SharedCommits {
             state.lingers = true;
             state.waiting += 1;
             let is_short = |state: &mut State| state.commit == commit && state.waiting < shared.min(MAX_SHARED_WRITERS);
-            let waited = self.came.wait_timeout_while(state, MAX_LINGER.min(took / 2), is_short);
+            let waited = self.came.wait_timeout_while(state, MAX_LINGER.min(took), is_short);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if state.commit != commit {
                 // Somebody who does not wait has committed meanwhile.
@@ -290,7 +290,8 @@ impl SharedCommits {
             syncs: after.syncs.saturating_sub(before.syncs),
         };
         self.costs.lock().unwrap_or_else(PoisonError::into_inner).count(committer, cost);
-        state.last = (state.waiting + 1, began.elapsed());
+        // Who came meanwhile has no part in it: together they are all who write at this time.
+        state.last = (state.waiting + 1 + self.coming.load(SeqCst), began.elapsed());
         let mut done = Ok(());
         if committed.is_ok() {
             done = before_told();
@@ -342,7 +343,10 @@ impl SharedCommits {
 mod tests {
     use super::*;
     use crate::{ChainParams, Meta, Options, ParamRecord, Reader, samples::hash};
-    use std::{sync::Arc, thread};
+    use std::{
+        sync::{Arc, Barrier},
+        thread,
+    };
 
     fn shared() -> (tempfile::TempDir, Arc<SharedCommits>) {
         let folder = tempfile::tempdir().unwrap();
@@ -363,36 +367,53 @@ mod tests {
     }
 
     /// Sixteen writers at once, one in four of which fails after it has written: what was answered as done is there,
-    /// nothing of what failed is, and at most one sync was made for eight documents.
+    /// nothing of what failed is, and one sync was made for all who came while nobody could write.
     #[test]
     fn writers_at_the_same_time_share_commits_and_one_that_fails_takes_nothing_along() {
         const WRITERS: usize = 16;
         const WRITES: usize = 64;
         let (_folder, shared) = shared();
         let before = shared.store().stats().unwrap().syncs;
+        let (done, go) = (Arc::new(Barrier::new(WRITERS + 1)), Arc::new(Barrier::new(WRITERS + 1)));
         let writer = |number: usize| {
-            let shared = Arc::clone(&shared);
+            let (shared, done, go) = (Arc::clone(&shared), Arc::clone(&done), Arc::clone(&go));
             thread::spawn(move || {
-                for write in 0..WRITES {
+                let write = |write: usize| {
                     let key = format!("{number}-{write}");
                     let fails = (number + write).is_multiple_of(4);
+                    done.wait();
+                    go.wait();
                     let written = shared.write(|batch| {
                         put(batch, &key)?;
                         if fails { Err(Refused::Refused) } else { Ok(()) }
                     });
-                    assert_eq!(written.is_err(), fails);
-                    let stored = shared.store().snapshot().unwrap().get::<ChainParams>(&key).unwrap();
-                    assert_eq!(stored.is_none(), fails, "{key} once it is answered");
-                }
+                    let stored = shared.store().snapshot().and_then(|told| told.get::<ChainParams>(&key));
+                    // What is wrong is told at the end, as the others wait for this one.
+                    let as_answered = written.is_err() == fails && matches!(&stored, Ok(row) if row.is_none() == fails);
+                    (!as_answered).then(|| format!("{key}: {written:?}, then {stored:?}"))
+                };
+                (0..WRITES).filter_map(write).collect::<Vec<_>>()
             })
         };
         let writers: Vec<_> = (0..WRITERS).map(writer).collect();
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for _ in 0..WRITES {
+            done.wait();
+            let all_come = |_: &Store| {
+                go.wait();
+                while shared.coming.load(SeqCst) < WRITERS {
+                    thread::yield_now();
+                }
+                Ok::<_, StoreError>(())
+            };
+            shared.hold(all_come).unwrap();
+        }
+        let wrong: Vec<_> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
         let documents = (WRITERS * WRITES * 3 / 4) as u64;
         let snapshot = shared.store().snapshot().unwrap();
         assert_eq!(snapshot.len(crate::TableId::ChainParams).unwrap(), documents);
         let syncs = shared.store().stats().unwrap().syncs - before;
-        assert!(syncs * 8 <= documents, "{syncs} syncs for {documents} documents");
+        assert!(syncs >= WRITES as u64 && syncs * 8 <= documents, "{syncs} syncs for {documents} documents");
         assert!(shared.lock().outcomes.is_empty() && shared.lock().batch.is_none());
     }
 

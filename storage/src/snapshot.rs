@@ -135,6 +135,18 @@ impl Snapshot {
         Ok(false)
     }
 
+    /// The row under `key`, or the keys around it that have none either.
+    pub(crate) fn row_or_gap(&self, table: TableId, key: &[u8]) -> Result<RowOrGap<'_>, StoreError> {
+        let Some(rows) = self.table(table)? else { return Ok(RowOrGap::Gap(None)) };
+        if let Some(value) = rows.get(key).map_err(StoreError::engine)? {
+            return View::value(table, key, value).map(RowOrGap::Row);
+        }
+        let to_vec = |found: Option<Lent<'_>>| found.map(|found| found.value().to_vec());
+        let place = check_absent(table, rows, key)?;
+        let gap = place.map(|Place { before, after }| Gap { table, before: to_vec(before), after: to_vec(after) });
+        Ok(RowOrGap::Gap(gap))
+    }
+
     pub(crate) fn stored_range(
         &self,
         table: TableId,
@@ -172,16 +184,24 @@ fn is_held_by_hashes(table: TableId, key: &[u8]) -> bool {
 /// Key of the root in the account trie: no nibbles, and that there are none.
 const ROOT_KEY: [u8; 1] = [0];
 
+/// The rows around the place of a key, of which each is the other's neighbour: nothing is stored between them.
+struct Place<'a> {
+    /// The last row below the key; `None` where there is none.
+    before: Option<Lent<'a>>,
+    /// The first row that is not below it.
+    after: Option<Lent<'a>>,
+}
+
 /// Holds the two rows around the place of `key` against their checksums, against it, and against each other. A search that
 /// damage led astray ends beside a key that is not what was written, or between rows that do not lie around what was looked
 /// for, or, where a page number leads to another page of the table, between rows of which one has another neighbour when it
 /// is looked for itself. So a row is not believed to be absent, nor a range to begin or end, because of what lies above it.
 ///
-/// Says whether the first row above that place is the one under `key` itself.
-fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<bool, StoreError> {
+/// Says nothing of a table whose rows are held by hashes.
+fn check_place<'a>(table: TableId, rows: &'a Table, key: &[u8]) -> Result<Option<Place<'a>>, StoreError> {
     use Bound::{Excluded, Included};
     if is_held_by_hashes(table, key) {
-        return Ok(false);
+        return Ok(None);
     }
     let below = |bound| row_below(table, rows, bound);
     let above = |bound| row_above(table, rows, bound);
@@ -198,9 +218,42 @@ fn check_place(table: TableId, rows: &Table, key: &[u8]) -> Result<bool, StoreEr
         (None, None) => rows.is_empty().map_err(StoreError::engine)?,
     };
     if in_order && beside_each_other {
-        return Ok(after.is_some_and(|found| found.value() == key));
+        return Ok(Some(Place { before, after }));
     }
     Err(StoreError::damaged_row(table, key, "the rows around its place are not in order"))
+}
+
+/// As [`check_place`], for a key that was looked for and not found.
+fn check_absent<'a>(table: TableId, rows: &'a Table, key: &[u8]) -> Result<Option<Place<'a>>, StoreError> {
+    let place = check_place(table, rows, key)?;
+    if place.as_ref().and_then(|place| place.after.as_ref()).is_some_and(|found| found.value() == key) {
+        return Err(StoreError::damaged_row(table, key, "it is there, and is not found by its key"));
+    }
+    Ok(place)
+}
+
+/// What was found under a key.
+pub(crate) enum RowOrGap<'a> {
+    Row(View<'a>),
+    /// No row. `None` where it is not known how far that goes.
+    Gap(Option<Gap>),
+}
+
+/// Keys of one table between which a snapshot has no row, as two rows said that are each other's neighbours.
+pub(crate) struct Gap {
+    table: TableId,
+    /// The row below it; `None` where it begins with the table.
+    before: Option<Vec<u8>>,
+    /// The row above it; `None` where it ends with the table.
+    after: Option<Vec<u8>>,
+}
+
+impl Gap {
+    pub(crate) fn holds(&self, table: TableId, key: &[u8]) -> bool {
+        self.table == table
+            && self.before.as_deref().is_none_or(|before| before < key)
+            && self.after.as_deref().is_none_or(|after| key < after)
+    }
 }
 
 /// Bytes of a row in a page of the file.
@@ -235,10 +288,7 @@ impl Reader for Snapshot {
         let Some(rows) = self.table(table)? else { return Ok(None) };
         match rows.get(key).map_err(StoreError::engine)? {
             Some(value) => View::value(table, key, value).map(Some),
-            None if check_place(table, rows, key)? => {
-                Err(StoreError::damaged_row(table, key, "it is there, and is not found by its key"))
-            }
-            None => Ok(None),
+            None => check_absent(table, rows, key).map(|_| None),
         }
     }
 

@@ -11,12 +11,13 @@ use std::{env, process::Command};
 /// What is compared: its name, how it is got, and whether more of it is better.
 type Line = (&'static str, fn(&Measured) -> f64, bool);
 
-const LINES: [Line; 10] = [
+const LINES: [Line; 11] = [
     ("insert, 1,000 to a commit, documents/s", |m| m.insert_1000, true),
-    ("  bytes written for each", |m| m.written, false),
+    ("bytes written for each", |m| m.written, false),
     ("insert, one to a commit, documents/s", |m| m.insert_1, true),
-    ("  bytes written for each", |m| m.written_1, false),
-    ("insert, one to a commit, 16 writers, documents/s", |m| m.insert_1_of_16, true),
+    ("bytes written for each", |m| m.written_1, false),
+    ("insert, one at a time by 16 writers at once, documents/s", |m| m.insert_1_of_16, true),
+    ("syncs for each", |m| m.syncs.unwrap_or(f64::NAN), false),
     ("get by key, documents/s", |m| m.get, true),
     ("range of 100 documents, ranges/s", |m| m.range, true),
     ("get by an index, documents/s", |m| m.index, true),
@@ -24,7 +25,8 @@ const LINES: [Line; 10] = [
     ("most memory of the process, KiB", |m| m.memory_kib, false),
 ];
 
-/// Measures each of them `rounds` times and prints a table in Markdown.
+/// Measures each of them `rounds` times and prints a table in Markdown: medians, and in brackets how many times as good the
+/// node's store is.
 pub fn compare(size: Size, rounds: usize, server: Option<&str>) -> Result<()> {
     let peers: Vec<_> =
         Peers::value_variants().iter().filter(|peer| **peer != Peers::Server || server.is_some()).collect();
@@ -37,15 +39,13 @@ pub fn compare(size: Size, rounds: usize, server: Option<&str>) -> Result<()> {
     }
     print!("| |");
     peers.iter().for_each(|peer| print!(" {peer} |"));
-    peers.iter().skip(1).for_each(|peer| print!(" against {peer} |"));
-    println!("\n|---|{}", "---|".repeat(2 * peers.len() - 1));
+    println!("\n|---|{}", "---|".repeat(peers.len()));
     for (name, value, more_is_better) in LINES {
         let medians: Vec<_> = measured.iter().map(|rounds| median(rounds.iter().map(value).collect())).collect();
-        print!("| {name} |");
-        medians.iter().for_each(|median| print!(" {} |", with_commas(*median)));
+        print!("| {name} | {} |", shown(medians[0]));
         for other in &medians[1..] {
             let ratio = if more_is_better { medians[0] / other } else { other / medians[0] };
-            print!(" {ratio:.2} times |");
+            print!(" {}{} |", shown(*other), if ratio.is_nan() { String::new() } else { format!(" ({ratio:.2})") });
         }
         println!();
     }
@@ -70,7 +70,14 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn with_commas(value: f64) -> String {
+/// With commas between thousands; nothing of what was not counted.
+fn shown(value: f64) -> String {
+    if value.is_nan() {
+        return String::new();
+    }
+    if value < 1.0 {
+        return format!("{value:.3}");
+    }
     let digits = format!("{value:.0}");
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -85,6 +85,10 @@ impl Peer for Lucid {
         Ok(snapshot.first_by_index::<ChunksByCiphertextSha256>(&B256::from(*hash))?.map(plain))
     }
 
+    fn syncs(&self) -> Result<Option<u64>> {
+        Ok(Some(self.commits.store().stats()?.syncs))
+    }
+
     fn settle(self: Box<Self>) -> Result<u64> {
         drop(self.commits);
         folder_bytes(&self.folder)

@@ -8,6 +8,7 @@ mod grow;
 mod lucid;
 mod measure;
 mod peer;
+mod picture;
 mod server;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use measure::Size;
 use peer::Peer;
+use sqlite::{Layout, Sqlite};
 use std::{fmt, path::PathBuf};
 
 #[derive(Parser)]
@@ -49,6 +51,9 @@ enum Command {
     Grow {
         #[arg(long, default_value_t = 10_000_000)]
         documents: u64,
+        /// Sessions of a thousand documents that one commit has.
+        #[arg(long, default_value_t = 1)]
+        sessions: u64,
         /// The picture.
         #[arg(long)]
         picture: PathBuf,
@@ -60,6 +65,8 @@ enum Command {
 enum Peers {
     Lucid,
     Sqlite,
+    SqliteRowid,
+    SqliteAlone,
     Server,
 }
 
@@ -68,20 +75,26 @@ impl fmt::Display for Peers {
         f.write_str(match self {
             Self::Lucid => "lucid",
             Self::Sqlite => "sqlite",
+            Self::SqliteRowid => "sqlite-rowid",
+            Self::SqliteAlone => "sqlite-alone",
             Self::Server => "server",
         })
     }
 }
 
 fn main() -> Result<()> {
+    // As the node does; it is the same for all that run in this process.
+    lucid_kernel::share_one_heap();
     let folder = tempfile::tempdir()?;
     match Args::parse().command {
         Command::Compare { size, rounds, server } => compare::compare(size, rounds, server.as_deref()),
-        Command::Grow { documents, picture } => grow::grow(folder.path(), documents, &picture),
+        Command::Grow { documents, sessions, picture } => grow::grow(folder.path(), documents, sessions, &picture),
         Command::Run { peer, size, server } => {
             let peer: Box<dyn Peer> = match peer {
                 Peers::Lucid => Box::new(lucid::Lucid::new(folder.path())?),
-                Peers::Sqlite => Box::new(sqlite::Sqlite::new(folder.path())?),
+                Peers::Sqlite => Box::new(Sqlite::new(folder.path(), Layout::ByKey)?),
+                Peers::SqliteRowid => Box::new(Sqlite::new(folder.path(), Layout::ByRowid)?),
+                Peers::SqliteAlone => Box::new(Sqlite::new(folder.path(), Layout::ByKeyAlone)?),
                 Peers::Server => {
                     let program = server.context("--server names its program")?;
                     Box::new(server::Server::new(folder.path(), &program)?)

@@ -1,7 +1,7 @@
 //! One store, measured from empty to the end, in a process of its own.
 
 use crate::{
-    documents::{Chunk, SESSION_CHUNKS, random, session_id},
+    documents::{Chunk, SESSION_CHUNKS, random},
     peer::Peer,
 };
 use anyhow::{Context, Result, ensure};
@@ -10,7 +10,7 @@ use std::{
     fs,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Chunks of a range that is read.
@@ -18,6 +18,9 @@ const RANGE_CHUNKS: u64 = 100;
 
 /// Writers that write at the same time.
 const WRITERS: u64 = 16;
+
+/// In which the kernel says how long a process ran, on Linux everywhere.
+const TICKS_PER_SEC: f64 = 100.0;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -46,6 +49,8 @@ pub struct Measured {
     pub written_1: f64,
     /// As `insert_1`, by sixteen writers.
     pub insert_1_of_16: f64,
+    /// Syncs of the file for each of them, where the store counts them.
+    pub syncs: Option<f64>,
     /// Documents read by key in a second.
     pub get: f64,
     /// Ranges of a hundred documents read in a second.
@@ -62,60 +67,74 @@ pub struct Measured {
 pub fn measure(peer: Box<dyn Peer>, size: Size) -> Result<Measured> {
     let process = peer.process().map_or_else(|| "self".to_owned(), |id| id.to_string());
     let written = || from_proc(&process, "io", "write_bytes");
-    let (before, began) = (written()?, Instant::now());
-    for first in (0..size.documents).step_by(1_000) {
-        let chunks: Vec<_> = (first..(first + 1_000).min(size.documents)).map(Chunk::nth).collect();
-        peer.insert(&chunks)?;
-    }
-    let insert_1000 = rate(size.documents, began);
+    let before = written()?;
+    let insert_1000 = rate(size.documents, Chunk::nth, |chunks| peer.insert(chunks))?;
     let written_1000 = (written()? - before) as f64 / size.documents as f64;
 
     // New sessions, so that a document of one commit lies beside that of the one before.
-    let mut next = size.documents.next_multiple_of(SESSION_CHUNKS);
-    let (before, began) = (written()?, Instant::now());
-    for number in next..next + size.single {
-        peer.insert(&[Chunk::nth(number)])?;
-    }
-    let insert_1 = rate(size.single, began);
+    let first = size.documents.next_multiple_of(SESSION_CHUNKS);
+    let before = written()?;
+    let insert_1 = rate(size.single, |number| Chunk::nth(first + number), |chunks| each_alone(&*peer, chunks))?;
     let written_1 = (written()? - before) as f64 / size.single as f64;
-    next = (next + size.single).next_multiple_of(SESSION_CHUNKS);
-    let insert_1_of_16 = insert_by_many(&*peer, next, size.single)?;
+    let first = (first + size.single).next_multiple_of(SESSION_CHUNKS);
+    let syncs = peer.syncs()?;
+    let insert_1_of_16 = insert_by_many(&*peer, first, size.single)?;
+    let syncs = peer.syncs()?.zip(syncs).map(|(after, before)| (after - before) as f64 / size.single as f64);
 
-    let began = Instant::now();
-    for seed in 0..size.reads {
-        let chunk = Chunk::nth(random(seed, size.documents));
-        ensure!(peer.get(&chunk)?.as_ref() == Some(&chunk), "another document was read by its key");
-    }
-    let get = rate(size.reads, began);
-
+    let any = |seed| Chunk::nth(random(seed, size.documents));
+    let get =
+        rate(size.reads, any, |chunks| chunks.iter().try_for_each(|chunk| is_found(chunk, peer.get(chunk)?.as_ref())))?;
     let (sessions, ranges) = (size.documents / SESSION_CHUNKS, size.reads / 10);
-    let began = Instant::now();
-    for seed in 0..ranges {
+    let any_range = |seed| {
         let (session, first) = (random(seed, sessions), random(seed + ranges, SESSION_CHUNKS - RANGE_CHUNKS));
-        let found = peer.range(&session_id(session), first as u32, RANGE_CHUNKS as u32)?;
-        ensure!(found.len() as u64 == RANGE_CHUNKS, "a range had {} documents", found.len());
-        ensure!(found.first() == Some(&Chunk::nth(session * SESSION_CHUNKS + first)), "another range was read");
-    }
-    let range = rate(ranges, began);
-
-    let began = Instant::now();
-    for seed in 0..size.reads {
-        let chunk = Chunk::nth(random(seed + size.reads, size.documents));
-        ensure!(peer.by_hash(&chunk.ciphertext_sha256)?.as_ref() == Some(&chunk), "another was read by its hash");
-    }
-    let index = rate(size.reads, began);
+        Chunk::nth(session * SESSION_CHUNKS + first)
+    };
+    let range = rate(ranges, any_range, |firsts| {
+        firsts.iter().try_for_each(|first| {
+            let found = peer.range(&first.session_id, first.idx, RANGE_CHUNKS as u32)?;
+            ensure!(found.len() as u64 == RANGE_CHUNKS, "a range had {} documents", found.len());
+            is_found(first, found.first())
+        })
+    })?;
+    let index = rate(
+        size.reads,
+        |seed| any(seed + size.reads),
+        |chunks| chunks.iter().try_for_each(|chunk| is_found(chunk, peer.by_hash(&chunk.ciphertext_sha256)?.as_ref())),
+    )?;
     Ok(Measured {
         insert_1000,
         written: written_1000,
         insert_1,
         written_1,
         insert_1_of_16,
+        syncs,
         get,
         range,
         index,
         memory_kib: from_proc(&process, "status", "VmHWM")? as f64,
         file: peer.settle()? as f64 / (size.documents + 2 * size.single) as f64,
     })
+}
+
+fn each_alone(peer: &dyn Peer, chunks: &[Chunk]) -> Result<()> {
+    chunks.chunks(1).try_for_each(|chunk| peer.insert(chunk))
+}
+
+fn is_found(wanted: &Chunk, found: Option<&Chunk>) -> Result<()> {
+    ensure!(found == Some(wanted), "another document was read than {wanted:?}");
+    Ok(())
+}
+
+/// How many are done in a second, a thousand at a time, not counting the time in which they are made up.
+fn rate(count: u64, nth: impl Fn(u64) -> Chunk, mut work: impl FnMut(&[Chunk]) -> Result<()>) -> Result<f64> {
+    let mut spent = Duration::ZERO;
+    for first in (0..count).step_by(1_000) {
+        let chunks: Vec<_> = (first..(first + 1_000).min(count)).map(&nth).collect();
+        let began = Instant::now();
+        work(&chunks)?;
+        spent += began.elapsed();
+    }
+    Ok(count as f64 / spent.as_secs_f64())
 }
 
 fn insert_by_many(peer: &dyn Peer, first: u64, documents: u64) -> Result<f64> {
@@ -134,11 +153,7 @@ fn insert_by_many(peer: &dyn Peer, first: u64, documents: u64) -> Result<f64> {
         let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(write)).collect();
         writers.into_iter().try_for_each(|writer| writer.join().unwrap_or_else(|_| anyhow::bail!("a writer panicked")))
     })?;
-    Ok(rate(documents, began))
-}
-
-fn rate(done: u64, began: Instant) -> f64 {
-    done as f64 / began.elapsed().as_secs_f64()
+    Ok(documents as f64 / began.elapsed().as_secs_f64())
 }
 
 /// A number that the kernel says of a process.
@@ -147,4 +162,13 @@ pub fn from_proc(process: &str, file: &str, name: &str) -> Result<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let value = line.and_then(|line| line.split_whitespace().next()).and_then(|value| value.parse().ok());
     value.with_context(|| format!("the kernel does not say {name} of {process}"))
+}
+
+/// Time of the processor that this process has taken.
+pub fn cpu_secs() -> Result<f64> {
+    let text = fs::read_to_string("/proc/self/stat")?;
+    // Behind the name, which may have spaces: the 12th and the 13th.
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>()?;
+    Ok(ticks as f64 / TICKS_PER_SEC)
 }

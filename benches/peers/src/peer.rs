@@ -2,7 +2,10 @@
 
 use crate::documents::Chunk;
 use anyhow::Result;
-use std::path::Path;
+use std::{os::unix::fs::MetadataExt, path::Path};
+
+/// In which the kernel counts what a file takes.
+const BLOCK_BYTES: u64 = 512;
 
 /// A store that holds chunks, each under its session, place and account, with an index by hash and one by the order of
 /// writing, and that syncs every commit.
@@ -22,19 +25,24 @@ pub trait Peer: Sync {
     /// Closes it, where it is not a server. Gives its bytes on disk.
     fn settle(self: Box<Self>) -> Result<u64>;
 
+    /// Syncs of its file so far, where it counts them.
+    fn syncs(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// The process whose memory it is; `None` for this one.
     fn process(&self) -> Option<u32> {
         None
     }
 }
 
-/// Bytes of all files below a folder.
+/// Bytes on disk of all files below a folder: a file may have holes.
 pub fn folder_bytes(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { folder_bytes(&entry.path())? } else { metadata.len() };
+        bytes += if metadata.is_dir() { folder_bytes(&entry.path())? } else { metadata.blocks() * BLOCK_BYTES };
     }
     Ok(bytes)
 }
