@@ -15,6 +15,7 @@ mod import_rules;
 mod keys;
 mod kills;
 mod limits;
+mod migrate;
 mod nonces;
 mod queries;
 mod reindex;

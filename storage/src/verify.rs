@@ -6,6 +6,7 @@ use crate::{
     changed::{ChangedRows, sequence_key},
     collection::{Collection, OWN_ROWS, Placement, WriteOrder, place_bytes, row_key},
     error::StoreError,
+    meta::has_ranges,
     range::Direction,
     reader::{Reader, decode_key, decode_row},
     shard::{ShardCounter, is_range},
@@ -104,8 +105,8 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
     let mut asked_for = vec![0u64; C::INDEXES.len()];
     let mut rows = 0u64;
     let mut shards = match C::DEF.placement {
-        Placement::Sharded(_) => Some(ShardCounter::new(snapshot, &C::DEF)?),
-        Placement::Replicated => None,
+        Placement::Sharded(_) if has_ranges(snapshot) => Some(ShardCounter::new(snapshot, &C::DEF)?),
+        _ => None,
     };
     let mut entries = snapshot.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     while let Some((row_key, value)) = entries.next_view()? {

@@ -50,13 +50,13 @@ fn a_power_cut_while_indexes_are_made_anew_is_made_good_by_the_next_run() {
     let wanted = ranges(&whole.copy(0));
     let base = whole.copy(0);
     spoil(&base);
-    let run = |disk: &PowerCut, options: &Options| -> Result<bool, StoreError> {
+    let run = |options: &Options| -> Result<bool, StoreError> {
         let store = Store::open(PATH, options)?;
         Ok(reindex(&store, &mut |_| Ok(()))?.repairs.is_empty())
     };
     let copy = base.copy(0);
     let before = copy.operations();
-    assert!(!run(&copy, &options(&copy, &mut Random::new(0))).unwrap());
+    assert!(!run(&options(&copy, &mut Random::new(0))).unwrap());
     let all = copy.operations() - before;
     let mut cut = 0;
     for seed in seeds(200, 2) {
@@ -65,20 +65,20 @@ fn a_power_cut_while_indexes_are_made_anew_is_made_good_by_the_next_run() {
         for time in 0..2 {
             let said = format!("LUCID_CUT_SEED={seed}, cut {time}");
             disk.cut_after(random.below(all + all / 8));
-            let outcome = run(&disk, &options(&disk, &mut random));
+            let outcome = run(&options(&disk, &mut random));
             assert!(outcome.is_ok() || disk.is_off(), "{said}: {outcome:?}");
             cut += u32::from(outcome.is_err());
             disk.restore();
         }
         let said = format!("LUCID_CUT_SEED={seed}");
-        run(&disk, &options(&disk, &mut random)).unwrap();
-        assert!(run(&disk, &options(&disk, &mut random)).unwrap(), "{said}: something was left");
+        run(&options(&disk, &mut random)).unwrap();
+        assert!(run(&options(&disk, &mut random)).unwrap(), "{said}: something was left");
         assert!(ranges(&disk) == wanted, "{said}");
     }
     assert!(cut > 0);
     // And a store that nothing is wrong with is left as it is.
     let disk = whole.copy(7);
-    assert!(run(&disk, &options(&disk, &mut Random::new(7))).unwrap());
+    assert!(run(&options(&disk, &mut Random::new(7))).unwrap());
     disk.restore();
     let store = check_after_cut(&disk, &options(&disk, &mut Random::new(7)), BATCHES, "nothing wrong");
     let untouched = digest(&store.snapshot().unwrap());
