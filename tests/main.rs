@@ -17,6 +17,7 @@ mod import_rules;
 mod keys;
 mod kills;
 mod limits;
+mod migrate;
 #[cfg(feature = "mongo")]
 mod mongo;
 mod nonces;

@@ -51,8 +51,9 @@ pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, ChangePageDocument, DbBackupDocument,
     DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument, DbRepairDocument,
-    DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, DbWritesForDocument, ExportStateDocument, ExportStatusDocument,
-    FindQuery, FoundDocument, HeadDocument, ImportRowParts, ImportSourceDocument, MerkleDocument, PayoutDocument,
-    PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument,
-    ShardRangeDocument, SourceQuery, StatusDocument, StoreUseDocument, VerifiedAnchorDocument, shard_maps,
+    DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, DbWritesForDocument, ExportStateDocument,
+    ExportStatusDocument, FindQuery, FoundDocument, HeadDocument, ImportRowParts, ImportSourceDocument, MerkleDocument,
+    PayoutDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery,
+    ShardMapDocument, ShardRangeDocument, SourceQuery, StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
+    shard_maps,
 };

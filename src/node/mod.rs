@@ -18,6 +18,8 @@ mod init;
 mod launch;
 mod payouts;
 mod pool_saver;
+#[cfg(test)]
+mod power_cuts;
 mod proofs;
 mod solo;
 mod state;

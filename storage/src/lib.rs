@@ -29,6 +29,7 @@ mod import;
 mod import_row;
 mod key;
 mod meta;
+mod migration;
 mod pages;
 mod query;
 mod range;
@@ -67,6 +68,7 @@ pub use import::{DocumentId, ImportSource, Imported, MAX_SOURCES, import_sources
 pub use import_row::{ImportRow, ImportRowError, MAX_IMPORT_TEXT_BYTES};
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};
 pub use meta::{FORMAT_VERSION, Meta};
+pub use migration::Migration;
 pub use pages::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, RowPage, export_page, row_page};
 pub use query::*;
 pub use range::{Direction, RawRange, View};

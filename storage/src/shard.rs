@@ -10,6 +10,7 @@ use crate::{
     collection::{CollectionDef, Placement},
     error::StoreError,
     key::{StoreKey, successor},
+    meta,
     range::Direction,
     reader::Reader,
     schema::{Schema, take_key_part},
@@ -256,8 +257,12 @@ pub fn shard_key_document(def: &CollectionDef, start: &[u8]) -> Option<Document>
 ///
 /// # Errors
 ///
-/// The table cannot be read.
+/// The table cannot be read; [`StoreError::OlderFormat`] where the store's format has no ranges of all rows.
 pub fn shard_ranges<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Vec<ShardRange>, StoreError> {
+    if !meta::has_ranges(&reader) {
+        let found = meta::read(&reader)?.format_version;
+        return Err(StoreError::OlderFormat { found, known: meta::FORMAT_VERSION });
+    }
     ranges_behind(reader, def, reader.space().prefix())
 }
 

@@ -113,7 +113,7 @@ impl Store {
         Ok(Self::assemble(path, engine, meta.clone(), 0))
     }
 
-    /// A look at the store in the file at `path`, which stays as it is: what opening it repairs after a crash is repaired
+    /// A look at the store in the file at `path`, of this format or an older one, which stays as it is: what opening it repairs after a crash is repaired
     /// in memory alone, and the file may be one that cannot be written. Nobody else can open it meanwhile.
     ///
     /// `check_pages` reads all of the file first and holds every page against its checksum: then what is read later is
@@ -130,7 +130,15 @@ impl Store {
     /// Opens the store at `path`. After a crash this repairs the file first. A file below
     /// [`Options::quick_repair_from_bytes`] is read whole for that; in a larger one the last commit says what is in use.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
-        let path = path.as_ref();
+        let store = Self::open_any(path.as_ref(), options)?;
+        match store.meta().format_version {
+            FORMAT_VERSION => Ok(store),
+            found => Err(StoreError::OlderFormat { found, known: FORMAT_VERSION }),
+        }
+    }
+
+    /// As [`Store::open`], of a store of an older format too.
+    pub(crate) fn open_any(path: &Path, options: &Options) -> Result<Self, StoreError> {
         let engine = Engine::open(path, options.disk.open(path, Access::Write)?, options)?;
         let (meta, snapshot) = read_store(path, engine.database())?;
         // A compaction that was cut short: whoever is at work on one has the lock that is now held here.

@@ -9,6 +9,7 @@ use crate::{
     error::StoreError,
     import::{id_key, import_sources},
     key::StoreKey,
+    meta::has_ranges,
     range::Direction,
     reader::{Reader, decode_key, decode_row},
     shard::{ShardCounter, is_range},
@@ -109,8 +110,8 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
     let mut rows = 0u64;
     let mut imported = ImportedRows::default();
     let mut shards = match C::DEF.placement {
-        Placement::Sharded(_) => Some(ShardCounter::new(snapshot, &C::DEF)?),
-        Placement::Replicated => None,
+        Placement::Sharded(_) if has_ranges(snapshot) => Some(ShardCounter::new(snapshot, &C::DEF)?),
+        _ => None,
     };
     let mut entries = snapshot.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     while let Some((row_key, value)) = entries.next_view()? {

@@ -1,8 +1,10 @@
-//! Questions to the store, and care for it: numbers, check, backup, restore, indexes, compaction.
+//! Questions to the store, and care for it: numbers, check, backup, restore, indexes, compaction,
+//! migration.
 
 mod backup;
 mod compact;
 mod find;
+mod migrate;
 mod place;
 mod progress;
 mod reindex;

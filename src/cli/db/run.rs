@@ -1,10 +1,10 @@
-use super::{backup, compact, find, reindex, restore, shards, sources, stats, verify};
+use super::{backup, compact, find, migrate, reindex, restore, shards, sources, stats, verify};
 use crate::cli::session::with_hint;
 
 /// Ask the store, and look after it: documents, its numbers, a check of all of it, backups, its indexes, its size.
 ///
-/// With --datadir the file is read while no node runs, and stays as it is (but for `reindex`, which mends it, and `compact`,
-/// which writes it anew); with --rpc the running node does it.
+/// With --datadir the file is read while no node runs, and stays as it is (but for `reindex` and `migrate`, which mend it, and
+/// `compact`, which writes it anew); with --rpc the running node does it.
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
     Find(find::FindArgs),
@@ -17,6 +17,7 @@ pub(in crate::cli) enum Command {
     Restore(restore::Args),
     Reindex(reindex::Args),
     Compact(compact::Args),
+    Migrate(migrate::Args),
 }
 
 pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
@@ -31,6 +32,7 @@ pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Restore(args) => restore::run(&args),
         Command::Reindex(args) => reindex::run(args).await,
         Command::Compact(args) => compact::run(args).await,
+        Command::Migrate(args) => migrate::run(&args),
     };
     outcome.map_err(with_hint)
 }

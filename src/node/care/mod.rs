@@ -8,6 +8,7 @@
 mod backup;
 mod compact;
 mod job;
+mod migrate;
 mod progress;
 mod records;
 mod reindex;
@@ -21,6 +22,7 @@ mod verify;
 pub use backup::{backup, backup_into};
 pub use compact::compact;
 pub(super) use job::DbJobs;
+pub use migrate::{Migrated, migrate};
 pub use progress::{ReportStep, StepProgress};
 pub use reindex::reindex_folder;
 pub use restore::{KeysBeside, Restored, restore};

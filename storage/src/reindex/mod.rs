@@ -13,5 +13,6 @@ mod run;
 mod tests;
 
 pub(crate) use collection::reindex_collection;
+pub(crate) use ranges::make_ranges;
 pub(crate) use run::Reindex;
 pub use run::{Reindexable, Reindexed, TableRepair, reindex};

@@ -3,13 +3,15 @@
 
 use super::run::{Reindex, Repairs};
 use crate::{
+    backup::ReportProgress,
     batch::Batch,
     collection::CollectionDef,
     error::StoreError,
     range::Direction,
     reader::Reader,
-    shard::{ShardCounter, is_range, mend_range},
-    tables::TableId,
+    shard::{ShardCounter, is_range, mend_range, shard_fields},
+    store::Store,
+    tables::{COLLECTIONS, TableId},
 };
 use std::ops::Bound::Unbounded;
 
@@ -52,6 +54,30 @@ fn count_anew(
         }
         run.report()?;
     }
+}
+
+/// Makes the ranges of all collections. Where one is there already it stays, and is counted anew.
+///
+/// # Errors
+///
+/// The store cannot be read or written, and damage is an error here. What `progress` says.
+pub(crate) fn make_ranges(store: &Store, progress: &mut ReportProgress<'_>) -> Result<(), StoreError> {
+    let mut run = Reindex::new(store, progress);
+    remove_strange_ranges(&mut run)?;
+    for def in COLLECTIONS.iter().filter(|def| !shard_fields(def).is_empty()) {
+        let snapshot = run.snapshot()?;
+        run.expect(snapshot.len(def.table)?);
+        let mut counted = ShardCounter::new(&snapshot, def)?;
+        let mut rows = snapshot.raw_range(def.table, Unbounded, Unbounded, Direction::Forward)?;
+        while let Some((row_key, row)) = rows.next_view()? {
+            run.row()?;
+            counted.take(&row_key, row.len());
+        }
+        for (start, end) in counted.wrong_ranges() {
+            count_anew(&mut run, def, start, end.as_deref())?;
+        }
+    }
+    run.end().map(drop)
 }
 
 /// Removes what is in the table and is no range of any collection.
