@@ -274,6 +274,7 @@ mod tests {
         let (folder, path, store) = store_with_holes();
         let old = store.snapshot().unwrap();
         let old_digest = digest(&old);
+        let before = store.stats().unwrap();
         let commits = SharedCommits::new(store.clone()).unwrap();
         let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
         let compacted = thread::scope(|scope| {
@@ -318,8 +319,8 @@ mod tests {
         assert_eq!(digest(&commits.snapshot()), digest(&snapshot));
         assert!(digest(&old) == old_digest, "a snapshot of before reads on");
         let stats = store.stats().unwrap();
-        assert!(stats.commits > 2, "{stats:?}");
-        assert!(stats.bytes_written > compacted.bytes_before, "{stats:?}, {compacted:?}");
+        // They count on, whatever file they are of.
+        assert!(stats.commits > before.commits && stats.bytes_written > before.bytes_written, "{before:?}, {stats:?}");
         assert!(stats.file_bytes < compacted.bytes_before, "{stats:?}, {compacted:?}");
         let file = fs::metadata(&path).unwrap();
         assert_eq!((file.len(), file.permissions().mode() & 0o777), (stats.file_bytes, 0o600));
