@@ -289,6 +289,14 @@ fn what_was_dropped_or_is_of_another_past_is_written_again() {
     assert!(said.contains("everything is written again"), "{said}");
     assert!(text(&output.stdout).contains("chunks"), "{}", text(&output.stdout));
 
+    // Collections that nobody says are an export's may be another program's.
+    server.ask("drop", &["lucid", "lucid_export"]);
+    let output = run_all(&site.export(&uri_file, &[]));
+    assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("with --adopt"), "{}", text(&output.stderr));
+    let output = run_all(&site.export(&uri_file, &["--adopt"]));
+    assert!(output.status.success() && text(&output.stdout).contains("chunks "), "{}", text(&output.stderr));
+
     // Documents of another chain, or in another form, do not go among those of this one.
     let output = run_all(&site.export(&uri_file, &["--hex"]));
     assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));

@@ -25,6 +25,9 @@ pub(in crate::cli) struct Args {
     /// Write addresses and hashes as hex text.
     #[arg(long)]
     pub(super) hex: bool,
+    /// Write into a database whose collections no export has made. Documents with the same `_id` are replaced, others stay.
+    #[arg(long)]
+    pub(super) adopt: bool,
     /// Go on with what is new, until Ctrl-C or SIGTERM.
     #[arg(long)]
     pub(super) follow: bool,

@@ -1,7 +1,7 @@
 use super::{
     args::Args,
     source::Source,
-    step::Export,
+    step::{Export, Form},
     tell::Teller,
     work::{Mode, work},
 };
@@ -27,7 +27,7 @@ pub(in crate::cli::export) async fn run(args: Args) -> anyhow::Result<()> {
         ));
     }
     let target = MongoTarget::new(server, args.database, args.hex);
-    let mut export = Export::new(source, target, schemas, args.hex);
+    let mut export = Export::new(source, target, schemas, Form { hex: args.hex, adopt: args.adopt });
     if !args.follow {
         return work(&mut export, Mode::Once, &mut teller).await;
     }

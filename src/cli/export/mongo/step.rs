@@ -29,13 +29,22 @@ pub(super) struct Written {
     pub(super) bytes: u64,
 }
 
+/// How is exported.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    /// Addresses and hashes as hex text.
+    pub(super) hex: bool,
+    /// Into collections that no export has made.
+    pub(super) adopt: bool,
+}
+
 /// An export to one target.
 pub(super) struct Export {
     source: Source,
     target: MongoTarget,
     /// In the order in which they are written.
     schemas: Vec<&'static Schema>,
-    hex: bool,
+    form: Form,
     session: Option<Session>,
     /// Sequence of the store up to which there is nothing new.
     seen: Option<u64>,
@@ -55,10 +64,10 @@ struct Session {
 }
 
 impl Export {
-    pub(super) fn new(source: Source, target: MongoTarget, mut schemas: Vec<&'static Schema>, hex: bool) -> Self {
+    pub(super) fn new(source: Source, target: MongoTarget, mut schemas: Vec<&'static Schema>, form: Form) -> Self {
         // A row that changes with every block is read while it is of the step.
         schemas.sort_by_key(|schema| schema.def.order != WriteOrder::SingleRow);
-        Self { source, target, schemas, hex, session: None, seen: None }
+        Self { source, target, schemas, form, session: None, seen: None }
     }
 
     /// The server's hosts.
@@ -99,7 +108,8 @@ impl Export {
         let marker = within(self.target.marker(), &"the server").await?;
         let known = marker.as_ref().map(Marker::target);
         let status = self.source.status(known.as_deref()).await?;
-        let begin = judge(marker.as_ref(), &status, self.hex).map_err(|refused| coded(DATA, refused.to_string()))?;
+        let begin =
+            judge(marker.as_ref(), &status, self.form.hex).map_err(|refused| coded(DATA, refused.to_string()))?;
         match (begin, marker) {
             (Begin::Resume(mut record), Some(marker)) => {
                 self.forget_lost(&mut record, teller).await?;
@@ -108,17 +118,38 @@ impl Export {
                 Ok(Session { export_id, record, in_store, at_target, unsaved: false, saved_at: Instant::now() })
             }
             (begin, _) => {
-                if let Begin::Anew(Some(reason)) = begin {
-                    teller.say(&format!("{reason}; everything is written again"));
+                match begin {
+                    Begin::Anew(Some(reason)) => teller.say(&format!("{reason}; everything is written again")),
+                    _ => self.check_empty().await?,
                 }
                 let mut export_id = [0; 16];
                 draw(&mut export_id)?;
-                let record =
-                    ExportStateRecord { hex: self.hex, step: 0, previous_step: 0, sequence: 0, positions: Vec::new() };
+                let record = ExportStateRecord {
+                    hex: self.form.hex,
+                    step: 0,
+                    previous_step: 0,
+                    sequence: 0,
+                    positions: Vec::new(),
+                };
                 let (in_store, at_target) = (None, None);
                 Ok(Session { export_id, record, in_store, at_target, unsaved: false, saved_at: Instant::now() })
             }
         }
+    }
+
+    /// That a database which says of no export has none of the collections: they may be those of another program.
+    async fn check_empty(&self) -> anyhow::Result<()> {
+        let names: Vec<_> = self.schemas.iter().map(|schema| schema.def.name).collect();
+        let found = within(self.target.existing(&names), &self.shown()).await?;
+        if found.is_empty() || self.form.adopt {
+            return Ok(());
+        }
+        let text = format!(
+            "the database has {} and nothing that says of an export, so they may be another program's; name another database with \
+             --database, or have documents of the same _id replaced with --adopt",
+            found.join(", ")
+        );
+        Err(coded(DATA, text))
     }
 
     /// Collections that were written to the target and are gone are written again.
@@ -155,7 +186,8 @@ impl Export {
                 }
                 if is_new {
                     self.prepare(schema, teller).await?;
-                    total = self.source.count(schema).await?;
+                    // For the estimate alone; not every caller may ask.
+                    total = self.source.count(schema).await.unwrap_or_default();
                     is_new = false;
                 }
                 for rows in page.rows.chunks(MAX_BATCH_DOCUMENTS) {
@@ -192,7 +224,7 @@ impl Export {
             export_id: session.export_id,
             genesis_hash: status.genesis_hash,
             chain_id: status.chain_id,
-            hex: self.hex,
+            hex: self.form.hex,
             step: session.record.step,
             sequence: up_to,
         };

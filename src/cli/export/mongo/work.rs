@@ -9,6 +9,9 @@ use crate::export::{ExportError, mongo::MongoError};
 use lucid_rpc::ClientError;
 use std::time::Duration;
 
+/// What a node says while it stops, and while it has too much to do (docs/rpc.md).
+const NODE_PASSING_CODES: [i32; 2] = [-32_603, -32_005];
+
 /// How an export goes on after a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mode {
@@ -73,7 +76,11 @@ fn is_passing(error: &anyhow::Error) -> bool {
         Some(ExportError::Server(error)) => error.is_passing(),
         _ => {
             cause.downcast_ref().is_some_and(MongoError::is_passing)
-                || matches!(cause.downcast_ref(), Some(ClientError::Unreachable { .. } | ClientError::TimedOut { .. }))
+                || match cause.downcast_ref() {
+                    Some(ClientError::Unreachable { .. } | ClientError::TimedOut { .. }) => true,
+                    Some(ClientError::Fault { fault, .. }) => NODE_PASSING_CODES.contains(&fault.code),
+                    _ => false,
+                }
         }
     })
 }
