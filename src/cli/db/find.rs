@@ -101,7 +101,7 @@ impl Source {
 }
 
 /// The error with the exit code for a question that is wrong, or one that cannot be answered.
-fn refused(error: QueryError) -> anyhow::Error {
+pub(super) fn refused(error: QueryError) -> anyhow::Error {
     match error {
         QueryError::Store(error) => error.into(),
         error @ (QueryError::NotIndexed { .. } | QueryError::TooManyResults) => coded(FAILED, error.to_string()),

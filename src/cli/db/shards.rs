@@ -1,4 +1,7 @@
-use super::place::{Found, Place, glance};
+use super::{
+    find::refused,
+    place::{Found, Place, glance},
+};
 use lucid_rpc::{ShardMapDocument, shard_maps};
 
 /// Show how the documents of the sharded collections are divided: ranges of their shard keys, with documents and bytes.
@@ -13,7 +16,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let maps = match args.place.find()? {
-        Found::Folder(datadir) => shard_maps(&glance(&datadir)?, None)?,
+        Found::Folder(datadir) => shard_maps(&glance(&datadir)?, None).map_err(refused)?,
         Found::Node(client) => client.shard_map().await?,
     };
     if args.json {
