@@ -11,11 +11,13 @@ use std::{env, process::Command};
 /// What is compared: its name, how it is got, and whether more of it is better.
 type Line = (&'static str, fn(&Measured) -> f64, bool);
 
-const LINES: [Line; 11] = [
+const LINES: [Line; 13] = [
     ("insert, 1,000 to a commit, documents/s", |m| m.insert_1000, true),
     ("bytes written for each", |m| m.written, false),
+    ("processor time for each, µs", |m| m.cpu_us, false),
     ("insert, one to a commit, documents/s", |m| m.insert_1, true),
     ("bytes written for each", |m| m.written_1, false),
+    ("processor time for each, µs", |m| m.cpu_us_1, false),
     ("insert, one at a time by 16 writers at once, documents/s", |m| m.insert_1_of_16, true),
     ("syncs for each", |m| m.syncs.unwrap_or(f64::NAN), false),
     ("get by key, documents/s", |m| m.get, true),
@@ -75,8 +77,8 @@ fn shown(value: f64) -> String {
     if value.is_nan() {
         return String::new();
     }
-    if value < 1.0 {
-        return format!("{value:.3}");
+    if value < 100.0 {
+        return format!("{value:.2}");
     }
     let digits = format!("{value:.0}");
     let mut out = String::new();

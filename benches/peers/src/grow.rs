@@ -48,7 +48,7 @@ pub fn grow(folder: &Path, documents: u64, sessions: u64, picture: &Path) -> Res
     );
     let mut done = 0;
     for goal in std::iter::once(FIRST).chain((STEP..=documents).step_by(STEP as usize)) {
-        let (before, cpu_before, written_before) = (done, cpu_secs()?, from_proc("self", "io", "write_bytes")?);
+        let (before, cpu_before, written_before) = (done, cpu_secs("self")?, from_proc("self", "io", "write_bytes")?);
         let began = Instant::now();
         while done < goal {
             let end = (done + sessions * SESSION_CHUNKS).min(goal);
@@ -58,7 +58,7 @@ pub fn grow(folder: &Path, documents: u64, sessions: u64, picture: &Path) -> Res
         }
         let inserted = (done - before) as f64;
         let insert_per_sec = inserted / began.elapsed().as_secs_f64();
-        let insert_cpu_us = (cpu_secs()? - cpu_before) * 1e6 / inserted;
+        let insert_cpu_us = (cpu_secs("self")? - cpu_before) * 1e6 / inserted;
         let written = (from_proc("self", "io", "write_bytes")? - written_before) as f64 / inserted;
         let mib = |name| Ok::<_, anyhow::Error>(from_proc("self", "status", name)? as f64 / 1024.0);
         let point = Point {

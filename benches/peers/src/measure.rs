@@ -41,17 +41,19 @@ pub struct Size {
 pub struct Measured {
     /// Documents inserted in a second, a thousand to a commit.
     pub insert_1000: f64,
-    /// Bytes that the process wrote for each of them.
+    /// Bytes that the process wrote for each of them, and time of the processor that it took.
     pub written: f64,
+    pub cpu_us: f64,
     /// Documents inserted in a second, one to a commit.
     pub insert_1: f64,
-    /// Bytes that the process wrote for each of them.
+    /// Bytes that the process wrote for each of them, and time of the processor that it took.
     pub written_1: f64,
+    pub cpu_us_1: f64,
     /// As `insert_1`, by sixteen writers.
     pub insert_1_of_16: f64,
     /// Syncs of the file for each of them, where the store counts them.
     pub syncs: Option<f64>,
-    /// Documents read by key in a second.
+    /// Documents read by key in a second, by the median time of one.
     pub get: f64,
     /// Ranges of a hundred documents read in a second.
     pub range: f64,
@@ -66,46 +68,50 @@ pub struct Measured {
 /// Does all of it with one store.
 pub fn measure(peer: Box<dyn Peer>, size: Size) -> Result<Measured> {
     let process = peer.process().map_or_else(|| "self".to_owned(), |id| id.to_string());
-    let written = || from_proc(&process, "io", "write_bytes");
-    let before = written()?;
+    let taken = || Ok::<_, anyhow::Error>((from_proc(&process, "io", "write_bytes")?, cpu_secs(&process)?));
+    let for_each = |before: (u64, f64), count: u64| {
+        let (written, cpu) = taken()?;
+        Ok::<_, anyhow::Error>(((written - before.0) as f64 / count as f64, (cpu - before.1) * 1e6 / count as f64))
+    };
+    let before = taken()?;
     let insert_1000 = rate(size.documents, Chunk::nth, |chunks| peer.insert(chunks))?;
-    let written_1000 = (written()? - before) as f64 / size.documents as f64;
+    let (written, cpu_us) = for_each(before, size.documents)?;
 
     // New sessions, so that a document of one commit lies beside that of the one before.
     let first = size.documents.next_multiple_of(SESSION_CHUNKS);
-    let before = written()?;
+    let before = taken()?;
     let insert_1 = rate(size.single, |number| Chunk::nth(first + number), |chunks| each_alone(&*peer, chunks))?;
-    let written_1 = (written()? - before) as f64 / size.single as f64;
+    let (written_1, cpu_us_1) = for_each(before, size.single)?;
     let first = (first + size.single).next_multiple_of(SESSION_CHUNKS);
     let syncs = peer.syncs()?;
     let insert_1_of_16 = insert_by_many(&*peer, first, size.single)?;
     let syncs = peer.syncs()?.zip(syncs).map(|(after, before)| (after - before) as f64 / size.single as f64);
 
     let any = |seed| Chunk::nth(random(seed, size.documents));
-    let get =
-        rate(size.reads, any, |chunks| chunks.iter().try_for_each(|chunk| is_found(chunk, peer.get(chunk)?.as_ref())))?;
+    let get = reads(size.reads, any, |chunk| peer.get(chunk), is_found)?;
     let (sessions, ranges) = (size.documents / SESSION_CHUNKS, size.reads / 10);
     let any_range = |seed| {
         let (session, first) = (random(seed, sessions), random(seed + ranges, SESSION_CHUNKS - RANGE_CHUNKS));
         Chunk::nth(session * SESSION_CHUNKS + first)
     };
-    let range = rate(ranges, any_range, |firsts| {
-        firsts.iter().try_for_each(|first| {
-            let found = peer.range(&first.session_id, first.idx, RANGE_CHUNKS as u32)?;
+    let range = reads(
+        ranges,
+        any_range,
+        |first| peer.range(&first.session_id, first.idx, RANGE_CHUNKS as u32),
+        |first, found| {
             ensure!(found.len() as u64 == RANGE_CHUNKS, "a range had {} documents", found.len());
-            is_found(first, found.first())
-        })
-    })?;
-    let index = rate(
-        size.reads,
-        |seed| any(seed + size.reads),
-        |chunks| chunks.iter().try_for_each(|chunk| is_found(chunk, peer.by_hash(&chunk.ciphertext_sha256)?.as_ref())),
+            is_found(first, &found.first().cloned())
+        },
     )?;
+    let index =
+        reads(size.reads, |seed| any(seed + size.reads), |chunk| peer.by_hash(&chunk.ciphertext_sha256), is_found)?;
     Ok(Measured {
         insert_1000,
-        written: written_1000,
+        written,
+        cpu_us,
         insert_1,
         written_1,
+        cpu_us_1,
         insert_1_of_16,
         syncs,
         get,
@@ -120,9 +126,29 @@ fn each_alone(peer: &dyn Peer, chunks: &[Chunk]) -> Result<()> {
     chunks.chunks(1).try_for_each(|chunk| peer.insert(chunk))
 }
 
-fn is_found(wanted: &Chunk, found: Option<&Chunk>) -> Result<()> {
-    ensure!(found == Some(wanted), "another document was read than {wanted:?}");
+fn is_found(wanted: &Chunk, found: &Option<Chunk>) -> Result<()> {
+    ensure!(found.as_ref() == Some(wanted), "another document was read than {wanted:?}");
     Ok(())
+}
+
+/// How many reads are done in a second, by the median time of one: so those count for nothing during which the machine did
+/// something else.
+fn reads<T>(
+    count: u64,
+    nth: impl Fn(u64) -> Chunk,
+    read: impl Fn(&Chunk) -> Result<T>,
+    check: impl Fn(&Chunk, &T) -> Result<()>,
+) -> Result<f64> {
+    let mut times = Vec::new();
+    for number in 0..count {
+        let wanted = nth(number);
+        let began = Instant::now();
+        let found = read(&wanted)?;
+        times.push(began.elapsed());
+        check(&wanted, &found)?;
+    }
+    times.sort();
+    Ok(times.get(times.len() / 2).map_or(f64::NAN, |median| 1.0 / median.as_secs_f64()))
 }
 
 /// How many are done in a second, a thousand at a time, not counting the time in which they are made up.
@@ -164,9 +190,9 @@ pub fn from_proc(process: &str, file: &str, name: &str) -> Result<u64> {
     value.with_context(|| format!("the kernel does not say {name} of {process}"))
 }
 
-/// Time of the processor that this process has taken.
-pub fn cpu_secs() -> Result<f64> {
-    let text = fs::read_to_string("/proc/self/stat")?;
+/// Time of the processor that a process has taken.
+pub fn cpu_secs(process: &str) -> Result<f64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // Behind the name, which may have spaces: the 12th and the 13th.
     let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>()?;
