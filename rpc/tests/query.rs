@@ -99,7 +99,7 @@ async fn what_is_wrong_with_a_question_is_said() {
         ("lucid_find", json!(["blocks", {}, { "sort": { "height": 2 } }]), "sort by height is 2, and must be 1 or -1"),
         ("lucid_find", json!(["blocks", {}, { "cursor": "0x00" }]), "the cursor is none that a query"),
         ("lucid_find", json!([7]), "invalid parameter"),
-        ("lucid_findOne", json!(["blocks", {}, { "limit": 2 }]), "lucid_findOne takes projection and sort"),
+        ("lucid_findOne", json!(["blocks", {}, { "limit": 2 }]), "lucid_findOne takes projection, sort and source"),
         ("lucid_count", json!(["meta"]), "there is no collection meta"),
         ("lucid_distinct", json!(["blocks", "weight"]), "have no field weight"),
         ("lucid_aggregate", json!(["blocks", [{ "$lookup": {} }]]), "$lookup is no word of a pipeline"),
