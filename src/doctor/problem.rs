@@ -221,8 +221,8 @@ impl Problem {
             Self::StoreNearlyFull => (
                 "store-nearly-full",
                 Warn,
-                "raise storage.max-size-mib, or set storage.history-blocks lower, stop the node and run `lucid-node db compact \
-                 --datadir DIR`",
+                "raise storage.max-size-mib, or set storage.history-blocks lower, and start the node anew; `lucid-node db compact` \
+                 (--rpc URL, or --datadir DIR while no node runs) makes the file smaller where little of it is used",
             ),
             Self::PortExposed => (
                 "port-exposed",

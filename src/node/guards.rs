@@ -87,7 +87,7 @@ pub enum SealingStop {
     /// The store's file has taken what it may.
     #[error(
         "the store's file takes {taken_mib} of the {max_mib} MiB that storage.max-size-mib allows and would have to grow: \
-         raise that, or stop the node and have `lucid-node db compact` write the file anew (operate.md)"
+         raise that and start the node anew, or have `lucid-node db compact` write the file anew (operate.md)"
     )]
     StoreFull {
         /// What it takes of its disk, in MiB.
