@@ -235,7 +235,81 @@ fn first_batch(answer: &Document) -> impl Iterator<Item = &Document> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lucid_storage::schema_of;
+    use crate::export::mongo::{MongoUri, responder::Responder};
+    use alloy_primitives::{Address, B256};
+    use lucid_storage::{
+        ChunkKey, ChunkRecord, ChunkStatus, Chunks, Meta, Options, RowPage, Store, row_page, schema_of,
+    };
+    use lucid_types::SessionId;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    fn chunks(count: u32) -> RowPage {
+        let folder = tempfile::tempdir().unwrap();
+        let meta = Meta::new(Vec::new(), B256::ZERO);
+        let store = Store::create(folder.path().join("s"), &meta, &Options::default()).unwrap();
+        let mut batch = store.begin().unwrap();
+        for idx in 0..count {
+            let session_id = SessionId::from_bytes([7; 16]).unwrap();
+            let (ciphertext_sha256, status) = (B256::repeat_byte(1), ChunkStatus::Stored);
+            let record = ChunkRecord { local_path: None, ciphertext_sha256, size_bytes: 1, status };
+            batch.append::<Chunks>(&ChunkKey { session_id, idx, account: Address::ZERO }, &record).unwrap();
+        }
+        store.commit(batch).unwrap();
+        row_page(&store.snapshot().unwrap(), schema_of("chunks").unwrap(), None).unwrap()
+    }
+
+    async fn target(responder: &Responder) -> MongoTarget {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), responder.uri()).unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        let uri = MongoUri::read(file.path(), None).unwrap();
+        let mut target = MongoTarget::new(MongoServer::new(&uri).await.unwrap(), "lucid".to_owned(), false);
+        target.greet().await.unwrap();
+        target
+    }
+
+    #[tokio::test]
+    async fn rows_go_in_bounded_commands_that_a_majority_acknowledges() {
+        let responder = Responder::start(|_| doc! { "ok": 1, "n": 1 });
+        let target = target(&responder).await;
+        let page = chunks(2_500);
+        let bytes = target.upsert(schema_of("chunks").unwrap(), &page.rows).await.unwrap();
+        let told = responder.told();
+        let sizes: Vec<_> = told.iter().map(|command| command.get_array("updates").unwrap().len()).collect();
+        assert_eq!(sizes, [1_000, 1_000, 500]);
+        let mut sent = 0;
+        for command in &told {
+            assert_eq!(command.get_str("update").unwrap(), "chunks");
+            assert_eq!(command.get_document("writeConcern").unwrap(), &write_concern_document());
+            assert!(!command.get_bool("ordered").unwrap());
+            for update in command.get_array("updates").unwrap() {
+                let update = update.as_document().unwrap();
+                let (query, document) = (update.get_document("q").unwrap(), update.get_document("u").unwrap());
+                // It says that it is the router of a cluster.
+                assert_eq!(query.keys().collect::<Vec<_>>(), ["_id", "session_id", "idx"]);
+                assert!(query.iter().all(|(name, value)| document.get(name) == Some(value)));
+                sent += document.to_vec().unwrap().len() as u64;
+            }
+        }
+        assert_eq!(sent, bytes);
+    }
+
+    #[tokio::test]
+    async fn what_a_server_does_not_take_is_named_and_is_no_success() {
+        let answer = |of: Document| {
+            let responder = Responder::start(move |_| of.clone());
+            async move { target(&responder).await.upsert(schema_of("chunks").unwrap(), &chunks(3).rows).await.unwrap_err() }
+        };
+        let refused = doc! { "ok": 1, "n": 2, "writeErrors": [{ "index": 1, "code": 121, "errmsg": "not valid" }] };
+        let ExportError::Server(refused) = answer(refused).await else { panic!("another error") };
+        assert!(
+            !refused.is_passing() && refused.to_string().contains("07070707-0707-0707-0707-070707070707:1:0x"),
+            "{refused}"
+        );
+        let unsure = doc! { "ok": 1, "n": 3, "writeConcernError": { "code": 64, "errmsg": "waiting timed out" } };
+        let ExportError::Server(unsure) = answer(unsure).await else { panic!("another error") };
+        assert!(unsure.is_passing(), "{unsure}");
+    }
 
     #[test]
     fn a_collection_is_told_its_indexes_and_its_key_is_unique() {
