@@ -355,7 +355,7 @@ fn contents(file: &Path) -> B256 {
 }
 
 /// A stopped dev chain whose file has mostly holes.
-fn chain_with_holes(folder: &Path) -> (PathBuf, PathBuf) {
+pub(crate) fn chain_with_holes(folder: &Path) -> (PathBuf, PathBuf) {
     let datadir = stopped_chain(folder);
     let file = datadir.join("lucid.redb");
     let store = Store::open(&file, &Options::default()).unwrap();

@@ -3,6 +3,7 @@
 mod care;
 mod clients;
 mod clock;
+mod compact;
 mod config;
 mod contracts;
 mod damage;
@@ -15,10 +16,12 @@ mod import_rules;
 mod keys;
 mod kills;
 mod limits;
+mod migrate;
 #[cfg(feature = "mongo")]
 mod mongo;
 mod nonces;
 mod queries;
+mod reindex;
 mod run;
 mod service;
 mod session;

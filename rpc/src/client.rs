@@ -370,6 +370,16 @@ impl Client {
         self.request("admin_dbBackup", ()).await
     }
 
+    /// `admin_dbReindex`.
+    pub async fn db_reindex(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbReindex", ()).await
+    }
+
+    /// `admin_dbCompact`.
+    pub async fn db_compact(&self) -> Result<DbJobDocument, ClientError> {
+        self.request("admin_dbCompact", ()).await
+    }
+
     /// `admin_dbJob`.
     pub async fn db_job(&self) -> Result<Option<DbJobDocument>, ClientError> {
         self.request("admin_dbJob", ()).await

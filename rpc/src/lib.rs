@@ -49,9 +49,9 @@ pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, ChangePageDocument, DbBackupDocument,
-    DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument,
-    ExportStateDocument, ExportStatusDocument, FindQuery, FoundDocument, HeadDocument, ImportRowParts,
-    ImportSourceDocument, MerkleDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument,
-    SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, SourceQuery, StatusDocument, StoreUseDocument,
-    VerifiedAnchorDocument, shard_maps,
+    DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument, DbRepairDocument,
+    DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, ExportStateDocument, ExportStatusDocument,
+    FindQuery, FoundDocument, HeadDocument, ImportRowParts, ImportSourceDocument, MerkleDocument, PoolStatusDocument,
+    PoolUseDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument,
+    SourceQuery, StatusDocument, StoreUseDocument, VerifiedAnchorDocument, shard_maps,
 };

@@ -174,7 +174,15 @@ async fn a_refusal_says_what_to_do_and_shows_no_token() {
 async fn care_for_the_store_needs_the_scope_admin() {
     let served = serve_with(TestChain::short(), tokens()).await;
     let url = format!("http://{}", served.server.local_addr());
-    for method in ["admin_dbStats", "admin_dbVerify", "admin_dbBackup", "admin_dbJob", "admin_exportState"] {
+    for method in [
+        "admin_dbStats",
+        "admin_dbVerify",
+        "admin_dbBackup",
+        "admin_dbReindex",
+        "admin_dbCompact",
+        "admin_dbJob",
+        "admin_exportState",
+    ] {
         let (code, text, data) = served.fail(method, json!([])).await;
         assert_eq!((code, &data.unwrap()["code"]), (-32000, &json!("LUCID_ERR_2001")), "{method}: {text}");
     }

@@ -177,7 +177,7 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::HoldsAChain { .. }
         | NodeError::NotEmpty { .. }
         | NodeError::KeysHaveSigned { .. } => CANNOT_CREATE,
-        NodeError::NoRoom { .. } | NodeError::NoRoomToCompact { .. } => IO,
+        NodeError::NoRoom { .. } | NodeError::NoRoomToCompact { .. } | NodeError::NoRoomToMigrate { .. } => IO,
         NodeError::OtherUsersFolder { .. } => NO_PERMISSION,
         NodeError::NotAFolder(_)
         | NodeError::NotADevChain { .. }
@@ -230,7 +230,7 @@ fn of_store(error: &StoreError) -> u8 {
         StoreError::Locked(_) => UNAVAILABLE,
         StoreError::Io { source, .. } => of_io(source.kind()),
         StoreError::Engine(_) | StoreError::BadCopy(_) => IO,
-        StoreError::ForeignFile(_) | StoreError::NewerFormat { .. } => DATA,
+        StoreError::ForeignFile(_) | StoreError::NewerFormat { .. } | StoreError::OlderFormat { .. } => DATA,
         _ => FAILED,
     }
 }

@@ -176,6 +176,21 @@ pub enum NodeError {
         /// Bytes that must be left.
         needed_bytes: u64,
     },
+    /// Too little room on the disk for the backup that is made before a store is migrated.
+    #[error(
+        "the store has an older format, and a backup of it is made before it is migrated: {} has {} MiB left, and {} MiB are \
+         needed. Make room; or make the backup on another disk (`lucid-node db backup --datadir DIR -o FILE`), and run \
+         `lucid-node db migrate --no-backup --datadir DIR`",
+        path.display(), free_bytes >> 20, needed_bytes.div_ceil(1 << 20)
+    )]
+    NoRoomToMigrate {
+        /// Folder on the disk.
+        path: PathBuf,
+        /// Bytes that are left.
+        free_bytes: u64,
+        /// Bytes that must be left.
+        needed_bytes: u64,
+    },
     /// The configuration says of the chain what is not so.
     #[error(transparent)]
     Config(#[from] ConfigError),

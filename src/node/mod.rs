@@ -17,6 +17,8 @@ mod guards;
 mod init;
 mod launch;
 mod pool_saver;
+#[cfg(test)]
+mod power_cuts;
 mod proofs;
 mod solo;
 mod state;

@@ -1,6 +1,6 @@
 use super::{
     anchorings::Anchorings,
-    care::DbJobs,
+    care::{self, DbJobs},
     clock,
     datadir::DataDir,
     error::{NodeError, is_disk_full},
@@ -18,7 +18,8 @@ use alloy_consensus::{Header, Sealed, transaction::Recovered};
 use alloy_primitives::{Address, B256};
 use lucid_rpc::PendingTransaction;
 use lucid_storage::{
-    Batch, BlockchainState, Current, Meta, Options, Reader, Seals, SharedCommits, Snapshot, Store, StoreError,
+    Batch, BlockchainState, Compacted, Current, FORMAT_VERSION, Meta, Options, Reader, RunningCompaction, Seals,
+    SharedCommits, Snapshot, Store, StoreError,
 };
 use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
 use std::{
@@ -27,7 +28,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 use tokio::sync::{Notify, broadcast};
-use tracing::debug;
+use tracing::{debug, info};
 
 /// Events that a slow listener may lag behind before it misses some.
 const EVENT_CAPACITY: usize = 256;
@@ -105,7 +106,7 @@ impl Node {
 
     /// Opens the chain in `datadir`.
     pub(super) fn open_existing(datadir: &DataDir, keys: NodeKeys, options: &OpenOptions) -> Result<Self, NodeError> {
-        let store = Store::open(datadir.store(), &options.store)?;
+        let store = open_store(datadir, &options.store)?;
         let spec = ChainSpec::from_json(&store.meta().chain_spec)?;
         let genesis_hash = store.meta().genesis_hash;
         let snapshot = with_genesis(&store, &spec)?;
@@ -240,6 +241,11 @@ impl Node {
         })
     }
 
+    /// Puts a copy of the store in its place while nobody writes. Answers are read from it from then on.
+    pub(super) fn finish_compaction(&self, copy: RunningCompaction) -> Result<Compacted, StoreError> {
+        self.commits.hold(|_| copy.finish())
+    }
+
     /// There is no other way to write than through this.
     fn writing<T, E: From<StoreError>>(&self, write: impl FnOnce() -> Result<T, Refused<E>>) -> Result<T, E> {
         let _writing = self.progress.begin_write();
@@ -290,6 +296,19 @@ fn load_pool(
         }
     }
     Ok((pool, saved))
+}
+
+/// Opens the store. One that an earlier version wrote is migrated first, with a backup of it before.
+fn open_store(datadir: &DataDir, options: &Options) -> Result<Store, NodeError> {
+    match Store::open(datadir.store(), options) {
+        Err(StoreError::OlderFormat { found, .. }) => {
+            info!(from = found, to = FORMAT_VERSION, "the store has an older format, and is migrated");
+            let migrated = care::migrate(datadir, true, &mut |_| Ok(()))?;
+            info!(backup = ?migrated.backup, "migrated");
+            Ok(Store::open(datadir.store(), options)?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 /// Makes the store of a chain with its genesis block, for its owner's eyes only; goes on where a crash cut it short.

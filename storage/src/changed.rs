@@ -3,6 +3,7 @@
 //! `sequence (8) ‖ number (4)`, each with row keys one after the other. docs/storage-format.md says what each means.
 
 use crate::{
+    batch::Batch,
     codec::Stored,
     collection::{Collection, WriteOrder},
     error::StoreError,
@@ -15,7 +16,7 @@ use crate::{
 use std::{cmp::Ordering, marker::PhantomData, ops::Bound};
 
 /// Bytes of an entry's key before the row's.
-const SEQUENCE_BYTES: usize = 8;
+pub(crate) const SEQUENCE_BYTES: usize = 8;
 
 /// Key of an entry in the table from sequence to key.
 pub(crate) fn sequence_key(sequence: u64, row_key: &[u8]) -> Vec<u8> {
@@ -32,18 +33,49 @@ const MAX_PART_BYTES: usize = 4_000;
 /// row does.
 pub(crate) fn note(pending: &mut PendingTables, journal: TableId, sequence: u64, row_key: &[u8]) {
     let mut number = 0;
-    if let Some((key, last)) = pending.last_mut(journal) {
+    if let Some((key, last)) = pending.last_mut(journal, &sequence_key(sequence, &[u8::MAX; 4])) {
+        // Where the journal is mended there are parts of earlier batches too.
+        let is_own = key.starts_with(&sequence.to_be_bytes());
         if let Some(part) = last
+            && is_own
             && part.len() + row_key.len() <= MAX_PART_BYTES
         {
             part.extend_from_slice(row_key);
             return;
         }
-        number = key.last_chunk().map_or(0, |number| u32::from_be_bytes(*number)) + 1;
+        if is_own {
+            number = key.last_chunk().map_or(0, |number| u32::from_be_bytes(*number)) + 1;
+        }
     }
     let mut part = Vec::with_capacity(MAX_PART_BYTES / 8);
     part.extend_from_slice(row_key);
     pending.insert(journal, sequence_key(sequence, &number.to_be_bytes()), Some(part));
+}
+
+/// Notes in a journal what an earlier batch should have noted.
+pub(crate) fn note_afterwards(
+    batch: &mut Batch,
+    journal: TableId,
+    sequence: u64,
+    row_key: &[u8],
+) -> Result<(), StoreError> {
+    let last = batch.raw_prefix(journal, &sequence.to_be_bytes(), Direction::Reverse)?.next().transpose()?;
+    let (key, part) = match last {
+        Some((key, part)) if part.len() + row_key.len() <= MAX_PART_BYTES => (key, [&part[..], row_key].concat()),
+        last => {
+            let last = last.and_then(|(key, _)| key.last_chunk().map(|number| u32::from_be_bytes(*number)));
+            let number = last.map_or(0, |number| number + 1);
+            (sequence_key(sequence, &number.to_be_bytes()), row_key.to_vec())
+        }
+    };
+    batch.raw_put(journal, key, part);
+    Ok(())
+}
+
+/// The sequence of a part of a journal; nothing where it is no key of one.
+pub(crate) fn sequence_of_part(key: &[u8]) -> Option<u64> {
+    let (sequence, number) = key.split_first_chunk()?;
+    (number.len() == size_of::<u32>()).then(|| u64::from_be_bytes(*sequence))
 }
 
 /// A row with what its envelope says: key and stored record.

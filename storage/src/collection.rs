@@ -102,11 +102,12 @@ pub trait Index: 'static {
     ) -> Option<Self::Key>;
 }
 
-/// An index without its type: its table, and the function that appends a row's index key and says whether the row
-/// has one.
+/// An index without its type: its table, the function that appends a row's index key and says whether the row has one, and
+/// the one that takes an index key off the front of bytes and says whether there is one.
 pub struct IndexEntry<C: Collection> {
     pub(crate) table: TableId,
-    pub(crate) append: fn(&C::Key, &C::Record, &mut Vec<u8>) -> bool,
+    append: fn(&C::Key, &C::Record, &mut Vec<u8>) -> bool,
+    skip: fn(&mut &[u8]) -> bool,
 }
 
 impl<C: Collection> IndexEntry<C> {
@@ -120,6 +121,7 @@ impl<C: Collection> IndexEntry<C> {
                 }
                 None => false,
             },
+            skip: |bytes| I::Key::decode_from(bytes).is_ok(),
         }
     }
 
@@ -133,6 +135,12 @@ impl<C: Collection> IndexEntry<C> {
             out.extend_from_slice(own_key);
             out
         })
+    }
+
+    /// Key of the row that an entry of the index is of; nothing where it is no entry of the index.
+    pub(crate) fn row_key(&self, entry: &[u8]) -> Option<Vec<u8>> {
+        let (prefix, mut rest) = split_prefix(entry)?;
+        (self.skip)(&mut rest).then(|| [prefix, rest].concat())
     }
 }
 

@@ -25,6 +25,16 @@ pub struct Compaction {
     bytes_before: u64,
 }
 
+impl Snapshot {
+    /// Bytes of the pages that are in use, which is about what a compacted file takes. Walks all of them.
+    pub fn bytes_in_use(&self) -> Result<u64, StoreError> {
+        TableId::ALL.into_iter().try_fold(0u64, |sum, table| {
+            let table = self.table_bytes(table)?;
+            Ok(sum.saturating_add(table.stored).saturating_add(table.overhead))
+        })
+    }
+}
+
 /// A store whose file was written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compacted {
@@ -56,12 +66,9 @@ impl Compaction {
         self.bytes_before
     }
 
-    /// Bytes of the pages that are in use, which is about what the new file takes. Walks all of them.
+    /// As [`Snapshot::bytes_in_use`].
     pub fn bytes_in_use(&self) -> Result<u64, StoreError> {
-        TableId::ALL.into_iter().try_fold(0u64, |sum, table| {
-            let table = self.snapshot.table_bytes(table)?;
-            Ok(sum.saturating_add(table.stored).saturating_add(table.overhead))
-        })
+        self.snapshot.bytes_in_use()
     }
 
     /// Writes the store anew. Killed at any moment, or without power, this leaves the store as it was or as it is to be;

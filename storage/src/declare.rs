@@ -118,6 +118,11 @@ macro_rules! store_tables {
             $((TableId::$coll, check_collection::<$coll>),)*
         ];
 
+        /// For each collection its table and what makes its indexes anew.
+        pub(crate) const COLLECTION_REINDEXES: &[(TableId, CollectionReindex)] = &[
+            $((TableId::$coll, reindex_collection::<$coll>),)*
+        ];
+
         /// All internal tables.
         pub const INTERNAL_TABLES: &[InternalDef] = &[$(InternalDef {
             name: $table_name,

@@ -177,6 +177,13 @@ impl Disk {
 
     /// Gives a finished file its name, durably, in place of what had the name, and returns its length.
     pub(crate) fn finish(&self, unfinished: &Path, path: &Path) -> Result<u64, StoreError> {
+        let bytes = self.rename(unfinished, path)?;
+        self.sync_folder_of(path)?;
+        Ok(bytes)
+    }
+
+    /// As [`Disk::finish`], where the name is yet to be made durable.
+    pub(crate) fn rename(&self, unfinished: &Path, path: &Path) -> Result<u64, StoreError> {
         let bytes = self.len(unfinished)?;
         let named = match self {
             Self::System => fs::rename(unfinished, path),
@@ -184,12 +191,11 @@ impl Disk {
             Self::PowerCut(disk) => disk.rename(unfinished, path),
         };
         named.map_err(|source| io_error(path, source))?;
-        self.sync_folder_of(path)?;
         Ok(bytes)
     }
 
     /// Makes the file's name as durable as its contents.
-    fn sync_folder_of(&self, path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn sync_folder_of(&self, path: &Path) -> Result<(), StoreError> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let synced = match self {
             Self::System => File::open(folder).and_then(|folder| folder.sync_all()),

@@ -46,6 +46,25 @@ impl Engine {
         &self.counters
     }
 
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Closes the database in order. Nobody may read from it any longer.
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        Arc::into_inner(self.database).map_or(Ok(()), |database| database.close().map_err(StoreError::engine))
+    }
+
+    /// Goes on counting where another opening ends, in whose place this one comes.
+    pub(crate) fn count_on_from(&self, before: &Self) {
+        for (count, before) in [
+            (&self.counters.bytes_written, &before.counters.bytes_written),
+            (&self.counters.syncs, &before.counters.syncs),
+        ] {
+            count.fetch_add(before.load(Relaxed), Relaxed);
+        }
+    }
+
     /// Whether a commit notes which pages are in use: then an opening after a crash reads that in place of the whole file.
     /// A small file is read in no time, and needs no second sync for every commit.
     pub(crate) fn notes_pages(&self) -> bool {

@@ -24,11 +24,23 @@ pub enum StoreError {
     #[error("{} is a database of another program", .0.display())]
     ForeignFile(PathBuf),
     /// A later version of this program wrote the file.
-    #[error("the store has format {found}; this program knows formats up to {known}")]
+    #[error(
+        "the store has format {found}, and this program knows formats up to {known}: a later version wrote it, and reads it"
+    )]
     NewerFormat {
         /// Format of the file.
         found: u32,
         /// Newest format that this program reads.
+        known: u32,
+    },
+    /// An earlier version of this program wrote the file.
+    #[error(
+        "the store has format {found}, and this program goes on with format {known}: `lucid-node db migrate` makes it that"
+    )]
+    OlderFormat {
+        /// Format of the file.
+        found: u32,
+        /// The one that this program writes.
         known: u32,
     },
     /// The batch began before another one was committed, so what it read may no longer hold.
@@ -96,6 +108,9 @@ pub enum StoreError {
         /// What the engine found.
         what: String,
     },
+    /// While the store was copied more was written than could be caught up with.
+    #[error("more is written than a copy can catch up with; try again at a quieter time")]
+    TooBusy,
     /// Whoever watched a long walk over the store ended it.
     #[error("stopped before the end")]
     Stopped,

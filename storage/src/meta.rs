@@ -4,8 +4,11 @@ use crate::{error::StoreError, reader::Reader, snapshot::Snapshot, tables::Table
 use alloy_primitives::B256;
 
 /// Newest format of the file that this program reads, and the one that it writes. It rises when tables, keys or
-/// the envelope change; a change of one record has the record's own version.
-pub const FORMAT_VERSION: u32 = 1;
+/// the envelope change; a change of one record has the record's own version. docs/storage-format.md has what each was.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The first format whose shard ranges hold all rows.
+const FIRST_WITH_RANGES: u32 = 2;
 
 pub(crate) const FORMAT: &str = "format_version";
 pub(crate) const CHAIN_SPEC: &str = "chain_spec";
@@ -43,6 +46,11 @@ pub(crate) fn read(reader: &impl Reader) -> Result<Meta, StoreError> {
     let genesis_hash = entry(GENESIS_HASH)?.ok_or(StoreError::Meta(GENESIS_HASH))?;
     let genesis_hash = B256::try_from(&genesis_hash[..]).map_err(|_| StoreError::Meta(GENESIS_HASH))?;
     Ok(Meta { format_version, chain_spec, genesis_hash })
+}
+
+/// Whether the store says that it has shard ranges of all rows. What says nothing is damaged, and has them.
+pub(crate) fn has_ranges(reader: &impl Reader) -> bool {
+    read(reader).map_or(true, |meta| meta.format_version >= FIRST_WITH_RANGES)
 }
 
 /// Whether a table `meta` that is alone in its file has an entry of ours, be it readable or not.

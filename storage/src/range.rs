@@ -194,7 +194,7 @@ impl Iterator for RawRange<'_> {
 }
 
 /// What a batch would change, by table.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct PendingTables {
     tables: Vec<Pending>,
     /// What stood there before each change since the savepoint; `None` where there is none.
@@ -222,13 +222,13 @@ impl PendingTables {
         }
     }
 
-    /// The last key of a table and what is pending under it, to be changed where it stands.
-    pub(crate) fn last_mut(&mut self, table: TableId) -> Option<(&[u8], &mut Option<Vec<u8>>)> {
-        let entry = table_mut(&mut self.tables, table).last_entry()?;
+    /// The last key of a table up to `upper` and what is pending under it, to be changed where it stands.
+    pub(crate) fn last_mut(&mut self, table: TableId, upper: &[u8]) -> Option<(&[u8], &mut Option<Vec<u8>>)> {
+        let pending = table_mut(&mut self.tables, table);
+        let (key, value) = pending.range_mut::<[u8], _>((Bound::Unbounded, Bound::Included(upper))).next_back()?;
         if let Some(undo) = &mut self.undo {
-            undo.push((table, entry.key().clone(), Some(entry.get().clone())));
+            undo.push((table, key.clone(), Some(value.clone())));
         }
-        let (key, value) = table_mut(&mut self.tables, table).iter_mut().next_back()?;
         Some((key, value))
     }
 
@@ -252,6 +252,12 @@ impl PendingTables {
     /// Whether no table would change.
     pub(crate) fn is_empty(&self) -> bool {
         self.tables.iter().all(Pending::is_empty)
+    }
+
+    /// Every key that changes, with its table.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (TableId, &[u8])> {
+        let tables = TableId::ALL.into_iter().zip(&self.tables);
+        tables.flat_map(|(table, pending)| pending.keys().map(move |key| (table, key.as_slice())))
     }
 
     /// Tables that change.

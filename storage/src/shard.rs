@@ -9,11 +9,12 @@ use crate::{
     collection::{CollectionDef, Placement},
     error::StoreError,
     key::{StoreKey, successor},
+    meta,
     range::Direction,
     reader::Reader,
     schema::{Schema, take_key_part},
     space::split_prefix,
-    tables::{SCHEMAS, TableId},
+    tables::{COLLECTIONS, SCHEMAS, TableId},
 };
 use lucid_types::Document;
 use std::{borrow::Cow, ops::Bound};
@@ -83,7 +84,7 @@ impl Batch {
     /// Writes the range that is open, and splits it as often as it has to be.
     pub(crate) fn close_shard(&mut self) -> Result<(), StoreError> {
         let Some(OpenRange { def, mut range, end }) = self.shard.take() else { return Ok(()) };
-        while range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES {
+        while is_too_large(&range) {
             let Some((left, right)) = split(self, def, &range, &end)? else { break };
             put_range(self, def, &left);
             range = right;
@@ -94,8 +95,11 @@ impl Batch {
 }
 
 fn put_range(batch: &mut Batch, def: &CollectionDef, range: &ShardRange) {
-    let value = [range.documents.to_be_bytes(), range.bytes.to_be_bytes()].concat();
-    batch.raw_put(TableId::ShardRanges, range_key(def, &range.start), value);
+    batch.raw_put(TableId::ShardRanges, range_key(def, &range.start), range_value(range));
+}
+
+fn range_value(range: &ShardRange) -> Vec<u8> {
+    [range.documents.to_be_bytes(), range.bytes.to_be_bytes()].concat()
 }
 
 /// Key of a range in the table: the collection's name, then where the range starts.
@@ -117,25 +121,48 @@ fn read_range(def: &CollectionDef, key: &[u8], value: &[u8]) -> Result<ShardRang
     })
 }
 
-/// The range that a row lies in. Where a collection has none yet, one that holds everything.
+/// The range that a row lies in. Where its space has none yet, one that holds everything.
 fn open_range(reader: &Batch, def: &'static CollectionDef, row_key: &[u8]) -> Result<OpenRange, StoreError> {
-    let fault = || StoreError::damaged_row(def.table, row_key, "its key is of no space of rows");
-    let (space, _) = split_prefix(row_key).ok_or_else(fault)?;
+    let space = space_of(def, row_key)?;
     let (prefix, key) = (range_key(def, space), range_key(def, row_key));
     let at_or_below = reader
         .raw_range(TableId::ShardRanges, Bound::Included(&prefix), Bound::Included(&key), Direction::Reverse)?
         .next_view()?
         .map(|(key, value)| read_range(def, &key, &value))
         .transpose()?;
+    let end = end_of(def, row_key, next_start(reader, def, row_key)?.as_deref())?;
+    let range = at_or_below.unwrap_or(ShardRange { start: space.to_vec(), documents: 0, bytes: 0 });
+    Ok(OpenRange { def, range, end })
+}
+
+/// Where the first range of the same space starts that is above a key.
+fn next_start(reader: &Batch, def: &CollectionDef, row_key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let (prefix, key) = (range_key(def, space_of(def, row_key)?), range_key(def, row_key));
     let end = successor(&prefix);
     let above = (Bound::Excluded(key.as_slice()), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
     let next = reader.raw_range(TableId::ShardRanges, above.0, above.1, Direction::Forward)?.next_view()?;
-    let end = match next {
-        Some((key, value)) => read_range(def, &key, &value)?.start,
-        None => successor(space).ok_or_else(fault)?,
-    };
-    let range = at_or_below.unwrap_or(ShardRange { start: space.to_vec(), documents: 0, bytes: 0 });
-    Ok(OpenRange { def, range, end })
+    let name_bytes = range_key(def, &[]).len();
+    Ok(next.map(|(key, _)| key[name_bytes..].to_vec()))
+}
+
+/// Where a range ends: where the next one starts, or behind the rows of its space.
+fn end_of(def: &CollectionDef, start: &[u8], next: Option<&[u8]>) -> Result<Vec<u8>, StoreError> {
+    match next {
+        Some(next) => Ok(next.to_vec()),
+        None => Ok(successor(space_of(def, start)?).unwrap_or_default()),
+    }
+}
+
+/// First bytes of the keys of all rows of the space that a key is of.
+fn space_of<'a>(def: &CollectionDef, row_key: &'a [u8]) -> Result<&'a [u8], StoreError> {
+    let (space, _) = split_prefix(row_key)
+        .ok_or_else(|| StoreError::damaged_row(def.table, row_key, "its key is of no space of rows"))?;
+    Ok(space)
+}
+
+/// Whether a range is larger than one may be that can be split.
+const fn is_too_large(range: &ShardRange) -> bool {
+    range.documents > MAX_SHARD_DOCUMENTS || range.bytes > MAX_SHARD_BYTES
 }
 
 /// Divides a range where half of it is below: between two shard keys. `None` where all of it has one.
@@ -150,8 +177,7 @@ fn split(
     // Of one that is many times too large not half, or what is left of it would be too large still.
     let (documents, bytes) = (range.documents.min(MAX_SHARD_DOCUMENTS), range.bytes.min(MAX_SHARD_BYTES));
     let is_half = |left: &ShardRange| left.documents * 2 >= documents || left.bytes * 2 >= bytes;
-    let (from, to) = (Bound::Included(&*range.start), Bound::Excluded(end));
-    let mut rows = batch.raw_range(def.table, from, to, Direction::Forward)?;
+    let mut rows = rows_of(batch, def, &range.start, end)?;
     while let Some((key, row)) = rows.next_view()? {
         let shard_key = shard_key_of(def, &key)?;
         if left.documents > 0 && is_half(&left) && *shard_key != *last_shard_key {
@@ -168,6 +194,15 @@ fn split(
         last_shard_key.extend_from_slice(shard_key);
     }
     Ok(None)
+}
+
+fn rows_of<'a>(
+    reader: &'a Batch,
+    def: &CollectionDef,
+    start: &[u8],
+    end: &[u8],
+) -> Result<crate::range::RawRange<'a>, StoreError> {
+    reader.raw_range(def.table, Bound::Included(start), Bound::Excluded(end), Direction::Forward)
 }
 
 /// The first part of a row's key: what the collection is sharded by.
@@ -212,45 +247,123 @@ pub fn shard_key_document(def: &CollectionDef, start: &[u8]) -> Option<Document>
 ///
 /// # Errors
 ///
-/// The table cannot be read.
+/// The table cannot be read; [`StoreError::OlderFormat`] where the store's format has no ranges of all rows.
 pub fn shard_ranges<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Vec<ShardRange>, StoreError> {
-    ranges_behind(reader, def, reader.space().prefix())
-}
-
-/// The ranges whose first keys begin so.
-fn ranges_behind<R: Reader + ?Sized>(
-    reader: &R,
-    def: &CollectionDef,
-    prefix: &[u8],
-) -> Result<Vec<ShardRange>, StoreError> {
+    if !meta::has_ranges(&reader) {
+        let found = meta::read(&reader)?.format_version;
+        return Err(StoreError::OlderFormat { found, known: meta::FORMAT_VERSION });
+    }
     let mut ranges = Vec::new();
-    let mut entries = reader.raw_prefix(TableId::ShardRanges, &range_key(def, prefix), Direction::Forward)?;
+    let mut entries =
+        reader.raw_prefix(TableId::ShardRanges, &range_key(def, reader.space().prefix()), Direction::Forward)?;
     while let Some((key, value)) = entries.next_view()? {
         ranges.push(read_range(def, &key, &value)?);
     }
     Ok(ranges)
 }
 
-fn space_of(row_key: &[u8]) -> Option<&[u8]> {
-    split_prefix(row_key).map(|(prefix, _)| prefix)
+/// A range that was counted anew.
+pub(crate) struct MendedRange {
+    /// Whether it was there.
+    pub(crate) existed: bool,
+    /// Whether it was there with other numbers, or not.
+    pub(crate) changed: bool,
+    /// Where the next one starts.
+    pub(crate) next: Option<Vec<u8>>,
+    /// Whether that one was made of what was too much for one. Its numbers are to be counted yet.
+    pub(crate) made_next: bool,
+}
+
+/// Counts the range that starts at `start`, as rows and ranges are by now. Where it is too large, the first part of it is
+/// counted, and the rest becomes the next one.
+pub(crate) fn mend_range(
+    batch: &mut Batch,
+    def: &'static CollectionDef,
+    start: &[u8],
+) -> Result<MendedRange, StoreError> {
+    // Others may have written to the batch.
+    batch.close_shard()?;
+    let key = range_key(def, start);
+    let old = batch.raw_get(TableId::ShardRanges, &key)?;
+    let mut next = next_start(batch, def, start)?;
+    let mut made_next = false;
+    let end = end_of(def, start, next.as_deref())?;
+    let mut range = count_range(batch, def, start, &end, is_too_large)?;
+    if is_too_large(&range) {
+        if let Some((left, right)) = split(batch, def, &range, &end)? {
+            put_range(batch, def, &ShardRange { documents: 0, bytes: 0, ..right.clone() });
+            (range, next, made_next) = (left, Some(right.start), true);
+        } else {
+            range = count_range(batch, def, start, &end, |_| false)?;
+        }
+    }
+    let changed = old.as_ref() != Some(&range_value(&range));
+    if changed {
+        put_range(batch, def, &range);
+    }
+    Ok(MendedRange { existed: old.is_some(), changed, next, made_next })
+}
+
+/// Counts the rows from `start` on, until `is_enough`.
+fn count_range(
+    reader: &Batch,
+    def: &CollectionDef,
+    start: &[u8],
+    end: &[u8],
+    is_enough: impl Fn(&ShardRange) -> bool,
+) -> Result<ShardRange, StoreError> {
+    let mut range = ShardRange { start: start.to_vec(), documents: 0, bytes: 0 };
+    let mut rows = rows_of(reader, def, start, end)?;
+    while !is_enough(&range)
+        && let Some((key, row)) = rows.next_view()?
+    {
+        range.documents += 1;
+        range.bytes += (key.len() + row.len()) as u64;
+    }
+    Ok(range)
+}
+
+/// Whether a key in the table is that of a range of some collection: it starts before all rows, or with a shard key.
+pub(crate) fn is_range(key: &[u8]) -> bool {
+    COLLECTIONS
+        .iter()
+        .filter(|def| !shard_fields(def).is_empty())
+        .any(|def| key.strip_prefix(&range_key(def, &[])[..]).is_some_and(|start| is_start(def, start)))
+}
+
+fn is_start(def: &CollectionDef, start: &[u8]) -> bool {
+    split_prefix(start)
+        .is_some_and(|(_, key)| key.is_empty() || shard_key_of(def, start).is_ok_and(|shard_key| shard_key == start))
+}
+
+/// The first bytes of a key that say whose row it is; none where nothing is known by them.
+fn prefix_of(row_key: &[u8]) -> &[u8] {
+    split_prefix(row_key).map_or(&[], |(prefix, _)| prefix)
 }
 
 /// Counts rows of all spaces, met in the order of their keys, by ranges whose starts are given.
 pub(crate) struct ShardCounter {
-    kept: Vec<ShardRange>,
+    /// What the index has of each; nothing where that is no range's value.
+    kept: Vec<Option<ShardRange>>,
     counted: Vec<ShardRange>,
     place: usize,
-    /// Rows below the first range, which no range has.
-    outside: u64,
+    /// Rows that no range has: those below the first range of their space. For each space first bytes and number.
+    outside: Vec<(Vec<u8>, u64)>,
 }
 
 impl ShardCounter {
     /// Begins to count by the ranges that a collection's index has.
     pub(crate) fn new<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Self, StoreError> {
-        let kept = ranges_behind(reader, def, &[])?;
-        let empty = |range: &ShardRange| ShardRange { start: range.start.clone(), documents: 0, bytes: 0 };
-        let counted = kept.iter().map(empty).collect();
-        Ok(Self { kept, counted, place: 0, outside: 0 })
+        let prefix = range_key(def, &[]);
+        let (mut kept, mut counted) = (Vec::new(), Vec::new());
+        let mut entries = reader.raw_prefix(TableId::ShardRanges, &prefix, Direction::Forward)?;
+        while let Some((key, value)) = entries.next_view()? {
+            if is_range(&key) {
+                kept.push(read_range(def, &key, &value).ok());
+                counted.push(ShardRange { start: key[prefix.len()..].to_vec(), documents: 0, bytes: 0 });
+            }
+        }
+        Ok(Self { kept, counted, place: 0, outside: Vec::new() })
     }
 
     /// Takes one row in.
@@ -259,31 +372,57 @@ impl ShardCounter {
             self.place += 1;
         }
         match self.counted.get_mut(self.place) {
-            Some(range) if *range.start <= *row_key && space_of(&range.start) == space_of(row_key) => {
+            Some(range) if *range.start <= *row_key && prefix_of(&range.start) == prefix_of(row_key) => {
                 range.documents += 1;
                 range.bytes += (row_key.len() + row_bytes) as u64;
             }
-            _ => self.outside += 1,
+            _ => {
+                let prefix = prefix_of(row_key);
+                match self.outside.last_mut().filter(|(last, _)| last == prefix) {
+                    Some((_, rows)) => *rows += 1,
+                    None => self.outside.push((prefix.to_vec(), 1)),
+                }
+            }
         }
     }
 
     /// What the index has otherwise than the rows do, a sentence for each range.
     pub(crate) fn differences(&self) -> Vec<(Vec<u8>, String)> {
         let mut differences = Vec::new();
-        if self.outside > 0 {
-            differences.push((Vec::new(), format!("{} rows lie in no range", self.outside)));
+        let outside: u64 = self.outside.iter().map(|(_, rows)| rows).sum();
+        if outside > 0 {
+            differences.push((Vec::new(), format!("{outside} rows lie in no range")));
         }
         for (kept, counted) in self.kept.iter().zip(&self.counted) {
-            if kept != counted {
-                let (documents, bytes) = (kept.documents, kept.bytes);
-                let what = format!(
-                    "has {documents} documents of {bytes} bytes, and there are {} of {}",
-                    counted.documents, counted.bytes
-                );
-                differences.push((kept.start.clone(), what));
+            if kept.as_ref() == Some(counted) {
+                continue;
             }
+            let there = format!("there are {} of {}", counted.documents, counted.bytes);
+            let what = match kept {
+                Some(kept) => format!("has {} documents of {} bytes, and {there}", kept.documents, kept.bytes),
+                None => format!("has no two numbers, and {there}"),
+            };
+            differences.push((counted.start.clone(), what));
         }
         differences
+    }
+
+    /// Where the ranges start that are otherwise than the rows are, and where the next ones do.
+    pub(crate) fn wrong_ranges(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let start = |place: usize| self.counted.get(place).map(|range| range.start.clone());
+        let first_of = |prefix: &[u8]| {
+            let mut starts = self.counted.iter().map(|range| &range.start);
+            starts.find(|start| prefix_of(start) == prefix).cloned()
+        };
+        // A row that is of no space has no range.
+        let outside = self.outside.iter().filter(|(prefix, _)| !prefix.is_empty());
+        let outside = outside.map(|(prefix, _)| (prefix.clone(), first_of(prefix)));
+        let differ = self.kept.iter().zip(&self.counted).enumerate();
+        let differ = differ.filter(|(_, (kept, counted))| kept.as_ref() != Some(*counted));
+        outside
+            .into_iter()
+            .chain(differ.map(|(place, (_, counted))| (counted.start.clone(), start(place + 1))))
+            .collect()
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::{
     backend::AsideBackend,
     batch::Batch,
+    compact_running::Noted,
     disk::{Access, Disk},
     engine::{Engine, io_error, open_backend},
     error::StoreError,
     meta::{self, FORMAT_VERSION, Meta},
-    range::Pending,
+    range::{Pending, PendingTables},
     snapshot::Snapshot,
     tables::TableId,
     write::write_table,
@@ -17,8 +18,8 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -91,6 +92,10 @@ struct Inner {
     /// Sequence of the last batch. Held for the length of a commit.
     sequence: Mutex<u64>,
     commits: AtomicU64,
+    /// Keys that are written while the store is copied.
+    noted: Mutex<Option<Noted>>,
+    /// Nothing is taken any more.
+    is_closed: AtomicBool,
 }
 
 impl Store {
@@ -104,7 +109,7 @@ impl Store {
         Ok(Self::assemble(path, engine, meta.clone(), 0))
     }
 
-    /// A look at the store in the file at `path`, which stays as it is: what opening it repairs after a crash is repaired
+    /// A look at the store in the file at `path`, of this format or an older one, which stays as it is: what opening it repairs after a crash is repaired
     /// in memory alone, and the file may be one that cannot be written. Nobody else can open it meanwhile.
     ///
     /// `check_pages` reads all of the file first and holds every page against its checksum: then what is read later is
@@ -121,7 +126,15 @@ impl Store {
     /// Opens the store at `path`. After a crash this repairs the file first. A file below
     /// [`Options::quick_repair_from_bytes`] is read whole for that; in a larger one the last commit says what is in use.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, StoreError> {
-        let path = path.as_ref();
+        let store = Self::open_any(path.as_ref(), options)?;
+        match store.meta().format_version {
+            FORMAT_VERSION => Ok(store),
+            found => Err(StoreError::OlderFormat { found, known: FORMAT_VERSION }),
+        }
+    }
+
+    /// As [`Store::open`], of a store of an older format too.
+    pub(crate) fn open_any(path: &Path, options: &Options) -> Result<Self, StoreError> {
         let engine = Engine::open(path, options.disk.open(path, Access::Write)?, options)?;
         let (meta, snapshot) = read_store(path, engine.database())?;
         // A compaction that was cut short: whoever is at work on one has the lock that is now held here.
@@ -131,7 +144,8 @@ impl Store {
 
     fn assemble(path: &Path, engine: Engine, meta: Meta, sequence: u64) -> Self {
         let (engine, sequence) = (RwLock::new(engine), Mutex::new(sequence));
-        let inner = Inner { engine, path: path.to_owned(), meta, sequence, commits: AtomicU64::new(0) };
+        let (commits, noted, is_closed) = (AtomicU64::new(0), Mutex::default(), AtomicBool::new(false));
+        let inner = Inner { engine, path: path.to_owned(), meta, sequence, commits, noted, is_closed };
         Self { inner: Arc::new(inner) }
     }
 
@@ -163,15 +177,24 @@ impl Store {
     /// snapshots read as before, and it can be tried again. Snapshots from before the failure may fail from then on.
     pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         // A commit that panicked has not set the sequence, so what a poisoned lock guards is whole.
-        let mut current = self.inner.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.hold_commits();
         if batch.began() != *current {
             return Err(StoreError::StaleBatch { began: batch.began(), current: *current });
         }
         if batch.is_empty() {
             return Ok(Committed { sequence: *current });
         }
+        if self.inner.is_closed.load(Relaxed) {
+            let source =
+                io::Error::other("its name could not be made durable, so it takes nothing until it is opened again");
+            return Err(io_error(&self.inner.path, source));
+        }
         let sequence = batch.sequence();
-        let written = write_batch(&self.engine(), batch, sequence);
+        let pending = batch.into_pending()?;
+        if let Some(noted) = &mut *self.noted() {
+            noted.take_in(&pending);
+        }
+        let written = write_batch(&self.engine(), pending, sequence);
         if let Err(error) = written {
             let mut engine = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
             engine.after_failure(error)?;
@@ -189,6 +212,29 @@ impl Store {
     /// What a poisoned lock guards is an engine that works or one that refuses everything: never half of one.
     pub(crate) fn engine(&self) -> RwLockReadGuard<'_, Engine> {
         self.inner.engine.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For as long as this is held nobody commits. It is the sequence of the last batch.
+    pub(crate) fn hold_commits(&self) -> MutexGuard<'_, u64> {
+        self.inner.sequence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a copy that is made has the keys noted that are written; nothing where none is made.
+    pub(crate) fn noted(&self) -> MutexGuard<'_, Option<Noted>> {
+        self.inner.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on in another file, which has taken the place of the one so far and holds the same.
+    pub(crate) fn replace_engine(&self, mut engine: Engine) {
+        engine.moved_to(&self.inner.path);
+        let mut current = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
+        engine.count_on_from(&current);
+        *current = engine;
+    }
+
+    /// Takes nothing any more: what would be answered as done might be lost.
+    pub(crate) fn close_for_good(&self) {
+        self.inner.is_closed.store(true, Relaxed);
     }
 
     /// What the store did since it was opened.
@@ -219,11 +265,11 @@ pub(crate) fn look(
 }
 
 /// Writes a batch in one transaction, with the sequence that the store has after it.
-fn write_batch(engine: &Engine, batch: Batch, sequence: u64) -> Result<(), StoreError> {
+fn write_batch(engine: &Engine, pending: PendingTables, sequence: u64) -> Result<(), StoreError> {
     let mut transaction = engine.database().begin_write().map_err(StoreError::engine)?;
     transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
     transaction.set_quick_repair(engine.notes_pages());
-    for (table, pending) in batch.into_pending()?.into_changed() {
+    for (table, pending) in pending.into_changed() {
         write_table(&transaction, table, pending)?;
     }
     write_table(&transaction, TableId::Meta, entry(meta::SEQUENCE, &sequence.to_be_bytes()))?;

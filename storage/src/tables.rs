@@ -10,6 +10,7 @@ use crate::{
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
+    reindex::{Reindex, reindex_collection},
     schema::Schema,
     snapshot::Snapshot,
     verify::{Check, check_collection},
@@ -25,6 +26,9 @@ pub const MAX_CONSENSUS_EVENTS: u64 = 20_000;
 
 /// Checks the rows of one collection.
 type CollectionCheck = fn(&Snapshot, &mut Check<'_>) -> Result<(), StoreError>;
+
+/// Makes what follows from the rows of one collection anew.
+type CollectionReindex = fn(&mut Reindex<'_>) -> Result<(), StoreError>;
 
 store_tables! {
     collections {

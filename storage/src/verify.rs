@@ -9,9 +9,10 @@ use crate::{
     error::StoreError,
     import::{id_key, import_sources},
     key::StoreKey,
+    meta::has_ranges,
     range::Direction,
     reader::{Reader, decode_key, decode_row},
-    shard::ShardCounter,
+    shard::{ShardCounter, is_range},
     snapshot::Snapshot,
     space::{OWN_ROWS, RowSpace, split_prefix},
     tables::{COLLECTION_CHECKS, TableId},
@@ -83,6 +84,13 @@ impl Snapshot {
                 checked => checked?,
             }
         }
+        let mut ranges =
+            self.raw_range(TableId::ShardRanges, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+        while let Some((key, _)) = ranges.next_view()? {
+            if !is_range(&key) {
+                check.findings.add(TableId::ShardRanges, &key, "is no range of a collection");
+            }
+        }
         Ok(())
     }
 }
@@ -102,8 +110,8 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
     let mut rows = 0u64;
     let mut imported = ImportedRows::default();
     let mut shards = match C::DEF.placement {
-        Placement::Sharded(_) => Some(ShardCounter::new(snapshot, &C::DEF)?),
-        Placement::Replicated => None,
+        Placement::Sharded(_) if has_ranges(snapshot) => Some(ShardCounter::new(snapshot, &C::DEF)?),
+        _ => None,
     };
     let mut entries = snapshot.raw_range(C::DEF.table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     while let Some((row_key, value)) = entries.next_view()? {
@@ -176,16 +184,29 @@ fn check_row<C: Collection>(
     for (index, asked_for) in C::INDEXES.iter().zip(asked_for) {
         if let Some(entry) = index.entry_key(&key, &row.record, key_bytes) {
             *asked_for += 1;
-            if snapshot.view(index.table, &entry)?.is_none() {
-                check.findings.add(C::DEF.table, key_bytes, format!("has no entry in {}", index.table.name()));
-            }
+            check_entry::<C>(snapshot, key_bytes, index.table, &entry, check)?;
         }
     }
-    if let Some(table) = C::DEF.by_sequence
-        && C::DEF.order != WriteOrder::Journaled
-        && snapshot.view(table, &sequence_key(row.sequence, key_bytes))?.is_none()
-    {
-        check.findings.add(C::DEF.table, key_bytes, format!("has no entry in {}", table.name()));
+    match C::DEF.by_sequence {
+        Some(table) if C::DEF.order != WriteOrder::Journaled => {
+            check_entry::<C>(snapshot, key_bytes, table, &sequence_key(row.sequence, key_bytes), check)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The entry of a row has to be there, and to be empty.
+fn check_entry<C: Collection>(
+    snapshot: &Snapshot,
+    row_key: &[u8],
+    table: TableId,
+    entry: &[u8],
+    check: &mut Check<'_>,
+) -> Result<(), StoreError> {
+    match snapshot.view(table, entry)? {
+        None => check.findings.add(C::DEF.table, row_key, format!("has no entry in {}", table.name())),
+        Some(value) if !value.is_empty() => check.findings.add(table, entry, "has a value, and an entry has none"),
+        Some(_) => {}
     }
     Ok(())
 }

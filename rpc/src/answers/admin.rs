@@ -34,6 +34,14 @@ impl<A: NodeApi> AdminServer for Backend<A> {
         Ok(self.api().begin_db_job(DbJobKind::Backup)?)
     }
 
+    async fn db_reindex(&self) -> Result<DbJobDocument, RpcError> {
+        Ok(self.api().begin_db_job(DbJobKind::Reindex)?)
+    }
+
+    async fn db_compact(&self) -> Result<DbJobDocument, RpcError> {
+        Ok(self.api().begin_db_job(DbJobKind::Compact)?)
+    }
+
     async fn export_rows(
         &self,
         collection: Param<String>,

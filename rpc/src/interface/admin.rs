@@ -11,8 +11,8 @@ use jsonrpsee::proc_macros::rpc;
 
 /// The `admin_` methods: care for the store. Each needs the scope admin.
 ///
-/// A check and a backup read all of the store, which may take longer than a request may: they begin it and answer at
-/// once, and `admin_dbJob` says how it stands. There is one at a time.
+/// What reads all of the store may take longer than a request may: such a method begins it and answers at once, and
+/// `admin_dbJob` says how it stands. There is one at a time.
 #[rpc(server, namespace = "admin")]
 pub(crate) trait Admin {
     /// What the store holds; with the bytes of each table where they are asked for, which reads all of it.
@@ -26,6 +26,14 @@ pub(crate) trait Admin {
     /// Begins to copy the store as it is now into the folder of backups, under a name of the node's choosing.
     #[method(name = "dbBackup")]
     async fn db_backup(&self) -> Result<DbJobDocument, RpcError>;
+
+    /// Begins to make indexes and shard ranges anew from the rows, where they are not what these ask for.
+    #[method(name = "dbReindex")]
+    async fn db_reindex(&self) -> Result<DbJobDocument, RpcError>;
+
+    /// Begins to write the store's file anew, without what it no longer uses.
+    #[method(name = "dbCompact")]
+    async fn db_compact(&self) -> Result<DbJobDocument, RpcError>;
 
     /// Rows of a collection as they lie in the store, those after a key: what an export is made of. Of a source those whose
     /// key no own row and no row of an earlier source has.

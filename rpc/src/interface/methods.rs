@@ -19,9 +19,11 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 62] = [
+pub(crate) const METHODS: [(&str, Need); 64] = [
     ("admin_dbBackup", Token(Scope::Admin)),
+    ("admin_dbCompact", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
+    ("admin_dbReindex", Token(Scope::Admin)),
     ("admin_dbStats", Token(Scope::Admin)),
     ("admin_dbVerify", Token(Scope::Admin)),
     ("admin_exportChanges", Token(Scope::Admin)),

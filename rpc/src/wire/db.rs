@@ -3,7 +3,7 @@
 
 use super::HeadDocument;
 use alloy_primitives::B256;
-use lucid_storage::{Copied, Finding, Findings};
+use lucid_storage::{Compacted, Copied, Finding, Findings, Reindexed, TableId, TableRepair};
 use serde::{Deserialize, Serialize};
 
 /// The answer of `admin_dbStats`.
@@ -108,6 +108,73 @@ impl From<Finding> for DbFindingDocument {
     }
 }
 
+/// A store whose file was written anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbCompactDocument {
+    /// The file.
+    pub path: String,
+    /// The last batch in it.
+    pub sequence: u64,
+    /// Entries of all tables.
+    pub entries: u64,
+    /// Its bytes before.
+    pub bytes_before: u64,
+    /// Its bytes now.
+    pub bytes_after: u64,
+}
+
+impl DbCompactDocument {
+    /// The document of the file at `path`.
+    pub fn new(path: String, compacted: Compacted) -> Self {
+        let Compacted { sequence, entries, bytes_before, bytes_after } = compacted;
+        Self { path, sequence, entries, bytes_before, bytes_after }
+    }
+}
+
+/// What was made anew from the rows of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbReindexDocument {
+    /// Rows that were read.
+    pub rows: u64,
+    /// Tables in which something was not as the rows ask for.
+    pub tables: Vec<DbRepairDocument>,
+    /// How many findings there are: damage in rows, which nothing is made anew from.
+    pub finding_count: u64,
+    /// The first of them.
+    pub findings: Vec<DbFindingDocument>,
+}
+
+/// Entries of one table that were mended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbRepairDocument {
+    /// The table.
+    pub name: String,
+    /// Those that were missing.
+    pub missing: u64,
+    /// Those that had another value.
+    pub wrong: u64,
+    /// Those that no row asks for.
+    pub superfluous: u64,
+}
+
+impl From<Reindexed> for DbReindexDocument {
+    fn from(reindexed: Reindexed) -> Self {
+        let Reindexed { rows, repairs, findings } = reindexed;
+        let repaired = |(table, repair): (TableId, TableRepair)| DbRepairDocument {
+            name: table.name().to_owned(),
+            missing: repair.missing,
+            wrong: repair.wrong,
+            superfluous: repair.superfluous,
+        };
+        Self {
+            rows,
+            tables: repairs.into_iter().map(repaired).collect(),
+            finding_count: findings.count,
+            findings: findings.listed.into_iter().map(DbFindingDocument::from).collect(),
+        }
+    }
+}
+
 /// A backup that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DbBackupDocument {
@@ -145,6 +212,10 @@ pub enum DbJobKind {
     Verify,
     /// Copies it.
     Backup,
+    /// Makes its indexes anew from its rows.
+    Reindex,
+    /// Writes its file anew.
+    Compact,
 }
 
 impl DbJobKind {
@@ -153,12 +224,14 @@ impl DbJobKind {
         match self {
             Self::Verify => "verify",
             Self::Backup => "backup",
+            Self::Reindex => "reindex",
+            Self::Compact => "compact",
         }
     }
 }
 
-/// Where the work on the whole store stands: the answer of `admin_dbVerify`, `admin_dbBackup` and `admin_dbJob`. It
-/// has ended when it has a result or an error.
+/// Where the work on the whole store stands: the answer of the methods that begin it, and of `admin_dbJob`. It has ended
+/// when it has a result or an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DbJobDocument {
     /// Its number, counted from the start of the node.
@@ -177,14 +250,31 @@ pub struct DbJobDocument {
     /// The backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<DbBackupDocument>,
-    /// Why there is neither.
+    /// What was made anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reindexed: Option<DbReindexDocument>,
+    /// The file that was written anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compacted: Option<DbCompactDocument>,
+    /// Why there is none of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 impl DbJobDocument {
+    /// One that begins.
+    pub fn new(id: u64, kind: DbJobKind) -> Self {
+        let step = "begins".to_owned();
+        let (verified, backup, reindexed, compacted, error) = (None, None, None, None, None);
+        Self { id, kind, step, done: 0, total: 0, verified, backup, reindexed, compacted, error }
+    }
+
     /// Whether it is over.
     pub const fn has_ended(&self) -> bool {
-        self.verified.is_some() || self.backup.is_some() || self.error.is_some()
+        self.verified.is_some()
+            || self.backup.is_some()
+            || self.reindexed.is_some()
+            || self.compacted.is_some()
+            || self.error.is_some()
     }
 }

@@ -24,8 +24,8 @@ pub use anchoring::{
 pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};
 pub use db::{
-    DbBackupDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbStatsDocument, DbTableDocument, DbVerifyDocument,
-    DbWritesDocument,
+    DbBackupDocument, DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument,
+    DbRepairDocument, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument,
 };
 pub use export::{ChangePageDocument, ExportStateDocument, ExportStatusDocument};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};

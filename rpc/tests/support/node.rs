@@ -359,6 +359,6 @@ impl NodeApi for StandIn {
 
     fn db_job(&self) -> Option<DbJobDocument> {
         let (step, kind) = ("rows".to_owned(), DbJobKind::Verify);
-        Some(DbJobDocument { id: 1, kind, step, done: 1, total: 2, verified: None, backup: None, error: None })
+        Some(DbJobDocument { step, done: 1, total: 2, ..DbJobDocument::new(1, kind) })
     }
 }

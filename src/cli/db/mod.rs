@@ -1,10 +1,13 @@
-//! Questions to the store, and care for it: numbers, check, backup, restore, compaction.
+//! Questions to the store, and care for it: numbers, check, backup, restore, indexes, compaction,
+//! migration.
 
 mod backup;
 mod compact;
 mod find;
+mod migrate;
 mod place;
 mod progress;
+mod reindex;
 mod restore;
 mod run;
 mod shards;

@@ -64,7 +64,7 @@ pub fn backup_into(
 
 /// Makes the folder, where it is missing, and clears it of what a kill cut short. Only one process at a time has the
 /// store, and it makes one backup at a time, so nobody is at work on those.
-fn prepare_folder(folder: &Path) -> Result<(), NodeError> {
+pub(super) fn prepare_folder(folder: &Path) -> Result<(), NodeError> {
     let clear = || -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         for entry in fs::read_dir(folder)? {

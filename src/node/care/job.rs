@@ -3,7 +3,9 @@
 use super::{
     super::{clock::unix_now, error::NodeError, state::Node},
     backup::backup_into,
+    compact::compact_running,
     progress::StepProgress,
+    reindex::reindex,
     verify::verify,
 };
 use lucid_rpc::{DbJobDocument, DbJobError, DbJobKind};
@@ -54,9 +56,7 @@ impl DbJobs {
             Some(job) => job.id + 1,
             None => 1,
         };
-        let step = "begins".to_owned();
-        let job = DbJobDocument { id, kind, step, done: 0, total: 0, verified: None, backup: None, error: None };
-        Ok(last.insert(job).clone())
+        Ok(last.insert(DbJobDocument::new(id, kind)).clone())
     }
 
     fn change(&self, change: impl FnOnce(&mut DbJobDocument)) {
@@ -99,17 +99,25 @@ impl Node {
     }
 
     fn run_db_job(&self, kind: DbJobKind) -> Result<(), NodeError> {
-        let (jobs, meta, snapshot) = (&self.db_jobs, self.store.meta(), self.snapshot());
+        let (jobs, meta) = (&self.db_jobs, self.store.meta());
         let progress = &mut |at| jobs.progress(at);
         match kind {
             DbJobKind::Verify => {
-                let verified = verify(&snapshot, meta, progress)?;
+                let verified = verify(&self.snapshot(), meta, progress)?;
                 jobs.change(|job| job.verified = Some(verified));
             }
             DbJobKind::Backup => {
                 let store_bytes = self.store.stats()?.file_bytes;
-                let backup = backup_into(&jobs.folder, &snapshot, meta, store_bytes, unix_now(), progress)?;
+                let backup = backup_into(&jobs.folder, &self.snapshot(), meta, store_bytes, unix_now(), progress)?;
                 jobs.change(|job| job.backup = Some(backup));
+            }
+            DbJobKind::Compact => {
+                let compacted = compact_running(self, progress)?;
+                jobs.change(|job| job.compacted = Some(compacted));
+            }
+            DbJobKind::Reindex => {
+                let reindexed = reindex(self, progress)?;
+                jobs.change(|job| job.reindexed = Some(reindexed));
             }
         }
         Ok(())

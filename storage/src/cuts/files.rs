@@ -5,7 +5,7 @@ use crate::{
     Compaction, Options, Store, StoreError,
     testing::{PowerCut, Random},
 };
-use std::{ops::AddAssign, path::Path};
+use std::{cell::Cell, ops::AddAssign, path::Path};
 
 const BACKUP: &str = "backup.redb";
 
@@ -101,4 +101,46 @@ fn a_power_cut_while_a_store_is_compacted_loses_nothing() {
         assert_eq!(check_snapshot(&open(&disk, PATH, &mut random).unwrap().snapshot().unwrap(), &said), BATCHES + 1);
     }
     assert!(before > 0 && after > 0, "{before} and {after}");
+}
+
+/// The power goes while a store is compacted that is written to: as the copy is made, as it is caught up with, as it takes
+/// the place of the old file, and just after.
+#[test]
+fn a_power_cut_while_a_store_is_compacted_that_is_written_to_loses_nothing_that_was_answered() {
+    const BATCHES: u64 = 40;
+    let base = disk_with_store(BATCHES);
+    /// Opens, compacts while batches are committed, and commits some more. Gives the last batch that was answered, and whether
+    /// the store was answered as compacted.
+    fn run(disk: &PowerCut, options: &Options, committed: &Cell<u64>) -> Result<bool, StoreError> {
+        let store = Store::open(PATH, options)?;
+        committed.set(store.snapshot()?.sequence()?);
+        let commit = || commit_next(&store).map(|sequence| committed.set(sequence));
+        let copy = store.begin_compaction(&mut |_| (0..3).try_for_each(|_| commit()))?;
+        commit()?;
+        copy.finish()?;
+        (0..3).try_for_each(|_| commit())?;
+        Ok(disk.names() == [Path::new(PATH)])
+    }
+    let all = operations(&base, |disk| {
+        assert!(run(disk, &options(disk, &mut Random::new(0)), &Cell::new(0)).unwrap());
+    });
+    let (mut whole, mut cut) = (0, 0);
+    for seed in seeds(300, 2) {
+        let mut random = Random::new(seed);
+        let disk = base.copy(seed);
+        let committed = Cell::new(BATCHES);
+        for time in 0..2 {
+            let said = format!("LUCID_CUT_SEED={seed}, cut {time}");
+            disk.cut_after(random.below(all + all / 8));
+            let before = committed.get();
+            let outcome = run(&disk, &options(&disk, &mut random), &committed);
+            assert!(outcome.is_ok() || disk.is_off(), "{said}: {outcome:?}");
+            assert!(committed.get() >= before, "{said}");
+            (if outcome.is_ok() { &mut whole } else { &mut cut }).add_assign(1);
+            disk.restore();
+            let store = check_after_cut(&disk, &options(&disk, &mut random), committed.get(), &said);
+            committed.set(commit_next(&store).unwrap());
+        }
+    }
+    assert!(whole > 0 && cut > 0, "{whole} and {cut}");
 }

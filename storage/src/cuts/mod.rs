@@ -5,4 +5,6 @@
 
 mod commits;
 mod files;
+mod migration;
 mod model;
+mod reindex;
