@@ -38,7 +38,7 @@ enum Origin {
 pub(super) enum Documents {
     File(BsonFile),
     #[cfg(feature = "mongo")]
-    Server(LiveDocuments),
+    Server(Box<LiveDocuments>),
 }
 
 impl Database {
@@ -126,7 +126,9 @@ impl Database {
         match (self, &collection.from) {
             (_, Origin::File(file)) => Ok(Documents::File(BsonFile::open(&file.path)?)),
             #[cfg(feature = "mongo")]
-            (Self::Server(database), Origin::Server(name)) => Ok(Documents::Server(database.documents(name).await?)),
+            (Self::Server(database), Origin::Server(name)) => {
+                Ok(Documents::Server(Box::new(database.documents(name).await?)))
+            }
             #[cfg(feature = "mongo")]
             (Self::Files(_), Origin::Server(name)) => anyhow::bail!("{name} is no file"),
         }
@@ -144,7 +146,7 @@ impl Documents {
     }
 
     /// How much was read.
-    pub(super) const fn done(&self) -> u64 {
+    pub(super) fn done(&self) -> u64 {
         match self {
             Self::File(file) => file.read_bytes(),
             #[cfg(feature = "mongo")]
