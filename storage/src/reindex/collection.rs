@@ -99,7 +99,7 @@ fn mend_rows<C: Collection>(
             Err(error) => return Err(error),
         };
         run.row()?;
-        if let Some(shards) = &mut shards {
+        if let Some(shards) = shards.as_mut() {
             shards.take(&row_key, value.len());
         }
         let row = match AskingRow::<C>::read(&row_key, &value) {
