@@ -8,27 +8,26 @@ use super::{
     DataDir, Node, NodeError,
     anchorings::tests::request,
     care::{StepProgress, verify},
-    dev_chain_spec,
     state::OpenOptions,
 };
 use crate::{
     chain,
     keys::NodeKeys,
-    testing::{Tx, key},
+    testing::{Tx, key, spec},
 };
 use alloy_eips::eip2718::Encodable2718;
 use lucid_storage::{
     AnchoringStatus, Meta, Options, Reader, SessionAnchorings, Store,
     testing::{PowerCut, Random},
 };
-use lucid_types::AnchoringId;
+use lucid_types::{AnchoringId, Rules};
 use std::{
     env,
     time::{Duration, Instant},
 };
 
 /// Cuts that one run makes, unless told otherwise, and those that each seed makes on one disk.
-const CUTS: u64 = 24;
+const CUTS: u64 = 90;
 const CUTS_EACH: u64 = 3;
 
 /// Writes and syncs within which the power is cut: those of an opening and a few blocks.
@@ -57,12 +56,12 @@ fn open(folder: &DataDir, disk: &PowerCut, random: &mut Random) -> Result<Node, 
     Node::open_existing(folder, keys(), &OpenOptions { store, ..OpenOptions::default() })
 }
 
-/// One more block, of a transfer and mostly of a session that is anchored. Gives the job, where there is one.
+/// One more block, of a transfer and mostly of a session that is anchored.
 fn work(node: &Node, session: u8, answered: &mut Answered) -> Result<(), NodeError> {
     let nonce = node.next_nonce(key(SENDER).address())?;
     let transfer = Tx::default().nonce(nonce).sign(SENDER).into_inner().encoded_2718();
     let _ = node.submit(&transfer);
-    if session % 3 > 0 {
+    if !session.is_multiple_of(3) {
         // A session is anchored once, so after a cut some are refused.
         if let Ok(accepted) = node.accept_anchoring(request(session, u16::from(session % 9) + 1)) {
             answered.anchorings.push(accepted.anchoring_id);
@@ -77,7 +76,7 @@ fn work(node: &Node, session: u8, answered: &mut Answered) -> Result<(), NodeErr
 /// A disk with a chain on which some blocks were made, closed in order.
 fn disk_with_chain(folder: &DataDir) -> (PowerCut, Answered) {
     let disk = PowerCut::new(0);
-    let spec = dev_chain_spec(&keys(), 1_800_000_000).unwrap();
+    let spec = spec(Rules::Dev);
     let meta = Meta::new(spec.to_canonical_json(), chain::genesis_header(&spec).unwrap().hash());
     let options = Options { disk: disk.disk(), ..Options::default() };
     drop(Store::create(folder.store(), &meta, &options).unwrap());
@@ -150,8 +149,12 @@ fn a_node_whose_power_is_cut_goes_on_with_all_that_it_answered() {
         }
         // What was accepted is done in the end.
         let node = check(&folder, &disk, &mut random, &mut answered, &format!("LUCID_CUT_SEED={seed}, at the end"));
-        while node.make_block().unwrap().is_some() {
+        loop {
+            // What was in no block and no pool is sent again.
             node.advance_anchorings().unwrap();
+            if node.make_block().unwrap().is_none() {
+                break;
+            }
         }
         let snapshot = node.snapshot();
         for id in &answered.anchorings {

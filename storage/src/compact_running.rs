@@ -29,7 +29,7 @@ const COPY_CACHE_BYTES: usize = 8 << 20;
 /// Bytes of keys that are noted while a part of the copy is made: those of a few hundred thousand rows.
 const MAX_NOTED_BYTES: usize = if cfg!(test) { 1 << 20 } else { 16 << 20 };
 
-/// Keys that are left for the time in which writers wait: some hundredths of a second.
+/// Keys that are left for the time in which writers wait: those of a block or two.
 const LAST_KEYS: usize = if cfg!(test) { 20 } else { 1_000 };
 
 /// How often is caught up before writers wait, so that it ends where they write faster than that.

@@ -23,7 +23,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Found::Folder(datadir) => {
             let snapshot = glance(&datadir)?;
             let space = space_of(&snapshot, args.source.as_deref()).map_err(refused)?;
-            shard_maps(&snapshot.rows_of(&space), None)?
+            shard_maps(&snapshot.rows_of(&space), None).map_err(refused)?
         }
         Found::Node(client) => client.shard_map_of(&SourceQuery { source: args.source }).await?,
     };

@@ -3,7 +3,7 @@ use super::{
     progress::{ReportStep, within},
 };
 use lucid_rpc::DbReindexDocument;
-use lucid_storage::{Batch, Options, Reindexable, Snapshot, Store, StoreError};
+use lucid_storage::{Batch, FORMAT_VERSION, Options, Reindexable, Snapshot, Store, StoreError};
 
 /// A node goes on meanwhile: what is mended is mended in batches of the node's own, between its blocks.
 impl Reindexable for Node {
@@ -22,14 +22,19 @@ pub(super) fn reindex(target: &dyn Reindexable, progress: &mut ReportStep<'_>) -
     Ok(lucid_storage::reindex(target, &mut within("entries", progress))?.into())
 }
 
-/// As `reindex`, of the store of a folder on which no node runs. Every page of it is checked first: on a damaged page nothing is
-/// made anew.
+/// As `reindex`, of the store of a folder on which no node runs. Every page of it is checked first: on a damaged page nothing
+/// is made anew.
 ///
 /// # Errors
-/// [`NodeError::OtherUsersFolder`], and those of the store.
+/// [`NodeError::OtherUsersFolder`], and those of the store, [`StoreError::OlderFormat`] among them.
 pub fn reindex_folder(datadir: &DataDir, progress: &mut ReportStep<'_>) -> Result<DbReindexDocument, NodeError> {
     // What is written may become a file of whose this process is.
     let path = datadir.clone().to_write()?.store();
-    drop(Store::inspect(&path, &Options::default(), true)?);
+    let (meta, snapshot) = Store::inspect(&path, &Options::default(), true)?;
+    drop(snapshot);
+    // To be opened for writing changes a file already.
+    if meta.format_version != FORMAT_VERSION {
+        return Err(StoreError::OlderFormat { found: meta.format_version, known: FORMAT_VERSION }.into());
+    }
     reindex(&Store::open(&path, &Options::default())?, progress)
 }

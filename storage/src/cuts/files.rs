@@ -125,7 +125,7 @@ fn a_power_cut_while_a_store_is_compacted_that_is_written_to_loses_nothing_that_
         assert!(run(disk, &options(disk, &mut Random::new(0)), &Cell::new(0)).unwrap());
     });
     let (mut whole, mut cut) = (0, 0);
-    for seed in seeds(300, 2) {
+    for seed in seeds(200, 2) {
         let mut random = Random::new(seed);
         let disk = base.copy(seed);
         let committed = Cell::new(BATCHES);

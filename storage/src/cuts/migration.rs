@@ -26,8 +26,10 @@ fn disk_of_format_1() -> PowerCut {
     disk
 }
 
+type Entry = (TableId, Vec<u8>, Vec<u8>);
+
 /// Everything but the ranges and what the store says of itself, and how many ranges there are.
-fn contents(snapshot: &Snapshot) -> (Vec<(TableId, Vec<u8>, Vec<u8>)>, u64) {
+fn contents(snapshot: &Snapshot) -> (Vec<Entry>, u64) {
     let mut findings = Findings::default();
     snapshot.check_rows(&mut findings, &mut |_| Ok(())).unwrap();
     assert!(findings.is_empty(), "{findings:?}");

@@ -11,8 +11,8 @@ use crate::{
     verify::Findings,
 };
 
-/// Rows or entries that one batch looks at again and mends at most: with a handful of indexes some hundredths of a second,
-/// for which others wait.
+/// Rows or entries that one batch looks at again and mends at most, with a handful of indexes about what a full block writes:
+/// others wait for it.
 const STEP_ENTRIES: usize = 1_000;
 
 /// A store that can be reindexed: one that nobody else writes to, or that of a running node.
