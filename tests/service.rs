@@ -44,7 +44,7 @@ fn how_each_run_ended_is_known_to_the_next_and_to_the_operator() {
     let told = text(&run(&["why", "--datadir", at, "-n", "1"]).stdout);
     assert!(told.contains("ended with exit code 65"), "{told}");
     assert!(told.contains("The last run has ended: it ended with an error"), "{told}");
-    assert!(told.ends_with("\nIts exit code means: bad data (chain spec, store, key, recording).\n"), "{told}");
+    assert!(told.ends_with("\nIts exit code means: bad data (chain spec, store, key, recording, dump).\n"), "{told}");
 
     // A store that went away is on record where there is one, and an empty folder stays empty.
     fs::remove_file(datadir.join("lucid.redb")).unwrap();
