@@ -336,8 +336,9 @@ impl Client {
         collection: &str,
         after: Option<&[u8]>,
         up_to: u64,
+        source: Option<&str>,
     ) -> Result<ChangePageDocument, ClientError> {
-        self.request("admin_exportChanges", (collection, after.map(Bytes::copy_from_slice), up_to)).await
+        self.request("admin_exportChanges", (collection, after.map(Bytes::copy_from_slice), up_to, source)).await
     }
 
     /// `admin_exportState`.

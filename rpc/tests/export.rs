@@ -21,12 +21,12 @@ async fn changes_come_in_pages_up_to_a_sequence_and_the_state_is_kept() {
     let status = client.export_state(Some("a")).await.unwrap();
     assert_eq!((status.chain_id, status.state), (31_337, None));
 
-    let all = client.export_changes("blocks", None, u64::MAX).await.unwrap();
+    let all = client.export_changes("blocks", None, u64::MAX, None).await.unwrap();
     assert_eq!((all.rows.len(), all.more), (3, false));
-    let again = client.export_changes("blocks", all.position.as_ref().map(|at| &at[..]), u64::MAX).await.unwrap();
+    let again = client.export_changes("blocks", all.position.as_ref().map(|at| &at[..]), u64::MAX, None).await.unwrap();
     assert_eq!((again.rows.len(), &again.position), (0, &all.position));
-    assert_eq!(client.export_changes("blocks", None, 0).await.unwrap().rows, []);
-    let unknown = client.export_changes("block", None, 1).await.unwrap_err();
+    assert_eq!(client.export_changes("blocks", None, 0, None).await.unwrap().rows, []);
+    let unknown = client.export_changes("block", None, 1, None).await.unwrap_err();
     assert!(unknown.to_string().contains("did you mean blocks?"), "{unknown}");
 
     assert!(client.put_export_state("a", &state(7), None).await.unwrap());

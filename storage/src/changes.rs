@@ -8,6 +8,7 @@ use crate::{
     codec,
     collection::WriteOrder,
     error::StoreError,
+    import::{import_sources, is_shadowed},
     pages::{MAX_PAGE_BYTES, MAX_PAGE_ROWS},
     range::{Direction, RawRange},
     reader::Reader,
@@ -16,7 +17,8 @@ use crate::{
 };
 use std::{cmp::Ordering, ops::Bound};
 
-/// Most notes of a journal that are looked at for a page: rows that are written all the time leave many that are stale.
+/// Most entries that are looked at for a page: a journal has many that are stale, of rows that are written all the time, and
+/// many may be of rows of another space.
 pub const MAX_PAGE_NOTES: usize = if cfg!(test) { 50 } else { 16_384 };
 
 /// Some rows of a collection, in the order in which they were last written.
@@ -49,6 +51,31 @@ pub fn change_page<R: Reader + ?Sized>(
         (None, order) => page.read_rows(reader, schema, order, up_to)?,
     }
     Ok(page.page)
+}
+
+/// As [`change_page`], without the rows of a source that an own row or one of an earlier source stands for in an export.
+///
+/// # Errors
+///
+/// As those of [`change_page`].
+pub fn export_changes<R: Reader + ?Sized>(
+    reader: &R,
+    schema: &Schema,
+    after: Option<&[u8]>,
+    up_to: u64,
+) -> Result<ChangePage, StoreError> {
+    let mut page = change_page(reader, schema, after, up_to)?;
+    if reader.space().source().is_some() {
+        let sources = import_sources(reader)?;
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for (key, row) in page.rows {
+            if !is_shadowed(reader, &schema.def, &sources, &key)? {
+                rows.push((key, row));
+            }
+        }
+        page.rows = rows;
+    }
+    Ok(page)
 }
 
 /// A page that is being read.
@@ -90,11 +117,13 @@ impl Page {
         up_to: u64,
     ) -> Result<(), StoreError> {
         let dangling = || StoreError::DanglingEntry { index: table.name() };
-        let mut entries = self.entries(reader, table, up_to)?;
+        let (mut entries, mut looked_at) = (self.entries(reader, table, up_to)?, 0);
         while let Some((entry, _)) = entries.next_view()? {
-            if self.is_full() {
+            if self.is_full() || looked_at >= MAX_PAGE_NOTES {
+                self.page.more = true;
                 break;
             }
+            looked_at += 1;
             let (sequence, row_key) = entry.split_first_chunk().ok_or_else(dangling)?;
             if row_key.starts_with(reader.space().prefix()) {
                 let row = reader.view(schema.def.table, row_key)?.ok_or_else(dangling)?;
@@ -183,9 +212,10 @@ fn sequence_of(schema: &Schema, row: &[u8]) -> Result<u64, StoreError> {
 mod tests {
     use super::*;
     use crate::{
-        AccountRecord, Accounts, Batch, BlockchainState, BlockchainStateRecord, ChainParams, Collection, Current,
-        LeaderSchedule, LeaderScheduleRecord, Meta, Options, ParamRecord, SCHEMAS, Store,
-        samples::{Sample, address, hash},
+        AccountRecord, Accounts, Batch, BlockchainState, BlockchainStateRecord, ChainParams, ChunkKey, Chunks,
+        Collection, Current, LeaderSchedule, LeaderScheduleRecord, Meta, Options, ParamRecord, SCHEMAS, Store,
+        samples::{Sample, address, hash, session},
+        space::RowSpace,
     };
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -336,6 +366,39 @@ mod tests {
         let page = change_page(&snapshot, schema::<Accounts>(), None, u64::MAX).unwrap();
         assert!(page.more && page.rows.is_empty() && page.position.is_some());
         assert_eq!(changes::<Accounts>(&snapshot, &mut position, u64::MAX).len(), 1);
+    }
+
+    /// Each space is followed by itself, however many entries of the others lie between, and an export has one row of each key.
+    #[test]
+    fn imported_rows_are_followed_apart_and_those_that_another_stands_for_are_left_out() {
+        let (_folder, store) = new_store();
+        let sources = ["a", "b"].map(|name| name.parse().unwrap());
+        let key = |idx: u32| ChunkKey { session_id: session(1), idx, account: address(1) };
+        let mut batch = store.begin().unwrap();
+        for idx in 0..200 {
+            batch.import::<Chunks>(&sources[0], &key(idx), &Sample::sample(), None).unwrap();
+        }
+        for idx in 190..210 {
+            batch.import::<Chunks>(&sources[1], &key(idx), &Sample::sample(), None).unwrap();
+        }
+        batch.put::<Chunks>(&key(0), &Sample::sample()).unwrap();
+        batch.put::<Chunks>(&key(205), &Sample::sample()).unwrap();
+        store.commit(batch).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let told = |space: &RowSpace| {
+            let (rows, mut position, mut told, mut pages) = (snapshot.rows_of(space), None::<Vec<u8>>, 0, 0);
+            loop {
+                let page = export_changes(&rows, schema::<Chunks>(), position.as_deref(), u64::MAX).unwrap();
+                (position, told, pages) = (page.position, told + page.rows.len(), pages + 1);
+                if !page.more {
+                    return (told, pages);
+                }
+            }
+        };
+        let (own, pages) = told(RowSpace::own());
+        assert_eq!(own, 2);
+        assert!(pages > 2, "what is looked at for a page is bounded");
+        assert_eq!(sources.each_ref().map(|source| told(&RowSpace::of_source(source)).0), [199, 9]);
     }
 
     /// Whoever asks over the network sends what it likes.

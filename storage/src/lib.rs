@@ -56,7 +56,7 @@ pub use backup::{Copied, Progress, ReportProgress};
 pub use backup_name::{NamedBackup, backups_beyond, last_backup};
 pub use batch::Batch;
 pub use changed::{ChangedRows, StoredRow};
-pub use changes::{ChangePage, MAX_PAGE_NOTES, change_page};
+pub use changes::{ChangePage, MAX_PAGE_NOTES, change_page, export_changes};
 pub use codec::{MAX_RECORD_BYTES, Origin, Record, RecordError, Stored};
 pub use collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder};
 pub use compact::{Compacted, Compaction};

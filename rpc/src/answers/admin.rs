@@ -12,7 +12,7 @@ use crate::{
 use alloy_primitives::Bytes;
 use jsonrpsee::core::async_trait;
 use lucid_storage::{
-    DocumentId, ExportState, ImportRow, MAX_PAGE_ROWS, Reader, SourceName, SourceNameError, StoreError, change_page,
+    DocumentId, ExportState, ImportRow, MAX_PAGE_ROWS, Reader, SourceName, SourceNameError, StoreError, export_changes,
     export_page, schema_of, space_of,
 };
 
@@ -93,11 +93,14 @@ impl<A: NodeApi> AdminServer for Backend<A> {
         collection: Param<String>,
         after: Option<Param<Bytes>>,
         up_to: Param<u64>,
+        source: Option<Param<String>>,
     ) -> Result<ChangePageDocument, RpcError> {
         let (collection, after, up_to) = (collection.read()?, Param::read_optional(after)?, up_to.read()?);
+        let source = Param::read_optional(source)?;
         self.read(move |api| {
-            let schema = schema_of(&collection)?;
-            Ok(stored(change_page(&api.snapshot()?, schema, after.as_ref().map(|at| &at[..]), up_to))?.into())
+            let (schema, snapshot) = (schema_of(&collection)?, api.snapshot()?);
+            let rows = snapshot.rows_of(&space_of(&snapshot, source.as_deref())?);
+            Ok(stored(export_changes(&rows, schema, after.as_ref().map(|at| &at[..]), up_to))?.into())
         })
         .await
     }

@@ -62,6 +62,7 @@ pub(crate) trait Admin {
         collection: Param<String>,
         after: Option<Param<Bytes>>,
         up_to: Param<u64>,
+        source: Option<Param<String>>,
     ) -> Result<ChangePageDocument, RpcError>;
 
     /// Which store this is, and how far the export to a target has come.

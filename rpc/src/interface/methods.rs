@@ -76,7 +76,7 @@ pub(crate) const METHODS: [(&str, Need); 65] = [
     ("lucid_getAnchoring", Nothing),
     ("lucid_getSession", Nothing),
     ("lucid_getShardMap", Offered(Namespace::Find)),
-    ("lucid_importSources", Offered(Namespace::Find)),
+    ("lucid_importSources", Nothing),
     ("lucid_listSessions", Nothing),
     ("lucid_recordPayout", Token(Scope::Payout)),
     ("lucid_retryAnchoring", Token(Scope::Anchor)),

@@ -124,7 +124,7 @@ fields! {
 /// How far one collection was written to the target of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportPosition {
-    /// The collection.
+    /// The collection; of rows that were imported with `/` and their source.
     pub collection: String,
     /// Where the next page of changes begins.
     #[serde(with = "codec::bytes")]

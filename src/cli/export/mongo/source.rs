@@ -5,10 +5,10 @@ use crate::{
     node::DataDir,
 };
 use alloy_primitives::B256;
-use lucid_rpc::{Client, ShardMapDocument, shard_maps};
+use lucid_rpc::{Client, ImportSourceDocument, ShardMapDocument, shard_maps};
 use lucid_storage::{
-    ChangePage, ExportState, ExportStateRecord, Options, Reader, Schema, Store, change_page, fields_of_json,
-    put_export_state,
+    ChangePage, ExportState, ExportStateRecord, Options, Reader, Schema, Store, export_changes, fields_of_json,
+    import_sources, put_export_state, space_of,
 };
 use lucid_types::{ChainSpec, Document};
 use serde_json::json;
@@ -55,16 +55,35 @@ impl Source {
         }
     }
 
+    /// Changes of own rows, or of those of a source that no other document stands for.
     pub(super) async fn changes(
         &self,
         schema: &Schema,
+        imported_from: Option<&str>,
         after: Option<&[u8]>,
         up_to: u64,
     ) -> anyhow::Result<ChangePage> {
         match self {
-            Self::File { store, .. } => Ok(change_page(&store.snapshot()?, schema, after, up_to)?),
-            Self::Node(client) => Ok(client.export_changes(schema.def.name, after, up_to).await?.into()),
+            Self::File { store, .. } => {
+                let snapshot = store.snapshot()?;
+                let rows = snapshot.rows_of(&space_of(&snapshot, imported_from)?);
+                Ok(export_changes(&rows, schema, after, up_to)?)
+            }
+            Self::Node(client) => Ok(client.export_changes(schema.def.name, after, up_to, imported_from).await?.into()),
         }
+    }
+
+    /// Names of the sources that documents of a collection were imported from.
+    pub(super) async fn sources(&self, schema: &Schema) -> anyhow::Result<Vec<String>> {
+        if !schema.def.importable {
+            return Ok(Vec::new());
+        }
+        let sources: Vec<ImportSourceDocument> = match self {
+            Self::File { store, .. } => import_sources(&store.snapshot()?)?.into_iter().map(Into::into).collect(),
+            Self::Node(client) => client.import_sources().await?,
+        };
+        let of_it = sources.into_iter().filter(|source| source.documents.contains_key(schema.def.name));
+        Ok(of_it.map(|source| source.source.to_string()).collect())
     }
 
     /// Notes how far the export to a target has come, where its step is the expected one, and says whether it is.

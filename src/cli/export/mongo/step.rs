@@ -85,7 +85,12 @@ impl Export {
         let mut written = Vec::new();
         if self.seen != Some(up_to) {
             for schema in self.schemas.clone() {
-                let of = self.write(&mut session, schema, up_to, teller).await?;
+                let mut of = Written { collection: schema.def.name, documents: 0, bytes: 0 };
+                self.write(&mut session, schema, None, up_to, &mut of, teller).await?;
+                // What was imported comes after what is the node's own, which stands for it where both have an `_id`.
+                for source in self.source.sources(schema).await? {
+                    self.write(&mut session, schema, Some(&source), up_to, &mut of, teller).await?;
+                }
                 written.extend((of.documents > 0).then_some(of));
             }
             if session.unsaved {
@@ -154,31 +159,35 @@ impl Export {
 
     /// Collections that were written to the target and are gone are written again.
     async fn forget_lost(&self, record: &mut ExportStateRecord, teller: &Teller) -> anyhow::Result<()> {
-        let names: Vec<_> = record.positions.iter().map(|of| of.collection.as_str()).collect();
+        let mut names: Vec<_> = record.positions.iter().map(|of| collection_of(&of.collection)).collect();
+        names.dedup();
         let existing = within(self.target.existing(&names), &"the server").await?;
-        let is_there = |of: &ExportPosition| existing.contains(&of.collection);
-        for lost in record.positions.iter().filter(|of| !is_there(of)) {
-            teller.say(&format!("{} is gone from the server, and is written again", lost.collection));
+        let is_there = |name: &str| existing.iter().any(|known| known == name);
+        for lost in names.iter().filter(|name| !is_there(name)) {
+            teller.say(&format!("{lost} is gone from the server, and is written again"));
         }
-        record.positions.retain(is_there);
+        record.positions.retain(|of| is_there(collection_of(&of.collection)));
         Ok(())
     }
 
-    /// Writes what is new in one collection.
+    /// Writes what is new of the own documents of one collection, or of those of a source, and adds it to what was written.
     async fn write(
         &mut self,
         session: &mut Session,
         schema: &'static Schema,
+        imported_from: Option<&str>,
         up_to: u64,
+        written: &mut Written,
         teller: &mut Teller,
-    ) -> anyhow::Result<Written> {
+    ) -> anyhow::Result<()> {
         let collection = schema.def.name;
-        let mut written = Written { collection, documents: 0, bytes: 0 };
-        let known = session.record.positions.iter().find(|of| of.collection == collection);
+        let rows_of = rows_of(collection, imported_from);
+        let known = session.record.positions.iter().find(|of| of.collection == rows_of);
         let mut position = known.map(|of| of.position.clone());
-        let (mut is_new, mut total) = (position.is_none(), 0);
+        let is_known = session.record.positions.iter().any(|of| collection_of(&of.collection) == collection);
+        let (mut is_new, mut total) = (!is_known && written.documents == 0, 0);
         loop {
-            let page = self.source.changes(schema, position.as_deref(), up_to).await?;
+            let page = self.source.changes(schema, imported_from, position.as_deref(), up_to).await?;
             if !page.rows.is_empty() {
                 // The step is noted in the store, and then at the target, before the first document of it is written.
                 if session.record.sequence != up_to || session.at_target != session.in_store {
@@ -200,13 +209,13 @@ impl Export {
             }
             position = page.position;
             if let Some(position) = &position {
-                note(&mut session.record, collection, position);
+                note(&mut session.record, &rows_of, position);
             }
             if session.unsaved && session.saved_at.elapsed() >= CHECKPOINT_INTERVAL {
                 self.save(session).await?;
             }
             if !page.more {
-                return Ok(written);
+                return Ok(());
             }
         }
     }
@@ -263,13 +272,22 @@ impl Export {
     }
 }
 
-/// Notes where a collection's next page begins.
-fn note(record: &mut ExportStateRecord, collection: &str, position: &[u8]) {
-    match record.positions.iter_mut().find(|of| of.collection == collection) {
+/// The name under which is noted how far rows were written: the collection's, and for those of a source with its name, in
+/// which there is no slash.
+fn rows_of(collection: &str, imported_from: Option<&str>) -> String {
+    imported_from.map_or_else(|| collection.to_owned(), |source| format!("{collection}/{source}"))
+}
+
+/// The collection in such a name.
+fn collection_of(rows_of: &str) -> &str {
+    rows_of.split_once('/').map_or(rows_of, |(collection, _)| collection)
+}
+
+/// Notes where the next page of some rows begins.
+fn note(record: &mut ExportStateRecord, rows_of: &str, position: &[u8]) {
+    match record.positions.iter_mut().find(|of| of.collection == rows_of) {
         Some(of) => of.position = position.to_vec(),
-        None => {
-            record.positions.push(ExportPosition { collection: collection.to_owned(), position: position.to_vec() });
-        }
+        None => record.positions.push(ExportPosition { collection: rows_of.to_owned(), position: position.to_vec() }),
     }
 }
 
