@@ -51,17 +51,17 @@ impl Engine {
         &self.options
     }
 
-    /// Closes the database in order. Nobody may read from it any longer.
-    pub(crate) fn close(self) -> Result<(), StoreError> {
-        Arc::into_inner(self.database).map_or(Ok(()), |database| database.close().map_err(StoreError::engine))
+    /// Closes the database in order, and gives what it has counted. Nobody may read from it any longer.
+    pub(crate) fn close(self) -> Result<Arc<IoCounters>, StoreError> {
+        Arc::into_inner(self.database).map_or(Ok(()), |database| database.close().map_err(StoreError::engine))?;
+        Ok(self.counters)
     }
 
     /// Goes on counting where another opening ends, in whose place this one comes.
-    pub(crate) fn count_on_from(&self, before: &Self) {
-        for (count, before) in [
-            (&self.counters.bytes_written, &before.counters.bytes_written),
-            (&self.counters.syncs, &before.counters.syncs),
-        ] {
+    pub(crate) fn count_on_from(&self, before: &IoCounters) {
+        for (count, before) in
+            [(&self.counters.bytes_written, &before.bytes_written), (&self.counters.syncs, &before.syncs)]
+        {
             count.fetch_add(before.load(Relaxed), Relaxed);
         }
     }

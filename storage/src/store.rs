@@ -236,7 +236,7 @@ impl Store {
     pub(crate) fn replace_engine(&self, mut engine: Engine) {
         engine.moved_to(&self.inner.path);
         let mut current = self.inner.engine.write().unwrap_or_else(PoisonError::into_inner);
-        engine.count_on_from(&current);
+        engine.count_on_from(current.counters());
         *current = engine;
     }
 
