@@ -438,6 +438,18 @@ fn what_was_exported_to_a_server_is_imported_from_it_as_it_was() {
         assert!(!of("before").is_empty() && of("before") == of("after"), "{name}");
     }
 
+    // What was imported goes to a server as well, and once.
+    let again =
+        ["export", "mongo", "--uri-file", &uri_file, "--datadir", &path("empty"), "--database", "again", "--json"];
+    for expected in [Some(300), None] {
+        let output = run(&again);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let chunks = said["collections"].as_array().unwrap().iter().find(|of| of["collection"] == "chunks");
+        assert_eq!(chunks.map(|of| of["documents"].as_u64().unwrap()), expected, "{said}");
+    }
+    server.ask("compare", &["again", site.path("after").join("lucid").to_str().unwrap()]);
+
     // With a login, which is nowhere but in its file.
     server.ask("user", &["importer", "pa55word-of-it"]);
     let login = format!("mongodb://importer:pa55word-of-it@127.0.0.1:{}/", server.port());

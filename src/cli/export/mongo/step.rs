@@ -85,11 +85,15 @@ impl Export {
         let mut written = Vec::new();
         if self.seen != Some(up_to) {
             for schema in self.schemas.clone() {
-                let mut of = Written { collection: schema.def.name, documents: 0, bytes: 0 };
-                self.write(&mut session, schema, None, up_to, &mut of, teller).await?;
+                let collection = schema.def.name;
+                let mut of = Written { collection, documents: 0, bytes: 0 };
+                let is_there = |of: &ExportPosition| collection_of(&of.collection) == collection;
+                let mut is_new = !session.record.positions.iter().any(is_there);
                 // What was imported comes after what is the node's own, which stands for it where both have an `_id`.
-                for source in self.source.sources(schema).await? {
-                    self.write(&mut session, schema, Some(&source), up_to, &mut of, teller).await?;
+                let sources = self.source.sources(schema).await?;
+                for imported_from in std::iter::once(None).chain(sources.iter().map(|name| Some(name.as_str()))) {
+                    let rows = Rows { schema, imported_from };
+                    self.write(&mut session, rows, up_to, &mut is_new, &mut of, teller).await?;
                 }
                 written.extend((of.documents > 0).then_some(of));
             }
@@ -170,22 +174,22 @@ impl Export {
         Ok(())
     }
 
-    /// Writes what is new of the own documents of one collection, or of those of a source, and adds it to what was written.
+    /// Writes what is new of some rows, and adds it to what was written of their collection; `is_new` where that is not at the
+    /// target yet.
     async fn write(
         &mut self,
         session: &mut Session,
-        schema: &'static Schema,
-        imported_from: Option<&str>,
+        rows: Rows<'_>,
         up_to: u64,
+        is_new: &mut bool,
         written: &mut Written,
         teller: &mut Teller,
     ) -> anyhow::Result<()> {
-        let collection = schema.def.name;
-        let rows_of = rows_of(collection, imported_from);
-        let known = session.record.positions.iter().find(|of| of.collection == rows_of);
+        let Rows { schema, imported_from } = rows;
+        let (collection, noted_as) = (schema.def.name, rows.noted_as());
+        let known = session.record.positions.iter().find(|of| of.collection == noted_as);
         let mut position = known.map(|of| of.position.clone());
-        let is_known = session.record.positions.iter().any(|of| collection_of(&of.collection) == collection);
-        let (mut is_new, mut total) = (!is_known && written.documents == 0, 0);
+        let mut total = 0;
         loop {
             let page = self.source.changes(schema, imported_from, position.as_deref(), up_to).await?;
             if !page.rows.is_empty() {
@@ -193,11 +197,10 @@ impl Export {
                 if session.record.sequence != up_to || session.at_target != session.in_store {
                     self.open_step(session, up_to).await?;
                 }
-                if is_new {
+                if std::mem::take(is_new) {
                     self.prepare(schema, teller).await?;
                     // For the estimate alone; not every caller may ask.
                     total = self.source.count(schema).await.unwrap_or_default();
-                    is_new = false;
                 }
                 for rows in page.rows.chunks(MAX_BATCH_DOCUMENTS) {
                     let sent = timeout(COMMAND_TIMEOUT, self.target.upsert(schema, rows)).await;
@@ -209,7 +212,7 @@ impl Export {
             }
             position = page.position;
             if let Some(position) = &position {
-                note(&mut session.record, &rows_of, position);
+                note(&mut session.record, &noted_as, position);
             }
             if session.unsaved && session.saved_at.elapsed() >= CHECKPOINT_INTERVAL {
                 self.save(session).await?;
@@ -272,22 +275,31 @@ impl Export {
     }
 }
 
-/// The name under which is noted how far rows were written: the collection's, and for those of a source with its name, in
-/// which there is no slash.
-fn rows_of(collection: &str, imported_from: Option<&str>) -> String {
-    imported_from.map_or_else(|| collection.to_owned(), |source| format!("{collection}/{source}"))
+/// Rows of a collection that are followed by themselves: the own ones, or those of a source.
+#[derive(Debug, Clone, Copy)]
+struct Rows<'a> {
+    schema: &'static Schema,
+    imported_from: Option<&'a str>,
+}
+
+impl Rows<'_> {
+    /// The name under which is noted how far they were written. There is no slash in that of a source.
+    fn noted_as(&self) -> String {
+        let collection = self.schema.def.name;
+        self.imported_from.map_or_else(|| collection.to_owned(), |source| format!("{collection}/{source}"))
+    }
 }
 
 /// The collection in such a name.
-fn collection_of(rows_of: &str) -> &str {
-    rows_of.split_once('/').map_or(rows_of, |(collection, _)| collection)
+fn collection_of(noted_as: &str) -> &str {
+    noted_as.split_once('/').map_or(noted_as, |(collection, _)| collection)
 }
 
 /// Notes where the next page of some rows begins.
-fn note(record: &mut ExportStateRecord, rows_of: &str, position: &[u8]) {
-    match record.positions.iter_mut().find(|of| of.collection == rows_of) {
+fn note(record: &mut ExportStateRecord, noted_as: &str, position: &[u8]) {
+    match record.positions.iter_mut().find(|of| of.collection == noted_as) {
         Some(of) => of.position = position.to_vec(),
-        None => record.positions.push(ExportPosition { collection: rows_of.to_owned(), position: position.to_vec() }),
+        None => record.positions.push(ExportPosition { collection: noted_as.to_owned(), position: position.to_vec() }),
     }
 }
 
