@@ -304,15 +304,23 @@ fn each_document_is_taken_or_listed_with_its_reason() {
     assert!(nameless["offset"].as_u64().unwrap() > 0, "{nameless}");
     assert_eq!(lines.iter().filter(|line| line["taken"] == "added").count(), 3);
 
-    // The first of two stays, however often it is done; a report is not written over.
+    // The first of two stays, however often it is done; a report takes the place of an earlier one, and of nothing else.
     let before = sequence(&datadir);
     let (code, said, error) = command(&[&["import-mongo", "--strict"], &args[..]].concat());
     assert_eq!(code, Some(65), "{error}");
     assert!(said.contains("0 added, 0 changed, 3 unchanged, 3 not taken"), "{said}");
     assert!(error.contains("chunks: bad is not taken") && error.contains("3 documents were not taken"), "{error}");
     assert_eq!(sequence(&datadir), before);
-    let (code, _, error) = command(&[&["import-mongo", "--report", report.to_str().unwrap()], &args[..]].concat());
-    assert!(code == Some(73) && error.contains("is there already"), "{error}");
+    let with_report =
+        |report: &Path| command(&[&["import-mongo", "--report", report.to_str().unwrap()], &args[..]].concat());
+    let (code, _, error) = with_report(&report);
+    assert_eq!(code, Some(0), "{error}");
+    assert_eq!(fs::read_to_string(&report).unwrap().lines().count(), 6);
+    let mine = report.with_file_name("mine");
+    fs::write(&mine, "mine").unwrap();
+    let (code, _, error) = with_report(&mine);
+    assert!(code == Some(73) && error.contains("is no report of an import"), "{error}");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
     let (code, _, error) = command(&["import-mongo", "--from", "mongodb://me:secret@host/", "--dry-run"]);
     assert!(code == Some(2) && error.contains("--from-uri-file") && !error.contains("secret"), "{error}");
     let (code, _, error) = command(&["import-mongo", "--from", &datadir, "--dry-run"]);

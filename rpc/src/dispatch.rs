@@ -79,10 +79,13 @@ impl Dispatch {
 
     async fn batch(&self, entries: Vec<Entry<'_>>, asker: &Asker) -> Option<MethodResponse> {
         let mut answers = BatchResponseBuilder::new_with_limit(MAX_ANSWER_BYTES);
+        let mut gathered = asker.links.gather();
         for entry in entries {
-            if let Some(answer) = self.entry(entry, asker, true).await
-                && let Err(too_large) = answers.append(answer)
-            {
+            let Some(answer) = self.entry(entry, asker, true).await else { continue };
+            if !gathered.take(answer.as_json().get().len()) {
+                return Some(MethodResponse::error(Id::Null, ErrorObjectOwned::from(RpcError::Busy)));
+            }
+            if let Err(too_large) = answers.append(answer) {
                 return Some(too_large);
             }
         }

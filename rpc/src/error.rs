@@ -139,6 +139,9 @@ impl RpcError {
                 Row::Lucid(CALL_EXECUTION_FAILED_CODE, 2001)
             }
             Self::Denied(Denied::Scope { .. }) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 2004),
+            Self::Node(NodeError::Full(_)) | Self::Payout(PayoutError::Node(NodeError::Full(_))) => {
+                Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6005)
+            }
             Self::Node(_) => Row::Internal,
             Self::State(error) => state_row(error),
             Self::Submit(SubmitError::Node(_)) => Row::Internal,
@@ -152,7 +155,6 @@ impl RpcError {
             Self::Anchor(error) => anchor_row(error),
             Self::Proof(error) => proof_row(error),
             Self::Payout(PayoutError::Altered { .. }) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 1001),
-            Self::Payout(PayoutError::DiskFull) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6005),
             Self::Payout(PayoutError::Node(_)) => Row::Internal,
             Self::DbJob(DbJobError::Busy(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
             Self::DbJob(DbJobError::Node(_)) => Row::Internal,

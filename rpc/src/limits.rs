@@ -147,6 +147,10 @@ pub const MAX_TEXT_BYTES: usize = 4_096;
 /// Most bytes of a position in `admin_putExportState`: a sequence, and the longest key of a row.
 pub const MAX_EXPORT_POSITION_BYTES: usize = 16_384;
 
+/// Latest time that a session or a payout may be of, in Unix seconds: the last second of the year 9999, which is the last that every reader of a date
+/// takes. A time in milliseconds is later.
+pub const MAX_TIME_SECS: u64 = 253_402_300_799;
+
 /// Most bytes that the client sends in one request; the server takes a little more.
 pub const CLIENT_MAX_REQUEST_BYTES: u32 = 4 * 1024 * 1024;
 

@@ -6,7 +6,10 @@ use crate::limits::{
 use std::{
     collections::BTreeMap,
     net::Shutdown,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -36,6 +39,29 @@ pub(crate) struct Links {
     places: Arc<Semaphore>,
     large: Arc<Semaphore>,
     unread_answer_bytes: usize,
+    /// Bytes of the answers of batches of which others are still to come.
+    gathered_bytes: AtomicUsize,
+}
+
+/// Bytes that a batch has gathered; they are let go of with it.
+pub(crate) struct Gathered<'a> {
+    links: &'a Links,
+    bytes: usize,
+}
+
+impl Gathered<'_> {
+    /// Takes so many more, if there is room for them beside what all others have gathered. One batch alone has room.
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
+        let all = self.links.gathered_bytes.fetch_add(bytes, Relaxed) + bytes;
+        self.bytes += bytes;
+        all <= self.links.unread_answer_bytes || all == self.bytes
+    }
+}
+
+impl Drop for Gathered<'_> {
+    fn drop(&mut self) {
+        self.links.gathered_bytes.fetch_sub(self.bytes, Relaxed);
+    }
 }
 
 impl Links {
@@ -45,7 +71,13 @@ impl Links {
             places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             large: Arc::new(Semaphore::new(memory.large_requests.clamp(1, MAX_LARGE_REQUESTS))),
             unread_answer_bytes: memory.unread_answer_bytes.min(MAX_UNREAD_ANSWER_BYTES),
+            gathered_bytes: AtomicUsize::new(0),
         }
+    }
+
+    /// Begins to gather the answers of a batch. All that are gathered at once have as much room as answers that are not read.
+    pub(crate) fn gather(&self) -> Gathered<'_> {
+        Gathered { links: self, bytes: 0 }
     }
 
     /// The places, of which each connection holds one.

@@ -177,6 +177,7 @@ async fn only_who_pays_writes_payouts() {
     for (field, value, text) in [
         ("to_addr", json!(""), "to_addr is empty"),
         ("reason", json!(long), "reason has 4097 bytes, and at most 4096 are taken"),
+        ("created_at", json!(1_796_014_932_000_u64), "created_at is 1796014932000, which is no time in Unix seconds"),
         ("usdt_amount", json!(-1), "invalid parameter"),
         ("usdt_amount", json!(1.5), "invalid parameter"),
         ("router_fee", json!(1), "unknown field `router_fee`"),

@@ -1,7 +1,12 @@
 //! What the RPC server asks of the node. Wire types and limits are the server's matter; here typed questions get typed
 //! answers from a snapshot, the pool and the anchorings.
 
-use super::{care, error::NodeError, guards::SealingStop, state::Node};
+use super::{
+    care,
+    error::{NodeError, is_disk_full},
+    guards::SealingStop,
+    state::Node,
+};
 use crate::{
     anchoring::{self, MerkleTree},
     chain::{self, ChainError, LogFilter},
@@ -275,8 +280,11 @@ impl NodeApi for Backend {
         expected: Option<u64>,
     ) -> Result<bool, rpc::NodeError> {
         let node = Arc::clone(&self.node);
-        let put = move || node.write(|batch| put_export_state(batch, &target, &state, expected));
-        Ok(tokio::task::spawn_blocking(put).await.map_err(|_| rpc::NodeError::Stopping)??)
+        let put = move || {
+            let put = node.write(|batch| put_export_state(batch, &target, &state, expected));
+            put.map_err(|error| node.write_fault(error))
+        };
+        tokio::task::spawn_blocking(put).await.map_err(|_| rpc::NodeError::Stopping)?
     }
 
     async fn import_rows(
@@ -286,12 +294,13 @@ impl NodeApi for Backend {
     ) -> Result<Vec<Imported>, rpc::NodeError> {
         let node = Arc::clone(&self.node);
         let import = move || {
-            node.write(|batch| {
+            let imported = node.write(|batch| {
                 let imported = rows.iter().map(|(row, known_by)| batch.import_row(&source, row, *known_by));
                 imported.collect::<Result<Vec<_>, StoreError>>()
-            })
+            });
+            imported.map_err(|error| node.write_fault(error))
         };
-        Ok(tokio::task::spawn_blocking(import).await.map_err(|_| rpc::NodeError::Stopping)??)
+        tokio::task::spawn_blocking(import).await.map_err(|_| rpc::NodeError::Stopping)?
     }
 
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {
@@ -329,6 +338,19 @@ impl NodeApi for Backend {
             height: tree.height() as u32,
             paths: indexes.iter().map(path).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl Node {
+    /// Why a write was not made, as a client is told.
+    pub(super) fn write_fault(&self, error: StoreError) -> rpc::NodeError {
+        match is_disk_full(&error) {
+            true => {
+                let reason = self.guards.disk_full().map(|stop| stop.to_string());
+                rpc::NodeError::Full(reason.unwrap_or_else(|| "a write found none".to_owned()))
+            }
+            false => rpc::NodeError::Store(error),
+        }
     }
 }
 

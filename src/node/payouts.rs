@@ -3,8 +3,8 @@
 //! What a payout promises is written once: for which session, to whom, how much, by which way. What becomes of it may be
 //! written again.
 
-use super::{error::is_disk_full, state::Node};
-use lucid_rpc::{self as rpc, PayoutError};
+use super::state::Node;
+use lucid_rpc::PayoutError;
 use lucid_storage::{Batch, PayoutRecord, Payouts, Reader, StoreError};
 
 impl Node {
@@ -13,8 +13,7 @@ impl Node {
     pub(super) fn record_payout(&self, id: &str, payout: &PayoutRecord) -> Result<(), PayoutError> {
         self.write(|batch| put(batch, id, payout)).map_err(|fault| match fault {
             Fault::Refused(error) => error,
-            Fault::Store(error) if is_disk_full(&error) => PayoutError::DiskFull,
-            Fault::Store(error) => rpc::NodeError::Store(error).into(),
+            Fault::Store(error) => self.write_fault(error).into(),
         })
     }
 }

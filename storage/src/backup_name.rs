@@ -52,7 +52,8 @@ pub fn last_backup(folder: &Path) -> Option<NamedBackup> {
 /// The backups in `folder` that are more than `kept`, the oldest ones. The one that was `made` just now is never among
 /// them, whatever the clock has done in between.
 pub fn backups_beyond(folder: &Path, made: &Path, kept: usize) -> Vec<NamedBackup> {
-    let mut others: Vec<_> = backups_in(folder).filter(|backup| backup.path != made).collect();
+    // By its name alone: the folder may be named from elsewhere than the one that was made.
+    let mut others: Vec<_> = backups_in(folder).filter(|backup| backup.path.file_name() != made.file_name()).collect();
     others.sort();
     others.truncate((others.len() + 1).saturating_sub(kept));
     others
@@ -72,6 +73,8 @@ mod tests {
         fs::write(folder.path().join("copy.redb"), "").unwrap();
         let beyond = |made: usize, kept| backups_beyond(folder.path(), &backups[made].path, kept);
         assert_eq!(beyond(2, 4), []);
+        let elsewhere = Path::new("..").join(backups[2].path.file_name().unwrap());
+        assert_eq!(backups_beyond(folder.path(), &elsewhere, 1).len(), 3, "the one made stays, however it is named");
         assert_eq!(beyond(2, 3), backups[..1]);
         assert_eq!(beyond(2, 2), backups[..2]);
         assert_eq!(beyond(2, 1), [backups[0].clone(), backups[1].clone(), backups[3].clone()]);

@@ -88,8 +88,13 @@ impl Compaction {
             Ok(entries)
         });
         let entries = filled.inspect_err(|_| options.disk.remove_unfinished(&path))?;
+        let sequence = snapshot.sequence()?;
+        if options.disk.len(&unfinished)? >= bytes_before {
+            options.disk.remove_unfinished(&path);
+            return Ok(Compacted { sequence, entries, bytes_before, bytes_after: bytes_before });
+        }
         let bytes_after = options.disk.finish(&unfinished, &path)?;
-        Ok(Compacted { sequence: snapshot.sequence()?, entries, bytes_before, bytes_after })
+        Ok(Compacted { sequence, entries, bytes_before, bytes_after })
     }
 }
 

@@ -124,7 +124,9 @@ impl RunningCompaction {
         disk.remove_unfinished(&self.path);
         let (unfinished, file) = disk.make_beside(&self.path, || Ok(()))?;
         self.unfinished = unfinished;
-        let small = Options { cache_bytes: COPY_CACHE_BYTES.min(self.options.cache_bytes), ..self.options.clone() };
+        let cache_bytes = COPY_CACHE_BYTES.min(self.options.cache_bytes);
+        // A copy that is no smaller is given up, so what the store may have is no bound of it.
+        let small = Options { cache_bytes, max_file_bytes: None, ..self.options.clone() };
         let filled = Engine::open(&self.unfinished, file, &small).and_then(|engine| {
             snapshot.fill_and_compare(engine.database(), &self.path, &mut walk)?;
             engine.close()
@@ -196,6 +198,11 @@ impl RunningCompaction {
         let (mut noted, snapshot) = self.take_noted(&sequence)?;
         noted.keys.insert((TableId::Meta, meta::SEQUENCE.as_bytes().to_vec()));
         self.catch_up(noted, &snapshot)?;
+        let copy_bytes = self.engine()?.counters().file_bytes.load(Relaxed);
+        if copy_bytes >= self.bytes_before {
+            let (bytes_before, entries) = (self.bytes_before, snapshot.entries()?);
+            return Ok(Compacted { sequence: *sequence, entries, bytes_before, bytes_after: bytes_before });
+        }
         let copy = Snapshot::new(self.engine()?.database())?;
         for table in TableId::ALL {
             if copy.len(table)? != snapshot.len(table)? {

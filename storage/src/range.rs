@@ -1,6 +1,6 @@
 //! A walk over one table: what is stored, with what a batch has pending laid over it. Nothing is loaded ahead.
 
-use crate::{checksum, error::StoreError, tables::TableId};
+use crate::{checksum, error::StoreError, snapshot::RangeEnds, tables::TableId};
 use redb::AccessGuard;
 use std::{
     cmp::Ordering,
@@ -71,11 +71,18 @@ pub(crate) fn is_empty_range(lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
     }
 }
 
+/// What is stored of a table within bounds.
+pub(crate) struct StoredRows<'a> {
+    pub(crate) range: StoredRange,
+    /// Where it ends on both sides.
+    pub(crate) ends: RangeEnds<'a>,
+}
+
 /// Entries of one table within bounds, in key order or against it. The iterator copies each entry.
 pub struct RawRange<'a> {
     table: TableId,
     direction: Direction,
-    stored: Option<StoredRange>,
+    stored: Option<StoredRows<'a>>,
     stored_head: Option<(Guard, Guard)>,
     /// Key of the last entry that the file gave.
     last: Vec<u8>,
@@ -87,7 +94,7 @@ impl<'a> RawRange<'a> {
     pub(crate) fn new(
         table: TableId,
         direction: Direction,
-        stored: Option<StoredRange>,
+        stored: Option<StoredRows<'a>>,
         pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     ) -> Self {
         Self { table, direction, stored, stored_head: None, last: Vec::new(), pending, pending_head: None }
@@ -150,7 +157,7 @@ impl<'a> RawRange<'a> {
 
     fn fill_heads(&mut self) -> Result<(), StoreError> {
         if self.stored_head.is_none()
-            && let Some(range) = &mut self.stored
+            && let Some(StoredRows { range, .. }) = &mut self.stored
         {
             let next = match self.direction {
                 Direction::Forward => range.next(),
@@ -166,7 +173,12 @@ impl<'a> RawRange<'a> {
                     (self.stored, self.pending) = (None, None);
                     return Err(StoreError::engine(error));
                 }
-                None => self.stored = None,
+                None => {
+                    if let Some(StoredRows { ends, .. }) = self.stored.take() {
+                        // No row is believed to be the last before its neighbour was looked at.
+                        ends.check(self.direction, &self.last).inspect_err(|_| self.pending = None)?;
+                    }
+                }
             }
         }
         if self.pending_head.is_none()

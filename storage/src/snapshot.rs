@@ -4,7 +4,7 @@ use crate::{
     checksum,
     error::StoreError,
     meta,
-    range::{Direction, RawRange, View, is_empty_range},
+    range::{Direction, RawRange, StoredRows, View, is_empty_range},
     reader::Reader,
     tables::TableId,
 };
@@ -152,7 +152,7 @@ impl Snapshot {
         table: TableId,
         lower: Bound<&[u8]>,
         upper: Bound<&[u8]>,
-    ) -> Result<Option<crate::range::StoredRange>, StoreError> {
+    ) -> Result<Option<StoredRows<'_>>, StoreError> {
         if is_empty_range(lower, upper) {
             return Ok(None);
         }
@@ -162,8 +162,62 @@ impl Snapshot {
                 check_place(table, rows, key)?;
             }
         }
-        rows.range::<&[u8]>((lower, upper)).map(Some).map_err(StoreError::engine)
+        let range = rows.range::<&[u8]>((lower, upper)).map_err(StoreError::engine)?;
+        let ends = RangeEnds { table, rows, lower: lower.map(<[u8]>::to_vec), upper: upper.map(<[u8]>::to_vec) };
+        Ok(Some(StoredRows { range, ends }))
     }
+}
+
+/// Where a walk over a table ends: at these bounds, and not where damage lets it end.
+pub(crate) struct RangeEnds<'a> {
+    table: TableId,
+    rows: &'a Table,
+    lower: Bound<Vec<u8>>,
+    upper: Bound<Vec<u8>>,
+}
+
+impl RangeEnds<'_> {
+    /// Holds the last row that a walk gave, or where it gave none the bound that it began at, against the other bound: no row
+    /// lies between.
+    pub(crate) fn check(&self, direction: Direction, last: &[u8]) -> Result<(), StoreError> {
+        let after = |bound: &Bound<Vec<u8>>| match last.is_empty() {
+            true => bound.clone(),
+            false => Bound::Excluded(last.to_vec()),
+        };
+        let found = match direction {
+            Direction::Forward => row_above(self.table, self.rows, as_slice(&after(&self.lower)))?,
+            Direction::Reverse => row_below(self.table, self.rows, as_slice(&after(&self.upper)))?,
+        };
+        let Some(found) = found else { return Ok(()) };
+        let key = found.value();
+        let is_within = match (direction, direction_bound(direction, &self.lower, &self.upper)) {
+            (_, Bound::Unbounded) => true,
+            (Direction::Forward, Bound::Included(end)) => key <= end.as_slice(),
+            (Direction::Forward, Bound::Excluded(end)) => key < end.as_slice(),
+            (Direction::Reverse, Bound::Included(end)) => key >= end.as_slice(),
+            (Direction::Reverse, Bound::Excluded(end)) => key > end.as_slice(),
+        };
+        match is_within {
+            true => Err(StoreError::damaged_row(self.table, key, "a walk over its table ends before it")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The bound that a walk goes to.
+fn direction_bound<'b>(
+    direction: Direction,
+    lower: &'b Bound<Vec<u8>>,
+    upper: &'b Bound<Vec<u8>>,
+) -> &'b Bound<Vec<u8>> {
+    match direction {
+        Direction::Forward => upper,
+        Direction::Reverse => lower,
+    }
+}
+
+fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    bound.as_ref().map(Vec::as_slice)
 }
 
 fn is_own_name(name: &str) -> bool {

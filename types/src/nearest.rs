@@ -5,7 +5,10 @@ const MAX_DISTANCE: usize = 3;
 
 /// The known name that is nearest to a wrong one, if one is near.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let nearest = known.into_iter().map(|name| (distance(wrong, name), name)).min()?;
+    // What is longer by more letters is further away, and may be of any length.
+    let (letters, most) = (wrong.chars().count(), |name: &str| name.chars().count() + MAX_DISTANCE);
+    let near = known.into_iter().filter(|name| letters <= most(name));
+    let nearest = near.map(|name| (distance(wrong, name), name)).min()?;
     (nearest.0 <= MAX_DISTANCE).then_some(nearest.1)
 }
 
@@ -36,6 +39,7 @@ mod tests {
         assert_eq!(nearest("clock.trustlocal", known), Some("clock.trust-local"));
         assert_eq!(nearest("mongodb.url", known), None);
         assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest(&"http.port".repeat(1_000_000), known), None);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub enum NodeError {
     /// What the store holds cannot be read as what it should be.
     #[error("the store holds a {0} that cannot be read")]
     Corrupt(&'static str),
+    /// Nothing can be kept now; with the node's reason, in which no path is.
+    #[error("the node takes nothing new until there is room again: {0}")]
+    Full(String),
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
@@ -306,9 +309,6 @@ pub enum PayoutError {
         /// The field.
         field: &'static str,
     },
-    /// Nothing can be kept now.
-    #[error("the disk of the node is nearly full, so it takes nothing new; try again when there is room")]
-    DiskFull,
     /// The node could not answer.
     #[error(transparent)]
     Node(#[from] NodeError),

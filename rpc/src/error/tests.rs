@@ -83,6 +83,7 @@ fn place(error: &RpcError) -> usize {
         Denied(Denial::TokenMissing(_)) => 10,
         Denied(Denial::TokenUnknown) => 11,
         Denied(Denial::Scope { .. }) => 12,
+        Node(NodeError::Full(_)) => 66,
         Node(_) => 13,
         State(StateError::NotKept { .. }) => 14,
         State(StateError::NoTries { .. }) => 15,
@@ -131,7 +132,7 @@ fn place(error: &RpcError) -> usize {
         Query(QueryError::TooManyResults) => 58,
         Query(_) => 59,
         Payout(PayoutError::Altered { .. }) => 60,
-        Payout(PayoutError::DiskFull) => 61,
+        Payout(PayoutError::Node(NodeError::Full(_))) => 61,
         Payout(PayoutError::Node(_)) => 62,
         Anchor(AnchorError::StoreFull(_)) => 63,
         Submit(SubmitError::StoreFull(_)) => 64,
@@ -227,7 +228,8 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Query(QueryError::TooManyResults), -32005, Some(1001)),
         (Query(QueryError::Limit(0)), -32602, Some(1001)),
         (PayoutError::Altered { id: "p-1".into(), field: "usdt_amount" }.into(), -32000, Some(1001)),
-        (PayoutError::DiskFull.into(), -32000, Some(6005)),
+        (PayoutError::Node(NodeError::Full("full".into())).into(), -32000, Some(6005)),
+        (Node(NodeError::Full("full".into())), -32000, Some(6005)),
         (PayoutError::Node(stopping()).into(), -32603, None),
     ]
 }

@@ -1,7 +1,7 @@
 use crate::{
     api::{AnchorAccepted, AnchorError, AnchorRequest, MerkleBuilt, VerifiedAnchor},
     error::RpcError,
-    limits::{MAX_ANCHOR_TRANSACTIONS, MAX_TEXT_BYTES},
+    limits::{MAX_ANCHOR_TRANSACTIONS, MAX_TEXT_BYTES, MAX_TIME_SECS},
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::{AnchoringStatus, SessionAnchoringRecord};
@@ -60,6 +60,10 @@ impl AnchorRequestDocument {
         if total != self.manifest.total_size {
             let named = self.manifest.total_size;
             return invalid(format!("size_bytes add up to {total} and the manifest's totalSize is {named}"));
+        }
+        if self.started_at > MAX_TIME_SECS {
+            let named = self.started_at;
+            return invalid(format!("started_at is {named}, which is no time in Unix seconds before the year 10000"));
         }
         let texts = local_paths.iter().chain(&self.user_id);
         if texts.into_iter().any(|text| text.len() > MAX_TEXT_BYTES) {

@@ -1,4 +1,7 @@
-use crate::{error::RpcError, limits::MAX_TEXT_BYTES};
+use crate::{
+    error::RpcError,
+    limits::{MAX_TEXT_BYTES, MAX_TIME_SECS},
+};
 use alloy_primitives::B256;
 use lucid_storage::PayoutRecord;
 use lucid_types::SessionId;
@@ -56,6 +59,11 @@ impl PayoutDocument {
                 }
                 _ => {}
             }
+        }
+        if self.created_at > MAX_TIME_SECS {
+            let text =
+                format!("created_at is {}, which is no time in Unix seconds before the year 10000", self.created_at);
+            return Err(RpcError::InvalidRequest(text));
         }
         let record = PayoutRecord {
             session_id: self.session_id,

@@ -30,6 +30,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     if args.json {
         println!("{}", serde_json::to_string(&compacted)?);
+    } else if compacted.bytes_after == compacted.bytes_before {
+        println!("Kept      {}", compacted.path);
+        println!("Bytes     {}: written anew it would take no fewer", compacted.bytes_before);
     } else {
         println!("Compacted {}", compacted.path);
         println!("Before    {} bytes", compacted.bytes_before);

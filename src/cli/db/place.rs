@@ -113,7 +113,8 @@ pub(in crate::cli) fn with_store_advice(error: anyhow::Error, datadir: &Path) ->
     } else if is_locked(&error) {
         let how = if DataDir::is_installed(datadir) { " (`sudo systemctl stop lucid-node`)" } else { "" };
         format!(
-            "A node runs on this folder: ask it with --rpc URL (`db` and `session` take that), or stop it first{how}"
+            "A node runs on this folder, or another command does: ask the node with --rpc URL (most of `db`, `session`, \
+             `export` and `import-mongo` take that), or stop it first{how}"
         )
     } else {
         return error;

@@ -25,7 +25,7 @@ pub(in crate::cli) struct Args {
     #[cfg(feature = "mongo")]
     #[arg(long, value_name = "FILE", requires = "from_uri_file")]
     pub(super) login_file: Option<PathBuf>,
-    /// Name of the database; needed where the folder has several. Of a server `lucid` without it.
+    /// Name of the database; needed where the folder has several. Of a server the one in the URI without it, or `lucid`.
     #[arg(long, value_name = "NAME")]
     pub(super) database: Option<String>,
     /// The name under which its documents lie here; that of the database without it.

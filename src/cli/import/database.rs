@@ -4,13 +4,22 @@ use super::args::Args;
 #[cfg(feature = "mongo")]
 use crate::export::{
     import::{LiveDatabase, LiveDocuments},
-    mongo::{MongoServer, MongoUri},
+    mongo::{MongoError, MongoServer, MongoUri},
 };
 use crate::{
     cli::exit_codes::{USAGE, coded},
     export::import::{BsonFile, Dump, DumpFile},
 };
 use std::path::Path;
+#[cfg(feature = "mongo")]
+use {
+    crate::cli::exit_codes::{NO_INPUT, UNAVAILABLE},
+    std::time::Duration,
+};
+
+/// How long a server may take for an answer.
+#[cfg(feature = "mongo")]
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A database that documents are read from.
 pub(super) enum Database {
@@ -48,7 +57,12 @@ impl Database {
             return Self::connect(&MongoUri::read(file, args.login_file.as_deref())?, args).await;
         }
         let from = args.from.as_deref().unwrap_or_default();
-        if !from.starts_with("mongodb://") && !from.starts_with("mongodb+srv://") {
+        let is_uri = from.starts_with("mongodb://") || from.starts_with("mongodb+srv://");
+        if !is_uri && from.contains("://") {
+            // What looks like a URI may have a password in it, so nothing of it is said.
+            return Err(coded(USAGE, "the URI of a server begins with mongodb:// or mongodb+srv://"));
+        }
+        if !is_uri {
             return Ok(Self::Files(Dump::open(Path::new(from), args.database.as_deref())?));
         }
         // Whatever is before it may be a password, so nothing of it is said.
@@ -76,8 +90,14 @@ impl Database {
             let shown = server.shown();
             eprintln!("warning: what comes from {shown} can be read on the way; add tls=true to the URI");
         }
-        let database = args.database.as_deref().unwrap_or("lucid");
-        Ok(Self::Server(LiveDatabase::open(server, database.to_owned()).await?))
+        let database = args.database.as_deref().or(server.named_database()).unwrap_or("lucid").to_owned();
+        let shown = server.shown().to_owned();
+        let found = within(LiveDatabase::open(server, database.clone())).await?;
+        if found.collections().is_empty() {
+            let text = format!("{shown} has no sessions, chunks, task_proofs or payouts in the database {database}");
+            return Err(coded(NO_INPUT, text));
+        }
+        Ok(Self::Server(found))
     }
 
     /// Its name.
@@ -113,7 +133,7 @@ impl Database {
             Self::Server(database) => {
                 let mut collections = Vec::new();
                 for (name, into) in database.collections() {
-                    let total = database.count(name).await?;
+                    let total = within(database.count(name)).await?;
                     collections.push(Collection { into, total, from: Origin::Server(name.clone()) });
                 }
                 Ok(collections)
@@ -127,11 +147,20 @@ impl Database {
             (_, Origin::File(file)) => Ok(Documents::File(BsonFile::open(&file.path)?)),
             #[cfg(feature = "mongo")]
             (Self::Server(database), Origin::Server(name)) => {
-                Ok(Documents::Server(Box::new(database.documents(name).await?)))
+                Ok(Documents::Server(Box::new(within(database.documents(name)).await?)))
             }
             #[cfg(feature = "mongo")]
             (Self::Files(_), Origin::Server(name)) => anyhow::bail!("{name} is no file"),
         }
+    }
+}
+
+/// Waits for a server's answer, and not for ever.
+#[cfg(feature = "mongo")]
+async fn within<T>(answer: impl Future<Output = Result<T, MongoError>>) -> anyhow::Result<T> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(coded(UNAVAILABLE, format!("the server did not answer within {} s", ANSWER_TIMEOUT.as_secs()))),
     }
 }
 
@@ -141,7 +170,7 @@ impl Documents {
         match self {
             Self::File(file) => Ok(file.next_document()?.map(|(offset, document)| (Some(offset), document))),
             #[cfg(feature = "mongo")]
-            Self::Server(documents) => Ok(documents.next().await?.map(|document| (None, document))),
+            Self::Server(documents) => Ok(within(documents.next()).await?.map(|document| (None, document))),
         }
     }
 

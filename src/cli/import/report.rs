@@ -7,9 +7,9 @@ use crate::cli::{
 };
 use serde_json::{Value as Json, json};
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::{File, OpenOptions, Permissions},
+    io::{self, BufWriter, Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -25,14 +25,22 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Begins one. What is there already is not written over; payouts are named in it, so it is its owner's alone.
+    /// Begins one, in the place of an earlier one. Payouts are named in it, so it is its owner's alone.
     pub(super) fn begin(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self { file: None, shown: 0 }) };
         check_folder(path)?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| match error.kind() {
+        let open = || -> io::Result<File> {
+            // What is in the way of a file is not written over, nor what is no earlier report.
+            if path.symlink_metadata().is_ok_and(|there| !there.is_file()) || !is_report(path)? {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            Ok(file)
+        };
+        let file = open().map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                coded(CANNOT_CREATE, format!("{} is there already; a report is a file of its own", path.display()))
+                coded(CANNOT_CREATE, format!("{} is there already, and is no report of an import", path.display()))
             }
             _ => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
         })?;
@@ -91,6 +99,16 @@ impl Report {
             eprintln!("and {} more; --report FILE lists all of them", self.shown - MAX_SHOWN);
         }
         Ok(())
+    }
+}
+
+/// Whether nothing is there, or a file that begins as a report does.
+fn is_report(path: &Path) -> io::Result<bool> {
+    let mut start = [0; 1];
+    match File::open(path) {
+        Ok(mut file) => Ok(file.read(&mut start)? == 0 || start == *b"{"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -46,7 +46,8 @@ pub struct DumpFile {
 struct Entries {
     folders: Vec<String>,
     collections: Vec<String>,
-    compressed: bool,
+    /// One that would be a collection if it were unpacked.
+    compressed: Option<String>,
 }
 
 impl Dump {
@@ -75,7 +76,7 @@ impl Dump {
             }
         }
         match &found[..] {
-            [] => Err(ImportError::NoDump { path, compressed: entries.compressed }),
+            [] => Err(ImportError::NoDump { path, compressed: entries.compressed.is_some() }),
             [name] => Self::of_database(&folder.join(name)),
             _ => Err(ImportError::ManyDatabases { path, found }),
         }
@@ -102,8 +103,11 @@ impl Dump {
             let bytes = fs::metadata(&path).map_err(|source| ImportError::Io { path: path.clone(), source })?.len();
             files.push(DumpFile { collection: def.name, path, bytes });
         }
+        if let (false, Some(name)) = (files.is_empty(), &entries.compressed) {
+            return Err(ImportError::Compressed { path: folder.join(name) });
+        }
         if files.is_empty() {
-            return Err(ImportError::NoDump { path: folder.to_owned(), compressed: entries.compressed });
+            return Err(ImportError::NoDump { path: folder.to_owned(), compressed: entries.compressed.is_some() });
         }
         files.sort_by_key(|file| COLLECTIONS.iter().position(|def| def.name == file.collection));
         Ok(Self { database, files, others })
@@ -124,8 +128,9 @@ fn list(folder: &Path) -> Result<Entries, ImportError> {
             entries.folders.push(name);
         } else if let Some(collection) = name.strip_suffix(".bson").filter(|_| kind.is_file()) {
             entries.collections.push(collection.to_owned());
+        } else if name.strip_suffix(".bson.gz").is_some_and(|collection| collection_of(collection).is_some()) {
+            entries.compressed = Some(name);
         }
-        entries.compressed |= entry.file_name().as_encoded_bytes().ends_with(b".bson.gz");
     }
     entries.folders.sort();
     entries.collections.sort();

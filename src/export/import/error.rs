@@ -40,6 +40,12 @@ pub enum ImportError {
         /// The name.
         name: String,
     },
+    /// A folder with files that are compressed.
+    #[error("{} is compressed, and has to be unpacked first", path.display())]
+    Compressed {
+        /// One of them.
+        path: PathBuf,
+    },
     /// Two files of one collection, under its name now and its name then.
     #[error("{} has two files of {collection}; move one of them elsewhere", path.display())]
     Twice {

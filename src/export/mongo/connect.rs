@@ -58,6 +58,7 @@ pub struct MongoServer {
     client: Client,
     redactor: Redactor,
     shown: String,
+    database: Option<String>,
     is_encrypted: bool,
     is_local: bool,
 }
@@ -89,15 +90,23 @@ impl MongoServer {
         options.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
         options.max_pool_size = Some(options.max_pool_size.map_or(MAX_CONNECTIONS, |named| named.min(MAX_CONNECTIONS)));
         let shown = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        // What these hold is the server's own; a login is often looked up in the first.
+        let database =
+            options.default_database.clone().filter(|name| !["admin", "config", "local"].contains(&name.as_str()));
         let is_encrypted = matches!(options.tls, Some(Tls::Enabled(_)));
         let is_local = options.hosts.iter().all(is_local);
         let client = Client::with_options(options).map_err(fault)?;
-        Ok(Self { client, redactor: uri.redactor(), shown, is_encrypted, is_local })
+        Ok(Self { client, redactor: uri.redactor(), shown, database, is_encrypted, is_local })
     }
 
     /// Its hosts, without the login.
     pub fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// The database that the connection string names, if it names one.
+    pub fn named_database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     /// Whether what goes to it can be read on the way: without TLS, to another machine.

@@ -43,6 +43,11 @@ pub enum MongoError {
         /// Its mode.
         mode: u32,
     },
+    /// What was named as a file is a connection string, which may hold a password and is not repeated.
+    #[error(
+        "a connection string was given where the name of a file belongs; write it into a file that only its owner can read"
+    )]
+    UriForFile,
     /// It holds something else.
     #[error("{} does not hold what it should: {what}", path.display())]
     SecretContent {
@@ -144,6 +149,7 @@ impl MongoError {
             Self::SecretFile { .. }
             | Self::NotRegularFile { .. }
             | Self::TooOpen { .. }
+            | Self::UriForFile
             | Self::SecretContent { .. } => Cause::File,
         }
     }

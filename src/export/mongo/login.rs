@@ -153,6 +153,9 @@ fn decoded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(String::from_utf8_lossy(&out).into_owned())
 }
 
+/// Most letters of what a server said that are said again.
+const MAX_SAID_CHARS: usize = 1_000;
+
 /// Takes secrets out of texts.
 pub(super) struct Redactor(Vec<Zeroizing<String>>);
 
@@ -164,8 +167,18 @@ impl Redactor {
         Self(secrets.into_iter().map(|secret| Zeroizing::new(secret.to_owned())).collect())
     }
 
-    /// The text without them.
+    /// The text without them, on one line and not longer than one reads. It is what a server said.
     pub(super) fn redact(&self, text: &str) -> String {
+        let hidden = self.hide(text);
+        let mut line: String =
+            hidden.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SAID_CHARS).collect();
+        if hidden.chars().nth(MAX_SAID_CHARS).is_some() {
+            line.push('…');
+        }
+        line
+    }
+
+    fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
             if !text.contains(secret.as_str()) {

@@ -35,6 +35,9 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, MongoError> 
 
 fn read_secret_of(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<String>, MongoError> {
     let io = |source: io::Error| MongoError::SecretFile { path: path.to_owned(), source };
+    if path.to_string_lossy().contains("://") {
+        return Err(MongoError::UriForFile);
+    }
     let not_regular = || MongoError::NotRegularFile { path: path.to_owned() };
     // The look before the open keeps a named pipe from hanging the program.
     let named = fs::symlink_metadata(path).map_err(io)?;
@@ -70,6 +73,12 @@ fn read_secret_of(path: &Path, credentials: Option<&Path>) -> Result<Zeroizing<S
 mod tests {
     use super::*;
     use std::{fs::Permissions, os::unix::fs::symlink};
+
+    #[test]
+    fn a_connection_string_in_place_of_a_file_is_not_repeated() {
+        let refused = read_secret(Path::new("mongodb://me:pa55word@host/")).unwrap_err();
+        assert!(matches!(refused, MongoError::UriForFile) && !refused.to_string().contains("pa55word"), "{refused}");
+    }
 
     #[test]
     fn what_others_can_read_is_refused_and_a_credential_may_be_its_groups() {

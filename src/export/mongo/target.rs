@@ -141,7 +141,7 @@ impl MongoTarget {
     }
 
     async fn send(&self, schema: &'static Schema, batch: &mut Batch) -> Result<(), MongoError> {
-        let Batch { updates, ids, .. } = std::mem::take(batch);
+        let Batch { updates, ids, documents, .. } = std::mem::take(batch);
         let command = rawdoc! {
             "update": schema.def.name,
             "updates": updates,
@@ -149,7 +149,14 @@ impl MongoTarget {
             "writeConcern": { "w": "majority", "j": true, "wtimeout": WRITE_CONCERN_TIMEOUT_MS },
         };
         let answer = self.server.raw_command(&self.database, "update", command).await?;
-        self.check_written(schema.def.name, &answer, |place| ids.get(place).cloned().unwrap_or_default())
+        self.check_written(schema.def.name, &answer, |place| ids.get(place).cloned().unwrap_or_default())?;
+        match answer.get("n").and_then(|n| n.as_i64().or(n.as_i32().map(Into::into))) {
+            Some(written) if u64::try_from(written) != Ok(documents as u64) => {
+                let what = format!("it says that it has written {written} documents of {documents}");
+                Err(MongoError::Other { server: self.server.shown().to_owned(), what })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// That everything was written, and acknowledged as was asked.
@@ -269,8 +276,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_has_not_written_everything_is_not_believed() {
+        let responder = Responder::start(|_| doc! { "ok": 1, "n": 0, "nModified": 0 });
+        let target = target(&responder).await;
+        let said = target.upsert(schema_of("chunks").unwrap(), &chunks(3).rows).await.unwrap_err().to_string();
+        assert!(said.contains("has written 0 documents of 3"), "{said}");
+    }
+
+    #[tokio::test]
     async fn rows_go_in_bounded_commands_that_a_majority_acknowledges() {
-        let responder = Responder::start(|_| doc! { "ok": 1, "n": 1 });
+        let of = |command: &Document| command.get_array("updates").map_or(0, Vec::len) as i32;
+        let responder = Responder::start(move |command| doc! { "ok": 1, "n": of(command) });
         let target = target(&responder).await;
         let page = chunks(2_500);
         let bytes = target.upsert(schema_of("chunks").unwrap(), &page.rows).await.unwrap();

@@ -28,7 +28,7 @@ pub(crate) fn reindex_collection<C: Collection>(run: &mut Reindex<'_>) -> Result
         Placement::Sharded(_) => Some(ShardCounter::new(&snapshot, &C::DEF)?),
         Placement::Replicated => None,
     };
-    let there = mend_rows::<C>(run, &snapshot, &mut shards)?;
+    let (there, are_whole) = mend_rows::<C>(run, &snapshot, &mut shards)?;
     for (place, (table, there)) in tables::<C>().zip(there).enumerate() {
         // Where there are as many as are asked for and there, there are no others.
         if count_entries(run, &snapshot, table)? != there {
@@ -40,6 +40,8 @@ pub(crate) fn reindex_collection<C: Collection>(run: &mut Reindex<'_>) -> Result
         reindex_journal::<C>(run, journal)?;
     }
     match shards {
+        // What cannot be counted is not counted anew.
+        Some(_) if !are_whole => Ok(()),
         Some(shards) => reindex_ranges(run, const { &C::DEF }, &shards),
         None => Ok(()),
     }
@@ -79,13 +81,14 @@ impl<C: Collection> AskingRow<C> {
 }
 
 /// Has each row's entries made that are missing or have a value. Gives how many there are in each table that are asked for,
-/// whatever their value.
+/// whatever their value; and whether the walk met all rows undamaged.
 fn mend_rows<C: Collection>(
     run: &mut Reindex<'_>,
     snapshot: &Snapshot,
     shards: &mut Option<ShardCounter>,
-) -> Result<Vec<u64>, StoreError> {
+) -> Result<(Vec<u64>, bool), StoreError> {
     let mut there = vec![0; tables::<C>().count()];
+    let mut are_whole = true;
     let mut due = Vec::new();
     let mut rows = snapshot.raw_range(C::DEF.table, Unbounded, Unbounded, Direction::Forward)?;
     loop {
@@ -94,6 +97,7 @@ fn mend_rows<C: Collection>(
             Ok(None) => break,
             Err(error @ StoreError::DamagedRow { .. }) => {
                 run.find(C::DEF.table, &[], error);
+                are_whole = false;
                 continue;
             }
             Err(error) => return Err(error),
@@ -124,7 +128,7 @@ fn mend_rows<C: Collection>(
         }
     }
     run.mend(&mut due, mend_row::<C>)?;
-    Ok(there)
+    Ok((there, are_whole))
 }
 
 /// Makes the entries of one row, as it is by now.

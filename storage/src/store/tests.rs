@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    AccountRecord, Accounts, BlockRecord, Blocks, BlocksByHash, Direction, Reader, Seals,
+    AccountRecord, Accounts, BlockRecord, Blocks, BlocksByHash, ChunkKey, Chunks, Direction, Reader, Seals,
     samples::{Sample, address, hash},
 };
 use lucid_types::Seal;
@@ -441,4 +441,46 @@ fn rows_that_a_changed_branch_leads_past_are_not_taken_for_absent() {
         }
     }
     assert!(missed > 100, "{missed}");
+}
+
+/// Keys stand in the pages above the rows too, and a byte there leads a search, or the end of a range, to another place.
+#[test]
+fn no_flipped_byte_of_a_key_lets_a_walk_end_early() {
+    let (_folder, path, store) = new_store();
+    let session_id = |n: u8| lucid_types::SessionId::from_bytes([n; 16]).unwrap();
+    let mut batch = store.begin().unwrap();
+    for session in 1..=3u8 {
+        for idx in 0..150 {
+            let key = ChunkKey { session_id: session_id(session), idx, account: address(1) };
+            batch.append::<Chunks>(&key, &Sample::sample()).unwrap();
+        }
+    }
+    store.commit(batch).unwrap();
+    drop(store);
+    let content = fs::read(&path).unwrap();
+    let key = [&[1][..], &[2; 16]].concat();
+    let places = content.windows(key.len()).enumerate().filter(|(_, bytes)| *bytes == key);
+    let places: Vec<usize> = places.map(|(place, _)| place).collect();
+    assert!(places.len() > 300, "{}", places.len());
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    let mut met = 0;
+    for place in places {
+        for at in [place, place + 1, place + 16, place + 20] {
+            file.write_all_at(&[content[at] ^ 0xa1], at as u64).unwrap();
+            if let Ok((_, snapshot)) = Store::inspect(&path, &Options::default(), false) {
+                for direction in [Direction::Forward, Direction::Reverse] {
+                    let of_session = snapshot.range_prefix::<Chunks>(&session_id(2), direction);
+                    let all = snapshot.range::<Chunks>(Bound::Unbounded, Bound::Unbounded, direction);
+                    for (rows, wanted) in [(of_session, 150), (all, 450)] {
+                        match rows.and_then(|rows| rows.collect::<Result<Vec<_>, _>>()) {
+                            Ok(rows) => assert_eq!(rows.len(), wanted, "byte {at}, {direction:?}"),
+                            Err(error) => met += usize::from(error.is_damage()),
+                        }
+                    }
+                }
+            }
+            file.write_all_at(&content[at..=at], at as u64).unwrap();
+        }
+    }
+    assert!(met > 300, "{met}");
 }

@@ -16,9 +16,9 @@ pub(in crate::cli) struct Args {
     /// The file with the user name and the password on a line each, where they are not in the connection string.
     #[arg(long, value_name = "FILE")]
     pub(super) login_file: Option<PathBuf>,
-    /// Name of the database.
-    #[arg(long, value_name = "NAME", default_value = "lucid", value_parser = database_name)]
-    pub(super) database: String,
+    /// Name of the database. Without it that of the connection string, or `lucid`.
+    #[arg(long, value_name = "NAME", value_parser = database_name)]
+    pub(super) database: Option<String>,
     /// Only this collection; may be given often.
     #[arg(long = "collection", value_name = "NAME")]
     pub(super) collections: Vec<String>,
