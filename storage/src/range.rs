@@ -84,8 +84,8 @@ pub struct RawRange<'a> {
     direction: Direction,
     stored: Option<StoredRows<'a>>,
     stored_head: Option<(Guard, Guard)>,
-    /// Key of the last entry that the file gave.
-    last: Vec<u8>,
+    /// Key of the last entry that the file gave; nothing at the beginning.
+    last: Option<Vec<u8>>,
     pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     pending_head: Option<(&'a [u8], Option<&'a [u8]>)>,
 }
@@ -97,7 +97,7 @@ impl<'a> RawRange<'a> {
         stored: Option<StoredRows<'a>>,
         pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     ) -> Self {
-        Self { table, direction, stored, stored_head: None, last: Vec::new(), pending, pending_head: None }
+        Self { table, direction, stored, stored_head: None, last: None, pending, pending_head: None }
     }
 
     /// The next entry, where it lies.
@@ -139,17 +139,16 @@ impl<'a> RawRange<'a> {
 
     /// Each entry of the file comes after the one before it, or a page number leads to a page that is not the next one.
     fn check_order(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        let last = &mut self.last;
-        let in_order = match self.direction {
-            // At the beginning; no key of a table is empty.
-            _ if last.is_empty() => true,
-            Direction::Forward => last.as_slice() < key,
-            Direction::Reverse => last.as_slice() > key,
+        let in_order = match (self.direction, self.last.as_deref()) {
+            (_, None) => true,
+            (Direction::Forward, Some(last)) => last < key,
+            (Direction::Reverse, Some(last)) => last > key,
         };
         if !in_order {
             (self.stored, self.pending) = (None, None);
             return Err(StoreError::damaged_row(self.table, key, "it is not in the order of its table"));
         }
+        let last = self.last.get_or_insert_default();
         last.clear();
         last.extend_from_slice(key);
         Ok(())
@@ -176,7 +175,7 @@ impl<'a> RawRange<'a> {
                 None => {
                     if let Some(StoredRows { ends, .. }) = self.stored.take() {
                         // No row is believed to be the last before its neighbour was looked at.
-                        ends.check(self.direction, &self.last).inspect_err(|_| self.pending = None)?;
+                        ends.check(self.direction, self.last.as_deref()).inspect_err(|_| self.pending = None)?;
                     }
                 }
             }

@@ -179,18 +179,19 @@ pub(crate) struct RangeEnds<'a> {
 impl RangeEnds<'_> {
     /// Holds the last row that a walk gave, or where it gave none the bound that it began at, against the other bound: no row
     /// lies between.
-    pub(crate) fn check(&self, direction: Direction, last: &[u8]) -> Result<(), StoreError> {
-        let after = |bound: &Bound<Vec<u8>>| match last.is_empty() {
-            true => bound.clone(),
-            false => Bound::Excluded(last.to_vec()),
+    pub(crate) fn check(&self, direction: Direction, last: Option<&[u8]>) -> Result<(), StoreError> {
+        let (begin, end) = match direction {
+            Direction::Forward => (&self.lower, &self.upper),
+            Direction::Reverse => (&self.upper, &self.lower),
         };
+        let after = last.map_or_else(|| begin.as_ref().map(Vec::as_slice), Bound::Excluded);
         let found = match direction {
-            Direction::Forward => row_above(self.table, self.rows, as_slice(&after(&self.lower)))?,
-            Direction::Reverse => row_below(self.table, self.rows, as_slice(&after(&self.upper)))?,
+            Direction::Forward => row_above(self.table, self.rows, after)?,
+            Direction::Reverse => row_below(self.table, self.rows, after)?,
         };
         let Some(found) = found else { return Ok(()) };
         let key = found.value();
-        let is_within = match (direction, direction_bound(direction, &self.lower, &self.upper)) {
+        let is_within = match (direction, end) {
             (_, Bound::Unbounded) => true,
             (Direction::Forward, Bound::Included(end)) => key <= end.as_slice(),
             (Direction::Forward, Bound::Excluded(end)) => key < end.as_slice(),
@@ -202,22 +203,6 @@ impl RangeEnds<'_> {
             false => Ok(()),
         }
     }
-}
-
-/// The bound that a walk goes to.
-fn direction_bound<'b>(
-    direction: Direction,
-    lower: &'b Bound<Vec<u8>>,
-    upper: &'b Bound<Vec<u8>>,
-) -> &'b Bound<Vec<u8>> {
-    match direction {
-        Direction::Forward => upper,
-        Direction::Reverse => lower,
-    }
-}
-
-fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
-    bound.as_ref().map(Vec::as_slice)
 }
 
 fn is_own_name(name: &str) -> bool {

@@ -14,6 +14,9 @@ use std::{
 /// How long it may take to listen: it is Python, and the machine may be busy.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long it may take to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// A running server, killed when dropped.
 pub(super) struct Server {
     python: PathBuf,
@@ -46,8 +49,14 @@ impl Server {
         self.child = spawn(&self.python, &self.folder, self.port, &self.arguments);
     }
 
-    /// Starts it again with other arguments, and waits until it answers under `uri`.
+    /// Starts it again with other arguments, and waits until it answers under `uri`. It is stopped in order before: what it
+    /// was told last, such as a user, need not be on its disk yet.
     pub(super) fn start_with(&mut self, arguments: &[&str], uri: &str) {
+        let stopped = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let begun = Instant::now();
+        while stopped.success() && begun.elapsed() < STOP_TIMEOUT && self.child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(50));
+        }
         self.kill();
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         self.start_again();
