@@ -51,6 +51,7 @@ pub const WRITE_STALL_TIMEOUT_MS: u64 = 10_000;
 
 /// Most bytes of answers that clients have been given and have not read, over all connections. Beyond it those who do
 /// not read are hung up on, the one that was answered longest ago first.
+/// Batches may have gathered as many again before they are answered; one beyond that is told that the node is busy.
 pub const MAX_UNREAD_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// How often a WebSocket is asked whether its client is there, as much as tells routers on the way to keep it.

@@ -304,3 +304,23 @@ impl Drop for Subscribed {
         state.since = Instant::now();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_share_one_bound_and_a_single_one_has_room() {
+        let links = Links::new(MemoryShare { unread_answer_bytes: 100, ..MemoryShare::default() });
+        let mut one = links.gather();
+        assert!(one.take(70) && one.take(60), "nobody else has anything");
+        let mut other = links.gather();
+        assert!(!other.take(1));
+        drop(one);
+        assert!(other.take(50));
+        let mut third = links.gather();
+        assert!(third.take(49) && !third.take(1));
+        drop((other, third));
+        assert_eq!(links.gathered_bytes.load(Relaxed), 0);
+    }
+}
