@@ -30,7 +30,7 @@ pub use import::{Imported, import};
 pub use logs::{LogFilter, find_logs};
 pub use receipts::receipt_path;
 pub use rules::next_base_fee;
-pub use sender::recover_sender;
+pub use sender::{recover_sender, recover_signer};
 
 /// What a transaction is, and what it costs before it runs, for the rooms above that never run one.
 pub use crate::evm::{MAX_INITCODE_BYTES, Transaction, intrinsic_gas};

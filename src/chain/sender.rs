@@ -10,11 +10,15 @@ pub fn recover_sender(transaction: &TxEnvelope) -> Option<Address> {
     if transaction.is_eip4844() {
         return None;
     }
-    let signature = transaction.signature();
-    if signature.normalize_s().is_some() {
-        return None;
+    recover_signer(transaction.signature_hash(), transaction.signature())
+}
+
+/// The address of the key that signed `hash`; nothing where the signature is none or has a high s (EIP-2).
+pub fn recover_signer(hash: B256, signature: &Signature) -> Option<Address> {
+    match signature.normalize_s() {
+        Some(_) => None,
+        None => recover(hash, signature),
     }
-    recover(transaction.signature_hash(), signature)
 }
 
 #[cfg(feature = "secp256k1")]

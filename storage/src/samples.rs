@@ -6,7 +6,7 @@ use crate::{
     records::*,
 };
 use alloy_primitives::{Address, B256, B512, FixedBytes, U256};
-use lucid_types::{AnchoringId, Certificate, CommitSignature, Seal, SessionId};
+use lucid_types::{AnchoringId, Certificate, CommitSignature, ConsensusKey, Seal, SessionId};
 
 pub(crate) trait Sample {
     fn sample() -> Self;
@@ -242,6 +242,48 @@ impl Sample for Seal {
             proposal_signature: B512::repeat_byte(36),
             certificate: Certificate { height: 70_000, round: 1, block_hash: hash(37), signatures },
         }
+    }
+}
+
+impl Sample for RegisteredNodeRecord {
+    fn sample() -> Self {
+        // The generator of the curve.
+        let key = hex_literal::hex!("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
+        let consensus_key = ConsensusKey::from_bytes(key).unwrap();
+        Self { number: 7, operator: address(38), consensus_key, pool: Some(address(39)) }
+    }
+}
+
+impl Sample for OperatorStorageRecord {
+    fn sample() -> Self {
+        Self { chunks: 16_384, bytes: 300 << 30 }
+    }
+}
+
+impl Sample for BlockWorkRecord {
+    fn sample() -> Self {
+        let work = ProvenWork {
+            node: address(43),
+            bytes_transferred: 5 << 30,
+            sessions_relayed: 300,
+            storage: Some(StorageClaim { slot: 525_590, chunks_stored: 16_384, size_bytes: 300 << 30 }),
+            beacons: 1,
+            uptime_seconds: 3_600,
+        };
+        Self {
+            slot: 525_600,
+            led: address(40),
+            missed: vec![address(41)],
+            signers: vec![address(42), address(43)],
+            work: vec![work],
+        }
+    }
+}
+
+impl Sample for EpochRecord {
+    fn sample() -> Self {
+        let entity = RankedEntity { entity: address(45), served_by: address(46), credits: 70_000, uptime: 999_999 };
+        Self { seed: hash(44), entities: vec![entity] }
     }
 }
 

@@ -216,6 +216,17 @@ store_tables! {
             "height" => "the block's seal";
         ValidatorSets "validator_sets", writer: "consensus",
             "first height of the set (8)" => "the canonical set";
+        Members "members" (node): Address => RegisteredNodeRecord, origin: Chain, writer: "consensus",
+            "address of the node" => "a member of the registry";
+        Candidates "candidates" (node): Address => RegisteredNodeRecord, origin: Chain, writer: "consensus",
+            "address of the node" => "a node that registered and may be admitted";
+        OperatorStorage "operator_storage" (operator): Address => OperatorStorageRecord, origin: Chain, writer: "consensus",
+            "account of an operator" => "what it had stored through the chain";
+        BlockWork "block_work" (height): u64 => BlockWorkRecord, origin: Chain, writer: "consensus",
+            "height" => "what the block adds to the work of nodes, and who led or missed; of blocks that a tally or an order \
+             still looks at";
+        Epochs "epochs" (epoch): u64 => EpochRecord, origin: Chain, writer: "consensus",
+            "epoch" => "what is fixed when its first block is committed";
         ConsensusLog "consensus_log", writer: "consensus",
             "height (8), place in the log (8)" => "what consensus was told or decided";
         PendingBodies "pending_bodies", writer: "consensus",

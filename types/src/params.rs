@@ -74,12 +74,36 @@ pub struct Params {
 /// Slots that a task proof may be older than the block that brings it.
 pub const MAX_TASK_PROOF_AGE_SLOTS: u64 = 60;
 
+/// Slots of a span of proofs where an epoch is not shorter than four of them.
+const PROOF_SPAN_SLOTS: u64 = 30;
+
 impl Params {
+    /// The epoch of a slot: `floor(slot / epoch length)`.
+    pub const fn epoch_of(&self, slot: u64) -> u64 {
+        slot / self.epoch_slots
+    }
+
+    /// First slot of an epoch.
+    pub const fn epoch_start(&self, epoch: u64) -> u64 {
+        epoch.saturating_mul(self.epoch_slots)
+    }
+
+    /// Slots of a span of proofs: one uptime beacon of a node counts in each, and proofs that wait alone open a height at
+    /// most once in as many slots. It is 30, and a quarter of the epoch where that is less.
+    pub const fn proof_span_slots(&self) -> u64 {
+        let quarter = self.epoch_slots / 4;
+        match quarter {
+            0 => 1,
+            _ if quarter < PROOF_SPAN_SLOTS => quarter,
+            _ => PROOF_SPAN_SLOTS,
+        }
+    }
+
     /// The lowest slot of which a chain whose last block is in `slot` still needs task proofs. The tally of that block's
     /// epoch is made from blocks of the leader window before the epoch, and the first of those may bring proofs that are
     /// older than itself.
     pub const fn first_task_proof_slot(&self, slot: u64) -> u64 {
-        let epoch_start = slot - slot % self.epoch_slots;
+        let epoch_start = self.epoch_start(self.epoch_of(slot));
         epoch_start.saturating_sub(self.leader_window_slots).saturating_sub(MAX_TASK_PROOF_AGE_SLOTS)
     }
 }
@@ -174,6 +198,14 @@ mod tests {
         assert_eq!(params.first_task_proof_slot(720 * 10), 7_200 - 5_040 - 60);
         assert_eq!(params.first_task_proof_slot(720 * 10 + 719), 7_200 - 5_040 - 60, "the same all through an epoch");
         assert_eq!(params.first_task_proof_slot(720 * 11), 7_920 - 5_040 - 60);
+    }
+
+    #[test]
+    fn epochs_and_spans_are_those_of_the_presets() {
+        let (lucid, dev) = (Preset::Lucid.params(), Preset::Dev.params());
+        assert_eq!((lucid.proof_span_slots(), dev.proof_span_slots()), (30, 4));
+        assert_eq!(Params { epoch_slots: 3, ..dev }.proof_span_slots(), 1);
+        assert_eq!((lucid.epoch_of(719), lucid.epoch_of(720), lucid.epoch_start(2)), (0, 1, 1_440));
     }
 
     #[test]

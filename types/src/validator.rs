@@ -95,6 +95,17 @@ pub enum ValidatorSetError {
     /// The members do not stand in the order that the canonical encoding has.
     #[error("the validators do not stand in the order of their addresses")]
     Unordered,
+    /// Bytes that are not a whole number of members.
+    #[error("{0} bytes are no canonical set of validators")]
+    Length(usize),
+    /// A member's key is none.
+    #[error("the key of validator {address}: {source}")]
+    Key {
+        /// The member.
+        address: Address,
+        /// What is wrong with it.
+        source: ConsensusKeyError,
+    },
 }
 
 /// The members whose votes count at a height, in address order.
@@ -103,6 +114,9 @@ pub enum ValidatorSetError {
 pub struct ValidatorSet(Vec<Validator>);
 
 impl ValidatorSet {
+    /// Bytes of a member in the canonical encoding: its address (20) and its consensus key (33).
+    const MEMBER_BYTES: usize = 53;
+
     /// Puts the members in address order and checks that addresses and keys are used once.
     pub fn new(mut members: Vec<Validator>) -> Result<Self, ValidatorSetError> {
         members.sort_by_key(|member| member.address);
@@ -140,12 +154,28 @@ impl ValidatorSet {
 
     /// Canonical bytes: per member, in address order, its address (20) and its consensus key (33).
     pub fn canonical_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.0.len() * 53);
+        let mut out = Vec::with_capacity(self.0.len() * Self::MEMBER_BYTES);
         for member in &self.0 {
             out.extend_from_slice(member.address.as_slice());
             out.extend_from_slice(member.consensus_key.as_bytes());
         }
         out
+    }
+
+    /// Reads [canonical bytes](Self::canonical_bytes).
+    pub fn from_canonical_bytes(bytes: &[u8]) -> Result<Self, ValidatorSetError> {
+        let (members, rest) = bytes.as_chunks::<{ Self::MEMBER_BYTES }>();
+        if !rest.is_empty() {
+            return Err(ValidatorSetError::Length(bytes.len()));
+        }
+        let member = |bytes: &[u8; Self::MEMBER_BYTES]| {
+            let (address, key) = bytes.split_at(20);
+            let (address, key) = (Address::from_slice(address), FixedBytes::from_slice(key));
+            let consensus_key =
+                ConsensusKey::try_from(key).map_err(|source| ValidatorSetError::Key { address, source })?;
+            Ok(Validator { address, consensus_key })
+        };
+        members.iter().map(member).collect::<Result<Vec<_>, _>>()?.try_into()
     }
 
     /// BLAKE3 of the canonical bytes. A header carries the first 28 bytes of it.
@@ -249,6 +279,19 @@ pub(crate) mod tests {
         assert_eq!(set, ValidatorSet::new(vec![a, b]).unwrap());
         assert_eq!(set.canonical_bytes().len(), 2 * 53);
         assert_eq!(ValidatorSet::try_from(vec![b, a]), Err(ValidatorSetError::Unordered));
+    }
+
+    #[test]
+    fn only_canonical_bytes_are_read_as_a_set() {
+        let set = ValidatorSet::new(vec![validator(1).1, validator(2).1]).unwrap();
+        let bytes = set.canonical_bytes();
+        assert_eq!(ValidatorSet::from_canonical_bytes(&bytes), Ok(set));
+        let read = |bytes: &[u8]| ValidatorSet::from_canonical_bytes(bytes).unwrap_err();
+        assert_eq!(read(&bytes[1..]), ValidatorSetError::Length(105));
+        assert_eq!(read(&[&bytes[53..], &bytes[..53]].concat()), ValidatorSetError::Unordered);
+        assert_eq!(read(&[]), ValidatorSetError::Empty);
+        let no_key = [&bytes[..20], &[0; 33]].concat();
+        assert!(matches!(read(&no_key), ValidatorSetError::Key { address, .. } if address == Address::repeat_byte(1)));
     }
 
     #[test]

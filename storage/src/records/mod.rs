@@ -4,12 +4,16 @@
 //! are those of its key and of its record together. Times are Unix seconds, except where a name ends otherwise.
 
 mod chain;
+mod consensus;
 mod node;
 mod poot;
 mod session;
 mod word;
 
 pub use chain::{AccountRecord, BlockRecord, BlockchainStateRecord, ReceiptRecord, TransactionRecord};
+pub use consensus::{
+    BlockWorkRecord, EpochRecord, OperatorStorageRecord, ProvenWork, RankedEntity, RegisteredNodeRecord, StorageClaim,
+};
 pub use node::{
     ConsensusEventRecord, EventVote, ExportPosition, ExportStateRecord, ParamRecord, PayoutRecord, PeerRecord,
 };
