@@ -26,7 +26,7 @@ fn benches_of(criterion: &mut Criterion, shape: Shape) {
         bencher.iter_batched(|| block.clone(), RecoveredBlock::recover, BatchSize::LargeInput);
     });
     let context =
-        BlockContext { chain_id: world.spec.chain_id, header: &recovered.header, withdrawals: &recovered.withdrawals };
+        BlockContext { chain_id: world.spec.chain_id, header: &recovered.header, mint: &recovered.withdrawals };
     let execute = || {
         let batch = world.store.begin().unwrap();
         let state = LatestState::new(&batch);

@@ -86,7 +86,7 @@ fn report_of(shape: Shape, grown: bool) {
         {
             let mut batch = world.store.begin().unwrap();
             let context =
-                BlockContext { chain_id: world.spec.chain_id, header: &block.header, withdrawals: &block.withdrawals };
+                BlockContext { chain_id: world.spec.chain_id, header: &block.header, mint: &block.withdrawals };
             let state = LatestState::new(&batch);
             let run = || evm::execute(&context, &block.transactions, evm::World::new(&state, &batch));
             let executed = execute.measure(run).unwrap();

@@ -1,10 +1,11 @@
 //! A chain to measure on: 100,000 accounts, and blocks of transfers between them.
 
 use alloy_consensus::{Header, Sealed, SignableTransaction, TxEip1559, TxEnvelope, transaction::Recovered};
+use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, TxKind, U256};
 use lucid_node::{
     chain::{self, Block, Imported, RecoveredBlock},
-    consensus::{Solo, SoloChain},
+    consensus::{Author, Proposal},
     evm::Transaction,
     keys::{NodeKeys, SecretKey},
     state::{self, Account, AccountChange},
@@ -48,7 +49,7 @@ pub(crate) struct World {
     pub(crate) spec: ChainSpec,
     pub(crate) store: Store,
     pub(crate) head: Sealed<Header>,
-    solo: Solo,
+    author: Author,
     senders: Vec<SecretKey>,
     certificate: Option<Certificate>,
     _folder: tempfile::TempDir,
@@ -80,9 +81,8 @@ impl World {
         let mut batch = store.begin().unwrap();
         let head = chain::write_genesis(&mut batch, &spec).unwrap();
         store.commit(batch).unwrap();
-        let chain = SoloChain::new(&spec, head.hash(), spec.genesis_set().unwrap()).unwrap();
-        let solo = Solo::new(chain, &keys).unwrap();
-        Self { spec, store, head, solo, senders, certificate: None, _folder: folder }
+        let author = Author::new(&spec, head.hash(), &keys);
+        Self { spec, store, head, author, senders, certificate: None, _folder: folder }
     }
 
     /// The next block: a thousand transfers, each from another account.
@@ -102,9 +102,16 @@ impl World {
             })
             .collect();
         let timestamp = self.head.timestamp + self.spec.parameters.slot_duration_secs;
-        let (attributes, _) = self.solo.attributes(&self.head, self.certificate.as_ref(), timestamp);
+        let (attributes, _) = self.author.attributes(&Proposal {
+            parent: &self.head,
+            parent_certificate: self.certificate.as_ref(),
+            next_set: &self.spec.genesis_set().unwrap(),
+            timestamp,
+            round: 0,
+        });
         let mut scratch = self.store.begin().unwrap();
-        let built = chain::build(&mut scratch, &self.spec, &self.head, &attributes, transfers).unwrap();
+        let nothing = Withdrawals::default();
+        let built = chain::build(&mut scratch, &self.spec, &self.head, &attributes, &nothing, transfers).unwrap();
         assert_eq!(built.block.transactions.len() as u64, TRANSFERS);
         built.block.into_block()
     }
@@ -128,14 +135,14 @@ impl World {
     /// Imports the block into a new batch, with its seal beside it.
     pub(crate) fn import(&self, block: &RecoveredBlock) -> (Batch, Imported) {
         let mut batch = self.store.begin().unwrap();
-        let imported = chain::import(&mut batch, &self.spec, &self.head, block).unwrap();
-        batch.append::<Seals>(&imported.header.number, &self.solo.seal(&imported.header, None)).unwrap();
+        let imported = chain::import(&mut batch, &self.spec, &self.head, block, &Withdrawals::default()).unwrap();
+        batch.append::<Seals>(&imported.header.number, &self.author.seal_alone(&imported.header, None)).unwrap();
         (batch, imported)
     }
 
     /// Goes on from a block that was committed.
     pub(crate) fn advance(&mut self, imported: Imported) {
-        self.certificate = Some(self.solo.seal(&imported.header, None).certificate);
+        self.certificate = Some(self.author.seal_alone(&imported.header, None).certificate);
         self.head = imported.header;
     }
 }

@@ -220,25 +220,25 @@ impl TestChain {
             mix_hash: B256::repeat_byte(height),
             parent_certificate_hash: B256::repeat_byte(height.wrapping_add(100)),
             extra_data: ExtraData::new(0, &self.validators),
-            withdrawals: Withdrawals::default(),
         }
     }
 
     /// A block of `candidates` on top of the head.
     pub(crate) fn build(&self, candidates: impl IntoIterator<Item = Transaction>) -> Built {
         let mut scratch = self.store.begin().unwrap();
-        chain::build(&mut scratch, &self.spec, &self.head, &self.attributes(), candidates).unwrap()
+        chain::build(&mut scratch, &self.spec, &self.head, &self.attributes(), &Withdrawals::default(), candidates)
+            .unwrap()
     }
 
     /// Judges a block and forgets what came of it.
     pub(crate) fn judge(&self, block: &RecoveredBlock) -> Result<Imported, ChainError> {
-        chain::import(&mut self.store.begin().unwrap(), &self.spec, &self.head, block)
+        chain::import(&mut self.store.begin().unwrap(), &self.spec, &self.head, block, &Withdrawals::default())
     }
 
     /// Imports a block and commits it.
     pub(crate) fn commit(&mut self, block: &RecoveredBlock) -> Imported {
         let mut batch = self.store.begin().unwrap();
-        let imported = chain::import(&mut batch, &self.spec, &self.head, block).unwrap();
+        let imported = chain::import(&mut batch, &self.spec, &self.head, block, &Withdrawals::default()).unwrap();
         self.store.commit(batch).unwrap();
         self.head = imported.header.clone();
         imported

@@ -13,6 +13,7 @@
 use crate::support::{DevNode, block_on, lucid_node, run, send, text, transfer};
 use alloy_consensus::{Header, SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use lucid_node::{
     chain::{self, BlockAttributes, ChainError},
@@ -150,7 +151,6 @@ fn next_block(store: &Store, spec: &ChainSpec) -> Result<Header, ChainError> {
         mix_hash: B256::ZERO,
         parent_certificate_hash: B256::ZERO,
         extra_data: ExtraData::decode(&head.extra_data).unwrap(),
-        withdrawals: Default::default(),
     };
     let raws = [
         count(&alice, BLOCKS / 2, 40, receiver(41)),
@@ -159,7 +159,8 @@ fn next_block(store: &Store, spec: &ChainSpec) -> Result<Header, ChainError> {
         transfer(&bob, BLOCKS / 2 + 1, receiver(44)),
     ];
     let candidates: Vec<Transaction> = raws.iter().map(|raw| Mempool::decode(raw, spec).unwrap()).collect();
-    chain::build(&mut scratch, spec, &head, &attributes, candidates).map(|built| built.block.header)
+    chain::build(&mut scratch, spec, &head, &attributes, &Withdrawals::default(), candidates)
+        .map(|built| built.block.header)
 }
 
 impl Truth {

@@ -6,11 +6,14 @@ use super::{
     sender::recover_sender,
 };
 use crate::{evm::Transaction, state::LatestState};
-use alloy_consensus::{BlockBody, Header, Sealable, Sealed, TxEnvelope};
+use alloy_consensus::{BlockBody, Header, ReceiptEnvelope, Sealable, Sealed, TxEnvelope};
 use alloy_eips::{eip2718::Decodable2718, eip4895::Withdrawals};
 use alloy_primitives::Address;
 use alloy_rlp::{Decodable, Encodable, length_of_length};
-use lucid_storage::{BlockRecord, BlockchainState, Blocks, Current, Direction, Reader, Transactions};
+use lucid_storage::{
+    BlockRecord, BlockchainState, Blocks, Current, Direction, Reader, Receipts, TransactionRecord, Transactions,
+};
+use lucid_types::{CommittedBlock, CommittedTransaction};
 use std::{num::NonZeroUsize, panic::resume_unwind, thread};
 
 /// Most threads that recover the senders of one block: a Pi has four cores.
@@ -133,4 +136,22 @@ pub fn read_block(reader: &impl Reader, height: u64) -> Result<Option<Block>, Ch
     }
     let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: Some(withdrawals) };
     Ok(Some(Block { header: header.into_inner(), body }))
+}
+
+/// A block as listeners were told of it.
+pub fn read_committed(reader: &impl Reader, height: u64) -> Result<Option<CommittedBlock>, ChainError> {
+    let Some(header) = read_header(reader, height)? else { return Ok(None) };
+    let damaged = |part| ChainError::Damaged { height, part };
+    let mut receipts = reader.range_prefix::<Receipts>(&height, Direction::Forward)?;
+    let mut transactions = Vec::new();
+    for row in reader.range_prefix::<Transactions>(&height, Direction::Forward)? {
+        let (_, TransactionRecord { hash, sender, nonce, .. }) = row?;
+        let (_, receipt) = receipts.next().ok_or(damaged("receipt"))??;
+        let gas_used = receipt.gas_used;
+        let receipt = ReceiptEnvelope::decode_2718_exact(&receipt.raw).map_err(|_| damaged("receipt"))?;
+        let (success, logs) = (receipt.status(), receipt.logs().to_vec());
+        transactions.push(CommittedTransaction { hash, sender, nonce, gas_used, success, logs });
+    }
+    let (header, hash) = header.into_parts();
+    Ok(Some(CommittedBlock { hash, header, transactions }))
 }

@@ -6,11 +6,10 @@ use super::{
     rules,
 };
 use crate::{
-    evm::{self, BlockContext, Limits, Rejected, Transaction, World},
+    evm::{self, BlockContext, Limits, Mint, Rejected, Transaction, World},
     state::{self, LatestState},
 };
 use alloy_consensus::{Header, Sealed, proofs};
-use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, B256, Bloom};
 use lucid_storage::Batch;
 use lucid_types::{ChainSpec, ExtraData};
@@ -28,8 +27,6 @@ pub struct BlockAttributes {
     pub parent_certificate_hash: B256,
     /// Round, and the validator set for the next height.
     pub extra_data: ExtraData,
-    /// What is minted.
-    pub withdrawals: Withdrawals,
 }
 
 /// A new block, not yet imported.
@@ -44,7 +41,7 @@ pub struct Built {
 /// Room in the block's RLP for what is not a transaction: header, list headers, 100 withdrawals.
 const BLOCK_OVERHEAD_BYTES: u64 = 8 * 1024;
 
-/// Makes the block after `parent` from the best of `candidates`.
+/// Makes the block after `parent` from the best of `candidates`. `mint` says what it mints.
 ///
 /// `scratch` is a batch over the head that takes the new state so that its root is known; it is never committed.
 pub fn build(
@@ -52,6 +49,7 @@ pub fn build(
     spec: &ChainSpec,
     parent: &Sealed<Header>,
     attributes: &BlockAttributes,
+    mint: &dyn Mint,
     candidates: impl IntoIterator<Item = Transaction>,
 ) -> Result<Built, ChainError> {
     let mut header = Header {
@@ -60,20 +58,20 @@ pub fn build(
         mix_hash: attributes.mix_hash,
         parent_beacon_block_root: Some(attributes.parent_certificate_hash),
         extra_data: attributes.extra_data.encode(),
-        withdrawals_root: Some(proofs::calculate_withdrawals_root(&attributes.withdrawals)),
         ..rules::skeleton(spec, parent)
     };
     let limits = Limits {
         transactions: spec.parameters.block_transactions_max,
         bytes: spec.parameters.block_bytes_max.saturating_sub(BLOCK_OVERHEAD_BYTES),
     };
-    let context = BlockContext { chain_id: spec.chain_id, header: &header, withdrawals: &attributes.withdrawals };
+    let context = BlockContext { chain_id: spec.chain_id, header: &header, mint };
     check_state(&*scratch, parent)?;
     let filled = {
         let state = LatestState::new(&*scratch);
         evm::fill(&context, limits, candidates, World::new(&state, &*scratch))?
     };
     let executed = filled.executed;
+    header.withdrawals_root = Some(proofs::calculate_withdrawals_root(&executed.withdrawals));
     header.state_root = state::apply(scratch, header.number, &executed.changes)?;
     header.transactions_root = proofs::calculate_transaction_root(&filled.transactions);
     header.receipts_root = proofs::calculate_receipt_root(&executed.receipts);
@@ -81,7 +79,6 @@ pub fn build(
     header.gas_used = executed.gas_used;
     header.requests_hash = Some(executed.requests.requests_hash());
 
-    let withdrawals = attributes.withdrawals.clone();
-    let block = RecoveredBlock { header, transactions: filled.transactions, withdrawals };
+    let block = RecoveredBlock { header, transactions: filled.transactions, withdrawals: executed.withdrawals };
     Ok(Built { block, rejected: filled.rejected })
 }

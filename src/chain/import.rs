@@ -6,11 +6,14 @@ use super::{
     logs, rules,
 };
 use crate::{
-    evm::{self, BlockContext, Executed, World},
+    evm::{self, BlockContext, Executed, Mint, World},
     state::{self, LatestState},
 };
 use alloy_consensus::{Header, Sealable, Sealed, Transaction as _, proofs, transaction::TxHashRef};
-use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::{
+    eip2718::Encodable2718,
+    eip4895::{Withdrawal, Withdrawals},
+};
 use alloy_primitives::{Bloom, TxKind};
 use lucid_storage::{
     Batch, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Reader, ReceiptRecord, Receipts,
@@ -28,6 +31,7 @@ pub struct Imported {
 }
 
 /// Checks `block` as the child of `parent`, which must be the head, and writes it, its state and its indexes into `batch`.
+/// `mint` says what it has to mint.
 ///
 /// On an error the batch holds parts of the block and must be dropped.
 pub fn import(
@@ -35,6 +39,7 @@ pub fn import(
     spec: &ChainSpec,
     parent: &Sealed<Header>,
     block: &RecoveredBlock,
+    mint: &dyn Mint,
 ) -> Result<Imported, ChainError> {
     let head = batch.get::<BlockchainState>(&Current)?.ok_or(ChainError::NoChain)?;
     if head.hash != parent.hash() {
@@ -44,11 +49,11 @@ pub fn import(
     let size_bytes = check_body(spec, block)?;
     check_state(&*batch, parent)?;
     let executed = {
-        let context = BlockContext { chain_id: spec.chain_id, header: &block.header, withdrawals: &block.withdrawals };
+        let context = BlockContext { chain_id: spec.chain_id, header: &block.header, mint };
         let state = LatestState::new(&*batch);
         evm::execute(&context, &block.transactions, World::new(&state, &*batch))?
     };
-    check_execution(&block.header, &executed)?;
+    check_execution(block, &executed)?;
     let state_root = state::apply(batch, block.header.number, &executed.changes)?;
     rules::equal("stateRoot", block.header.state_root, state_root).map_err(ChainError::Invalid)?;
 
@@ -69,8 +74,6 @@ fn check_body(spec: &ChainSpec, block: &RecoveredBlock) -> Result<u64, Invalid> 
     if let Some(blobs) = block.transactions.iter().find(|transaction| transaction.is_eip4844()) {
         return Err(Invalid::Blobs(*blobs.tx_hash()));
     }
-    // Minting pays for work of other operators' nodes, and no rule here gives any yet.
-    rules::equal("withdrawals", block.withdrawals.len(), 0)?;
     let most = spec.parameters.block_transactions_max;
     if found > most {
         return Err(Invalid::TooManyTransactions { found, most });
@@ -87,13 +90,27 @@ fn check_body(spec: &ChainSpec, block: &RecoveredBlock) -> Result<u64, Invalid> 
 }
 
 /// Checks the fields that only running the block gives, but for the state root.
-fn check_execution(header: &Header, executed: &Executed) -> Result<(), Invalid> {
+fn check_execution(block: &RecoveredBlock, executed: &Executed) -> Result<(), Invalid> {
+    let header = &block.header;
+    if block.withdrawals != executed.withdrawals {
+        let [found, minted] = [&block.withdrawals, &executed.withdrawals].map(minted_text);
+        return Err(Invalid::field("withdrawals", found, minted));
+    }
     rules::equal("gasUsed", header.gas_used, executed.gas_used)?;
     let receipts_root = proofs::calculate_receipt_root(&executed.receipts);
     rules::equal("receiptsRoot", header.receipts_root, receipts_root)?;
     let bloom = executed.receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | *receipt.logs_bloom());
     rules::equal("logsBloom", header.logs_bloom, bloom)?;
     rules::optional("requestsHash", header.requests_hash, Some(executed.requests.requests_hash()))
+}
+
+/// What withdrawals pay, for a person.
+fn minted_text(withdrawals: &Withdrawals) -> String {
+    let paid = withdrawals.iter().map(|paid| {
+        let Withdrawal { index, validator_index, address, amount } = paid;
+        format!("{amount} gwei to {address} (number {index}, validator {validator_index})")
+    });
+    format!("[{}]", paid.collect::<Vec<_>>().join(", "))
 }
 
 fn write_block(
@@ -118,6 +135,7 @@ fn write_block(
         hash: header.hash(),
         state_root: header.state_root,
         timestamp: header.timestamp,
+        minted: block.withdrawals.iter().fold(before.minted, |sum, paid| sum.saturating_add(paid.amount_wei())),
         withdrawal_count: before.withdrawal_count + block.withdrawals.len() as u64,
         transaction_count: before.transaction_count + block.transactions.len() as u64,
         ..before

@@ -14,6 +14,7 @@ mod error;
 mod genesis;
 mod import;
 mod logs;
+mod minted;
 mod receipts;
 mod rules;
 mod sender;
@@ -21,16 +22,19 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
-pub use block::{Block, RecoveredBlock, decode_header, decode_transaction, read_block, read_head, read_header};
+pub use block::{
+    Block, RecoveredBlock, decode_header, decode_transaction, read_block, read_committed, read_head, read_header,
+};
 pub use build::{BlockAttributes, Built, build};
 pub use check::check;
 pub use error::{ChainError, Invalid};
 pub use genesis::{genesis_contract_hashes, genesis_header, write_genesis};
 pub use import::{Imported, import};
 pub use logs::{LogFilter, find_logs};
+pub use minted::{MintedWork, minted_work};
 pub use receipts::receipt_path;
 pub use rules::next_base_fee;
 pub use sender::{recover_sender, recover_signer};
 
-/// What a transaction is, and what it costs before it runs, for the rooms above that never run one.
-pub use crate::evm::{MAX_INITCODE_BYTES, Transaction, intrinsic_gas};
+/// What a transaction is, what it costs before it runs, and what mints, for the rooms above that never run one.
+pub use crate::evm::{MAX_INITCODE_BYTES, Mint, Transaction, intrinsic_gas};

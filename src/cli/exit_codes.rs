@@ -172,7 +172,7 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Start(StartError::Unprotected(_)) => CONFIG,
         NodeError::Remote(_) | NodeError::Namespace(_) | NodeError::ForeignValidator { .. } => CONFIG,
         NodeError::StoreGone { .. } => CONFIG,
-        NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::Solo(_) | NodeError::Config(_) => CONFIG,
+        NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::NotAlone { .. } | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAStore(_)
         | NodeError::HoldsAChain { .. }
         | NodeError::NotEmpty { .. }
@@ -187,6 +187,7 @@ fn of_node(error: &NodeError) -> u8 {
         | NodeError::BackupOfOtherChain { .. }
         | NodeError::BackupOfOtherNode { .. }
         | NodeError::Chain(_)
+        | NodeError::Poot(_)
         | NodeError::State(_)
         | NodeError::Spec(_)
         | NodeError::GenesisAhead { .. }

@@ -24,7 +24,7 @@ use revm::{
     database::{State, states::bundle_state::BundleRetention},
     inspector::NoOpInspector,
 };
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 /// A signed transaction whose sender is known.
 pub type Transaction = Recovered<TxEnvelope>;
@@ -36,6 +36,19 @@ const MIN_TRANSACTION_GAS: u64 = 21_000;
 /// transactions that still fit are worth.
 const MAX_PASSED_OVER_SENDERS: usize = 50;
 
+/// What a block mints, once its transactions have run.
+pub trait Mint: fmt::Debug {
+    /// The withdrawals (EIP-4895) of a block with these receipts.
+    fn withdrawals(&self, receipts: &[ReceiptEnvelope]) -> Withdrawals;
+}
+
+/// The same, whatever the block has in it.
+impl Mint for Withdrawals {
+    fn withdrawals(&self, _receipts: &[ReceiptEnvelope]) -> Withdrawals {
+        self.clone()
+    }
+}
+
 /// The block that transactions run in: its header, as far as it is known before they have run.
 #[derive(Debug, Clone)]
 pub struct BlockContext<'a> {
@@ -44,7 +57,7 @@ pub struct BlockContext<'a> {
     /// Number, timestamp, beneficiary, gas limit, base fee, mixHash, parent and its certificate's hash.
     pub header: &'a Header,
     /// What is minted.
-    pub withdrawals: &'a Withdrawals,
+    pub mint: &'a dyn Mint,
 }
 
 /// What running a block gave.
@@ -56,17 +69,24 @@ pub struct Executed {
     pub gas_used: u64,
     /// EIP-7685 requests; they have no effect beyond their hash in the header.
     pub requests: Requests,
+    /// What the block mints.
+    pub withdrawals: Withdrawals,
     /// What the block changed.
     pub changes: StateChanges,
 }
 
 impl Executed {
-    fn new(result: BlockExecutionResult<ReceiptEnvelope>, state: &mut BlockState<'_>) -> Self {
+    fn new(
+        result: BlockExecutionResult<ReceiptEnvelope>,
+        withdrawals: Withdrawals,
+        state: &mut BlockState<'_>,
+    ) -> Self {
         state.merge_transitions(BundleRetention::PlainState);
         Self {
             receipts: result.receipts,
             gas_used: result.gas_used,
             requests: result.requests,
+            withdrawals,
             changes: changes::from_bundle(state.take_bundle()),
         }
     }
@@ -128,8 +148,9 @@ fn execute_all(
             reason: reason(&error),
         })?;
     }
+    let withdrawals = mint(context, &mut executor);
     let (_, result) = executor.finish().map_err(system_error)?;
-    Ok(Executed::new(result, &mut state))
+    Ok(Executed::new(result, withdrawals, &mut state))
 }
 
 /// Takes from `candidates`, best first and each sender's in nonce order, what fits and runs.
@@ -181,10 +202,11 @@ pub fn fill(
             }
         }
     }
+    let withdrawals = mint(context, &mut executor);
     let finished = executor.finish();
     failure.check()?;
     let (_, result) = finished.map_err(system_error)?;
-    let executed = Executed::new(result, &mut state);
+    let executed = Executed::new(result, withdrawals, &mut state);
     Ok(Filled { transactions: content.taken, executed, rejected: content.rejected })
 }
 
@@ -226,13 +248,20 @@ fn executor<'a, 'b>(context: &BlockContext<'a>, state: &'b mut BlockState<'a>, c
         parent_hash: header.parent_hash,
         parent_beacon_block_root: header.parent_beacon_block_root,
         ommers: &[],
-        withdrawals: Some(Cow::Borrowed(context.withdrawals.as_slice())),
+        withdrawals: None,
         extra_data: header.extra_data.clone(),
         tx_count_hint: Some(count),
         slot_number: None,
     };
     let evm = EthEvmFactory::default().create_evm(state, env);
     EthBlockExecutor::new(evm, block, OsakaFromGenesis, AlloyReceiptBuilder::default())
+}
+
+/// What is minted follows from what ran, and is paid when the block is finished.
+fn mint(context: &BlockContext<'_>, executor: &mut Executor<'_, '_>) -> Withdrawals {
+    let withdrawals = context.mint.withdrawals(&executor.receipts);
+    executor.ctx.withdrawals = Some(Cow::Owned(withdrawals.to_vec()));
+    withdrawals
 }
 
 /// The environment that a block's transactions see.

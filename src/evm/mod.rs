@@ -19,7 +19,7 @@ mod precompiles;
 #[cfg(test)]
 mod tests;
 
-pub use block::{BlockContext, Executed, Filled, Limits, Rejected, Transaction, execute, fill};
+pub use block::{BlockContext, Executed, Filled, Limits, Mint, Rejected, Transaction, execute, fill};
 pub use call::{CallLimits, Simulation};
 pub use database::{BlockHashes, World};
 pub use error::{CallError, ExecutionError};

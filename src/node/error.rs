@@ -2,7 +2,7 @@ use super::{datadir::DataDir, init::MAX_GENESIS_AHEAD_SECS, solo::SoloSpecError,
 use crate::{
     chain::ChainError,
     config::ConfigError,
-    consensus::{SealError, SoloError},
+    consensus::{SealError, poot::PootError},
     keys::KeyError,
     state::StateError,
 };
@@ -268,9 +268,20 @@ pub enum NodeError {
     /// The stored genesis block is not the one that the store was made for.
     #[error("the store's genesis block is not the one that it was made for: it is damaged")]
     Genesis,
-    /// The node may not seal blocks of this chain.
+    /// What consensus keeps of the chain cannot be read or written.
     #[error(transparent)]
-    Solo(#[from] SoloError),
+    Poot(#[from] PootError),
+    /// Others vote on this chain's blocks too, or instead.
+    #[error(
+        "the blocks of this chain are voted on by {validators} validators, and not by this node ({node}) alone; this \
+         version makes blocks only where it is the one validator"
+    )]
+    NotAlone {
+        /// Validators of the next height.
+        validators: usize,
+        /// Address of this node.
+        node: Address,
+    },
     /// A seal that this node made does not verify. Nothing was committed.
     #[error("the seal of a new block does not verify: {0}")]
     Seal(#[from] SealError),
@@ -325,6 +336,7 @@ impl NodeError {
             Self::Store(error) => Some(error),
             Self::State(error) => error.of_store(),
             Self::Chain(error) => error.of_store(),
+            Self::Poot(error) => error.of_store(),
             _ => None,
         }
     }
@@ -335,6 +347,7 @@ impl NodeError {
             Self::Store(error) => error.is_damage(),
             Self::State(error) => error.is_damage(),
             Self::Chain(error) => error.is_damage(),
+            Self::Poot(error) => error.is_damage(),
             Self::Genesis => true,
             _ => false,
         }
@@ -342,7 +355,7 @@ impl NodeError {
 
     /// Whether something was not written because the disk is nearly full: nothing is lost, and it can be tried again.
     pub(super) fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Store(error) if is_disk_full(error))
+        matches!(self, Self::Store(error) | Self::Poot(PootError::Store(error)) if is_disk_full(error))
     }
 }
 

@@ -8,8 +8,11 @@ use super::{
     supervise::Progress,
 };
 use crate::{
-    chain::{self, next_base_fee},
-    consensus::{ClockPolicy, Solo, SoloChain},
+    chain::{self, ChainError, next_base_fee},
+    consensus::{
+        Author, ClockPolicy,
+        poot::{self, replay_block, replayed_height},
+    },
     keys::NodeKeys,
     mempool::{Mempool, PoolLimits, SavedPool, SubmitError},
     state::{HISTORY_BLOCKS, LatestState, StateError, StateReader},
@@ -19,9 +22,9 @@ use alloy_primitives::{Address, B256};
 use lucid_rpc::{DbWritesDocument, DbWritesForDocument, PendingTransaction};
 use lucid_storage::{
     Batch, BlockchainState, CommitCosts, Compacted, Current, FORMAT_VERSION, Meta, Options, Reader, RunningCompaction,
-    Seals, SharedCommits, Snapshot, Store, StoreError,
+    Seals, SharedCommits, Snapshot, Store, StoreError, prune_expired,
 };
-use lucid_types::{Certificate, ChainEvent, ChainSpec, SpecError};
+use lucid_types::{Certificate, ChainEvent, ChainSpec};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -64,7 +67,7 @@ pub struct Node {
     /// How many blocks back the state is kept.
     pub(super) history_blocks: u64,
     pub(super) keys: NodeKeys,
-    pub(super) solo: Solo,
+    pub(super) author: Author,
     pub(super) guards: Guards,
     pub(super) db_jobs: DbJobs,
     pub(super) events: broadcast::Sender<ChainEvent>,
@@ -131,8 +134,11 @@ impl Node {
         let spec = ChainSpec::from_json(&store.meta().chain_spec)?;
         let genesis_hash = store.meta().genesis_hash;
         let snapshot = with_genesis(&store, &spec)?;
-        let set = spec.genesis_set().map_err(SpecError::from)?;
-        let solo = Solo::new(SoloChain::new(&spec, genesis_hash, set)?, &keys)?;
+        let author = Author::new(&spec, genesis_hash, &keys);
+        let schedule = poot::next_schedule(&snapshot, &spec)?;
+        if !author.is_alone(&schedule) {
+            return Err(NodeError::NotAlone { validators: schedule.set.members().len(), node: author.address() });
+        }
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
@@ -153,7 +159,7 @@ impl Node {
             genesis_hash,
             history_blocks: options.history_blocks,
             keys,
-            solo,
+            author,
             events: broadcast::channel(EVENT_CAPACITY).0,
             pooled: broadcast::channel(POOLED_CAPACITY).0,
             pool_changed: Notify::new(),
@@ -365,17 +371,47 @@ pub(super) fn create_store(datadir: &DataDir, spec: &ChainSpec, options: &Option
     with_genesis(&store, &ChainSpec::from_json(&store.meta().chain_spec)?).map(drop)
 }
 
-/// The store with its genesis block: a crash may have come between the making of the file and its first batch.
+/// Blocks whose rows of consensus are made again in a batch.
+const REPLAYED_BLOCKS: u64 = 500;
+
+/// The store with its genesis block: a crash may have come between the making of the file and its first batch. And with
+/// the rows of consensus, which a store of an earlier version has not: they follow from its blocks.
 fn with_genesis(store: &Store, spec: &ChainSpec) -> Result<Snapshot, NodeError> {
     let mut snapshot = store.snapshot()?;
     if !snapshot.contains::<BlockchainState>(&Current)? {
         let mut batch = store.begin()?;
         chain::write_genesis(&mut batch, spec)?;
+        poot::write_genesis(&mut batch, spec)?;
         store.commit(batch)?;
         snapshot = store.snapshot()?;
     }
     match chain::read_header(&snapshot, 0)? {
-        Some(genesis) if genesis.hash() == store.meta().genesis_hash => Ok(snapshot),
-        _ => Err(NodeError::Genesis),
+        Some(genesis) if genesis.hash() == store.meta().genesis_hash => {}
+        _ => return Err(NodeError::Genesis),
     }
+    while let Some(batch) = replay_batch(store, &snapshot, spec)? {
+        store.commit(batch)?;
+        snapshot = store.snapshot()?;
+    }
+    Ok(snapshot)
+}
+
+/// The rows of consensus of the next blocks that have none; nothing where every block has.
+fn replay_batch(store: &Store, snapshot: &Snapshot, spec: &ChainSpec) -> Result<Option<Batch>, NodeError> {
+    let head = snapshot.get::<BlockchainState>(&Current)?.ok_or(ChainError::NoChain)?.height;
+    let first = replayed_height(snapshot)?.map_or(0, |height| height + 1);
+    if first > head {
+        return Ok(None);
+    }
+    if first > 0 {
+        info!(from = first, to = head, "what follows from blocks is made for the first time");
+    }
+    let mut batch = store.begin()?;
+    for height in first..=head.min(first + REPLAYED_BLOCKS - 1) {
+        replay_block(&mut batch, snapshot, spec, store.meta().genesis_hash, height)?;
+        let header = chain::read_header(snapshot, height)?.ok_or(ChainError::NoChain)?;
+        let slot = spec.slots().slot_at(header.timestamp).unwrap_or_default();
+        prune_expired(&mut batch, spec.parameters.first_task_proof_slot(slot))?;
+    }
+    Ok(Some(batch))
 }

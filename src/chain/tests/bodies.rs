@@ -7,8 +7,8 @@ use alloy_consensus::{
     transaction::{Recovered, TxHashRef},
 };
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
-use alloy_primitives::Signature;
-use lucid_storage::{Blocks, Direction, Reader, TableId};
+use alloy_primitives::{Signature, U256};
+use lucid_storage::{BlockchainState, Blocks, Current, Direction, Reader, TableId};
 
 #[test]
 fn a_block_without_transactions_is_for_developers_only() {
@@ -20,7 +20,7 @@ fn a_block_without_transactions_is_for_developers_only() {
 }
 
 #[test]
-fn withdrawals_are_a_list_and_the_list_is_empty() {
+fn what_is_minted_is_what_the_rules_say() {
     let (chain, good) = chain_and_block(Rules::Poot);
     let mut missing = good.clone().into_block();
     missing.body.withdrawals = None;
@@ -31,11 +31,16 @@ fn withdrawals_are_a_list_and_the_list_is_empty() {
         vec![Withdrawal { index: 0, validator_index: 0, address: account(1), amount: 1_000_000_000 }].into();
     let mut smuggled = good;
     smuggled.withdrawals = minted.clone();
-    assert_eq!(field(&chain, &smuggled), "withdrawals");
-    let attributes = BlockAttributes { withdrawals: minted, ..chain.attributes() };
+    assert_eq!(field(&chain, &smuggled), "withdrawalsRoot");
     let mut scratch = chain.store.begin().unwrap();
-    let built = build(&mut scratch, &chain.spec, &chain.head, &attributes, [Tx::default().sign(2)]).unwrap();
+    let (attributes, candidates) = (chain.attributes(), [Tx::default().sign(2)]);
+    let built = build(&mut scratch, &chain.spec, &chain.head, &attributes, &minted, candidates).unwrap();
     assert_eq!(field(&chain, &built.block), "withdrawals");
+    // Where the rules say so, it is minted.
+    let mut batch = chain.store.begin().unwrap();
+    import(&mut batch, &chain.spec, &chain.head, &built.block, &minted).unwrap();
+    let head = batch.get::<BlockchainState>(&Current).unwrap().unwrap();
+    assert_eq!((head.minted, head.withdrawal_count), (U256::from(10).pow(U256::from(18)), 1));
 }
 
 #[test]
@@ -116,10 +121,12 @@ fn numbers_and_sizes_have_their_limits() {
     let judge = |change: fn(&mut lucid_types::Params)| {
         let mut spec = chain.spec.clone();
         change(&mut spec.parameters);
-        import(&mut chain.store.begin().unwrap(), &spec, &chain.head, &block).map(|_| ()).map_err(|error| match error {
-            ChainError::Invalid(invalid) => invalid,
-            other => panic!("{other}"),
-        })
+        import(&mut chain.store.begin().unwrap(), &spec, &chain.head, &block, &Withdrawals::default())
+            .map(|_| ())
+            .map_err(|error| match error {
+                ChainError::Invalid(invalid) => invalid,
+                other => panic!("{other}"),
+            })
     };
     assert_eq!(judge(|p| p.block_transactions_max = 2), Ok(()));
     assert_eq!(judge(|p| p.block_transactions_max = 1), Err(Invalid::TooManyTransactions { found: 2, most: 1 }));

@@ -2,6 +2,7 @@
 
 use super::*;
 use alloy_consensus::{Header, Sealable, Sealed};
+use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{B64, Bloom};
 
 /// A fault in a header, and the field that the verdict has to name.
@@ -71,7 +72,7 @@ fn a_block_is_imported_on_the_head_and_nowhere_else() {
     let mut other: Header = parent.inner().clone();
     other.mix_hash.0[0] ^= 1;
     let judge = |chain: &TestChain, parent: &Sealed<Header>| {
-        import(&mut chain.store.begin().unwrap(), &chain.spec, parent, &good).map(|_| ())
+        import(&mut chain.store.begin().unwrap(), &chain.spec, parent, &good, &Withdrawals::default()).map(|_| ())
     };
     assert!(matches!(judge(&chain, &other.seal_slow()), Err(ChainError::NotOnHead { .. })));
     chain.commit(&good);
@@ -84,7 +85,9 @@ fn a_slot_may_be_skipped_and_must_not_be_used_twice() {
     let build = |chain: &TestChain, timestamp| {
         let attributes = BlockAttributes { timestamp, ..chain.attributes() };
         let mut scratch = chain.store.begin().unwrap();
-        build(&mut scratch, &chain.spec, &chain.head, &attributes, [Tx::default().sign(2)]).unwrap().block
+        build(&mut scratch, &chain.spec, &chain.head, &attributes, &Withdrawals::default(), [Tx::default().sign(2)])
+            .unwrap()
+            .block
     };
     let genesis = chain.head.timestamp;
     for timestamp in [genesis, genesis + 1, genesis + 119, genesis - 120] {

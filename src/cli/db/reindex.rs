@@ -9,8 +9,9 @@ use std::path::Path;
 
 /// Make the indexes and the shard ranges anew from the rows, where they are not what these ask for.
 ///
-/// Rows are never changed. Only what differs is written, so where nothing is wrong nothing is; ended at any moment, it can be
-/// run again. A running node (--rpc) goes on meanwhile. Ends with 1 where a row is damaged, of which nothing can be made.
+/// With --datadir also the rows of consensus (task proofs, tallies, schedules, members), from the chain's blocks. No other row
+/// is ever changed. Only what differs is written, so where nothing is wrong nothing is; ended at any moment, it can be run
+/// again. A running node (--rpc) goes on meanwhile. Ends with 1 where a row is damaged, of which nothing can be made.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -20,3 +20,18 @@ pub enum PootError {
     #[error("the registry's members are no validator set: {0}")]
     Members(ValidatorSetError),
 }
+
+impl PootError {
+    /// The store's own error, where it is one.
+    pub const fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Damaged { .. } | Self::Members(_) => None,
+        }
+    }
+
+    /// Whether the store is not what was written to it.
+    pub fn is_damage(&self) -> bool {
+        self.of_store().is_none_or(StoreError::is_damage)
+    }
+}

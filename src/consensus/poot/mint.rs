@@ -1,6 +1,7 @@
 //! What a block mints: LUCID for its leader, by the sessions that others had anchored in it.
 
 use super::credits::session_work;
+use crate::chain::MintedWork;
 use alloy_primitives::{U256, uint};
 
 /// Wei in one LUCID, as in one ether.
@@ -15,16 +16,8 @@ const FIRST_SLOT_MAX: u64 = 50;
 /// Sessions from which on their number does not raise the reward any further.
 const FULL_SESSIONS: u64 = 10;
 
-/// The work in a block that minting pays for: only what operators of admitted nodes other than the leader's had done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MintedWork {
-    /// Sessions registered in it.
-    pub sessions: u64,
-    /// Bytes of the chunks stored in it.
-    pub bytes: u64,
-}
-
-/// The reward of a block in whole LUCID; nothing where no session was registered in it.
+/// The reward of a block in whole LUCID, by the work that operators of admitted nodes other than the leader's had done in
+/// it; nothing where no session was registered.
 ///
 /// `beacons` is the number of admitted nodes with a counted beacon in the epoch before, `base_mib` the traffic that counts
 /// as a session, `minted` what blocks before have minted, in wei.

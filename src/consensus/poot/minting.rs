@@ -1,10 +1,8 @@
 //! What minting reads of the chain before a block: whose work counts, and how much is minted already.
 
-use super::{
-    error::PootError,
-    mint::{MintedWork, reward},
-    registry::MemberList,
-};
+use super::{error::PootError, mint::reward, registry::MemberList};
+use crate::chain::{Mint, MintedWork, minted_work};
+use alloy_consensus::ReceiptEnvelope;
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
 use alloy_primitives::{Address, U256};
 use lucid_storage::{BlockWork, BlockchainState, Current, Direction, Reader};
@@ -14,7 +12,7 @@ use std::{collections::BTreeSet, ops::Bound};
 /// Gwei in a LUCID: withdrawals have their amounts in Gwei (EIP-4895).
 const LUCID_GWEI: u64 = 1_000_000_000;
 
-/// What a block that one leader makes in one slot may mint, by what it turns out to have in it.
+/// What a block that one leader makes in one slot mints, by what it turns out to have in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Minting {
     /// Accounts whose sessions and chunks count: operators of members, but for the leader's.
@@ -32,24 +30,18 @@ pub struct Minting {
 }
 
 impl Minting {
-    /// For a block after the head, made by `leader` in `slot`; nothing on a chain that mints nothing, and where the leader is
-    /// a member no longer.
+    /// For a block after the head, made by `leader` in `slot`. Nothing is minted in `dev`, and for a leader who has left.
     ///
     /// # Errors
     ///
     /// A row is missing, or the store fails.
-    pub fn read<R: Reader>(
-        reader: &R,
-        spec: &ChainSpec,
-        leader: Address,
-        slot: u64,
-    ) -> Result<Option<Self>, PootError> {
+    pub fn read<R: Reader>(reader: &R, spec: &ChainSpec, leader: Address, slot: u64) -> Result<Self, PootError> {
         let members = MemberList::read(reader)?;
-        let (Rules::Poot, Some(leads)) = (spec.rules, members.get(&leader)) else { return Ok(None) };
+        let (Rules::Poot, Some(leads)) = (spec.rules, members.get(&leader)) else { return Ok(Self::nothing(leader)) };
         let missing = || PootError::Damaged { table: "blockchain_state", key: 0 };
         let head = reader.get::<BlockchainState>(&Current)?.ok_or_else(missing)?;
         let operators: BTreeSet<_> = members.iter().map(|(_, member)| member.operator).collect();
-        Ok(Some(Self {
+        Ok(Self {
             operators: operators.into_iter().filter(|operator| *operator != leads.operator).collect(),
             leader,
             number: leads.number,
@@ -57,20 +49,32 @@ impl Minting {
             base_mib: spec.parameters.base_mb_per_session,
             minted: head.minted,
             withdrawals: head.withdrawal_count,
-        }))
+        })
+    }
+
+    /// Nobody's work counts.
+    fn nothing(leader: Address) -> Self {
+        let (operators, minted) = (BTreeSet::new(), U256::ZERO);
+        Self { operators, leader, number: 0, beacons: 0, base_mib: 1, minted, withdrawals: 0 }
     }
 
     /// Whether what this account does in the block counts.
-    pub fn counts(&self, account: &Address) -> bool {
+    pub(super) fn counts(&self, account: &Address) -> bool {
         self.operators.contains(account)
     }
 
-    /// What the block mints for what counts in it: one withdrawal, or none.
-    pub fn withdrawals(&self, work: MintedWork) -> Withdrawals {
+    /// One withdrawal, or none.
+    pub(super) fn paid_for(&self, work: MintedWork) -> Withdrawals {
         let amount = reward(work, self.beacons, self.base_mib, self.minted).saturating_mul(LUCID_GWEI);
         let withdrawal =
             Withdrawal { index: self.withdrawals, validator_index: self.number.into(), address: self.leader, amount };
         Withdrawals::new(if amount == 0 { Vec::new() } else { vec![withdrawal] })
+    }
+}
+
+impl Mint for Minting {
+    fn withdrawals(&self, receipts: &[ReceiptEnvelope]) -> Withdrawals {
+        self.paid_for(minted_work(receipts, |account| self.counts(account)))
     }
 }
 

@@ -108,8 +108,8 @@ impl Fixture {
         }
     }
 
-    fn context<'a>(&self, header: &'a Header, withdrawals: &'a Withdrawals) -> BlockContext<'a> {
-        BlockContext { chain_id: self.chain.spec.chain_id, header, withdrawals }
+    fn context<'a>(&self, header: &'a Header, mint: &'a Withdrawals) -> BlockContext<'a> {
+        BlockContext { chain_id: self.chain.spec.chain_id, header, mint }
     }
 
     /// Runs a block of these transactions.

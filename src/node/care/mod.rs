@@ -12,6 +12,7 @@ mod migrate;
 mod progress;
 mod records;
 mod reindex;
+mod replay;
 mod restore;
 mod schedule;
 mod stats;

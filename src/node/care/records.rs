@@ -7,7 +7,7 @@ use super::{
 use crate::{
     anchoring::MerkleTree,
     chain::{self, ChainError},
-    consensus::SoloChain,
+    consensus::{SealTerms, poot::validator_set_at},
 };
 use alloy_primitives::B256;
 use lucid_storage::{
@@ -15,7 +15,7 @@ use lucid_storage::{
     SessionAnchoringRecord, SessionAnchorings, SessionKey, Sessions, Snapshot, StoreError, StoreKey, TableId,
     TransactionsByHash,
 };
-use lucid_types::{ChainSpec, SpecError};
+use lucid_types::ChainSpec;
 use std::ops::Bound::Unbounded;
 
 /// Every block above genesis has a seal, and it holds.
@@ -27,9 +27,6 @@ pub(super) fn check_seals(
     findings: &mut Findings,
     progress: &mut ReportStep<'_>,
 ) -> Result<(), NodeError> {
-    let set = spec.genesis_set().map_err(SpecError::from)?;
-    // With more validators than one, who may seal is not fixed by the chain spec alone.
-    let solo = SoloChain::new(spec, genesis_hash, set).ok();
     let mut counter = Counter::new("seals", head, progress);
     let header = |height| {
         let missing = ChainError::Damaged { height, part: "block" };
@@ -45,8 +42,12 @@ pub(super) fn check_seals(
                 findings.add(TableId::Seals, &height.to_be_bytes(), "is of another block");
             }
             Some(seal) => {
-                let judged = solo.as_ref().map(|solo| solo.verify(&parent, certificate.as_ref(), &header, seal));
-                if let Some(Err(error)) = judged {
+                let [set, next_set] = [height, height + 1].map(|height| validator_set_at(snapshot, height));
+                let (set, next_set) = (set?, next_set?);
+                let (parent, set, next_set) = (&*parent, &set, &next_set);
+                // Whose turn it was follows from rows that are gone.
+                let terms = SealTerms { spec, genesis_hash, parent, set, next_set, order: None };
+                if let Err(error) = terms.verify(certificate.as_ref(), &header, seal) {
                     findings.add(TableId::Seals, &height.to_be_bytes(), error);
                 }
             }

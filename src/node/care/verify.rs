@@ -2,6 +2,7 @@ use super::{
     super::error::NodeError,
     progress::{ReportStep, within},
     records::{check_seals, check_sessions},
+    replay::check_consensus,
 };
 use crate::{chain, state};
 use lucid_rpc::DbVerifyDocument;
@@ -9,7 +10,7 @@ use lucid_storage::{COLLECTIONS, Findings, Meta, Snapshot, TableId};
 use lucid_types::ChainSpec;
 
 /// Checks all of a store: rows against indexes, blocks against their headers, the state against the root of the last
-/// one, seals against blocks, and what it says of sessions against all of these. Damage that can be read around is a
+/// one, seals against blocks, what consensus keeps against what the blocks make it, and what it says of sessions against all of these. Damage that can be read around is a
 /// finding. An error means that the disk failed, or that whoever is told of the progress has ended it.
 pub fn verify(snapshot: &Snapshot, meta: &Meta, progress: &mut ReportStep<'_>) -> Result<DbVerifyDocument, NodeError> {
     let mut findings = Findings::default();
@@ -27,6 +28,8 @@ pub fn verify(snapshot: &Snapshot, meta: &Meta, progress: &mut ReportStep<'_>) -
         if let Some(spec) = spec {
             let checked = check_seals(snapshot, &spec, meta.genesis_hash, head.number, &mut findings, progress);
             go_on(checked, TableId::Seals, &mut findings)?;
+            let checked = check_consensus(snapshot, meta, &spec, head.number, &mut findings, progress);
+            go_on(checked, TableId::BlockWork, &mut findings)?;
         }
     }
     go_on(check_sessions(snapshot, &mut findings, progress), TableId::Sessions, &mut findings)?;
@@ -69,6 +72,6 @@ fn go_on<T>(
 fn is_damage(error: &NodeError) -> bool {
     match error.of_store() {
         Some(error) => error.is_damage(),
-        None => matches!(error, NodeError::State(_) | NodeError::Chain(_) | NodeError::Spec(_)),
+        None => matches!(error, NodeError::State(_) | NodeError::Chain(_) | NodeError::Poot(_) | NodeError::Spec(_)),
     }
 }

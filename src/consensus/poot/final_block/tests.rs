@@ -3,19 +3,19 @@
 use super::*;
 use crate::{
     anchoring::{ChunkMetadata, Registration, anchor_calls},
-    chain::BlockAttributes,
+    chain::{BlockAttributes, MintedWork},
     consensus::poot::{
-        MintedWork, Minting, ProofTerms, TaskProof, TaskProofFault, check_task_proof, next_schedule, set_after,
-        validator_set_at,
+        Minting, ProofTerms, TaskProof, TaskProofFault, check_task_proof, next_schedule, set_after, validator_set_at,
     },
     keys::SecretKey,
+    state::{LatestState, StateReader},
     testing::{CHAIN_ID, TestChain, Tx, account, key},
 };
-use alloy_eips::eip4895::Withdrawals;
-use alloy_primitives::{B512, Bytes};
+use alloy_primitives::{B512, Bytes, U256};
 use alloy_sol_types::SolCall;
 use lucid_storage::{
-    Candidates, Members, ScheduleReason, ScheduleRole, TaskProofKey, TaskProofType, TaskProofs, TaskValue,
+    BlockchainState, Candidates, Current, Members, ScheduleReason, ScheduleRole, TaskProofKey, TaskProofType,
+    TaskProofs, TaskValue,
 };
 use lucid_types::{
     CommitSignature, ConsensusKey, GenesisValidator, Preset, SessionId,
@@ -80,7 +80,6 @@ impl PootChain {
             mix_hash: B256::left_padding_from(&slot.to_be_bytes()),
             parent_certificate_hash: self.certificate.as_ref().map_or(B256::ZERO, Certificate::hash),
             extra_data: ExtraData::new(round, &next),
-            withdrawals: Withdrawals::default(),
         };
         let mut signed = Vec::new();
         for (signer, tx) in transactions {
@@ -91,12 +90,13 @@ impl PootChain {
         let spec = self.chain.spec.clone();
         let chain = &mut self.chain;
         let count = signed.len();
+        let mint = Minting::read(&snapshot, &spec, attributes.beneficiary, slot).unwrap();
         let mut scratch = chain.store.begin().unwrap();
-        let built = crate::chain::build(&mut scratch, &spec, &chain.head, &attributes, signed).unwrap();
+        let built = crate::chain::build(&mut scratch, &spec, &chain.head, &attributes, &mint, signed).unwrap();
         drop(scratch);
         assert_eq!((built.block.transactions.len(), built.rejected), (count, Vec::new()));
         let mut batch = chain.store.begin().unwrap();
-        let imported = crate::chain::import(&mut batch, &spec, &chain.head, &built.block).unwrap();
+        let imported = crate::chain::import(&mut batch, &spec, &chain.head, &built.block, &mint).unwrap();
         let block = FinalBlock {
             genesis_hash: self.genesis_hash,
             block: &imported.event,
@@ -420,15 +420,16 @@ fn what_a_block_may_mint_is_by_the_work_of_other_operators_members() {
     let minting = |chain: &PootChain, leader, slot| {
         Minting::read(&chain.chain.store.snapshot().unwrap(), &chain.chain.spec, account(leader), slot).unwrap()
     };
-    let first = minting(&chain, 1, slot).unwrap();
+    let first = minting(&chain, 1, slot);
+    let work = |sessions, mib: u64| MintedWork { sessions, bytes: mib << 20 };
     assert!(!first.counts(&account(5)), "the leader's own operator");
     assert!([6, 7, 8].iter().all(|n| first.counts(&account(*n))));
     assert!(!first.counts(&account(1)), "a node is no operator");
-    assert_eq!(minting(&chain, 8, slot), None, "no member");
-    let work = |sessions, mib: u64| MintedWork { sessions, bytes: mib << 20 };
-    assert!(first.withdrawals(work(0, 100)).is_empty());
+    let outsider = minting(&chain, 8, slot);
+    assert!((1..=8).all(|n| !outsider.counts(&account(n))), "no member");
+    assert!(first.paid_for(work(0, 100)).is_empty());
     let amount = |minting: &Minting, sessions, mib| {
-        let withdrawals = minting.withdrawals(work(sessions, mib));
+        let withdrawals = minting.paid_for(work(sessions, mib));
         assert_eq!(withdrawals.len(), 1);
         let withdrawal = withdrawals[0];
         assert_eq!((withdrawal.index, withdrawal.validator_index, withdrawal.address), (0, 0, account(1)));
@@ -443,9 +444,35 @@ fn what_a_block_may_mint_is_by_the_work_of_other_operators_members() {
     while chain.head_slot() % 16 != 15 {
         chain.next(vec![]);
     }
-    let next = minting(&chain, 1, chain.head_slot() + 1).unwrap();
+    let next = minting(&chain, 1, chain.head_slot() + 1);
     // W = 2, N = 3: D = 2/3, gD = 7/12, gS = 1/9.
     assert_eq!((amount(&next, 2, 0), amount(&first, 2, 0)), (1 + 49 * 7 / (9 * 12), 1 + 49 / 9));
+}
+
+/// Ten sessions of another operator, in a block that really has them.
+#[test]
+fn a_leader_is_paid_for_sessions_that_others_had_anchored() {
+    let mut chain = PootChain::new();
+    let leader = chain.schedule().order.of_round(0).leader;
+    let n = (1..=VALIDATORS).find(|n| account(*n) == leader).unwrap();
+    let others = if n == 1 { 6 } else { 5 };
+    let sessions = |signer: u8, ids: std::ops::Range<u8>| ids.flat_map(move |id| session(signer, id, 1_000)).collect();
+    let balance = |chain: &PootChain| {
+        let snapshot = chain.chain.store.snapshot().unwrap();
+        LatestState::new(&snapshot).account(leader).unwrap().map_or(U256::ZERO, |account| account.balance)
+    };
+    let before = balance(&chain);
+    let event = chain.next(sessions(others, 1..11));
+    // The leader has the fees too, which are far below a LUCID.
+    let paid = balance(&chain) - before;
+    let lucid = U256::from(10).pow(U256::from(18));
+    assert_eq!(paid / lucid, U256::from(50), "{paid} wei in block {}", event.header.number);
+    // Of his own operator they earn nothing.
+    let leader = chain.schedule().order.of_round(0).leader;
+    let n = (1..=VALIDATORS).find(|n| account(*n) == leader).unwrap();
+    chain.next(sessions(n + 4, 20..30));
+    let state = chain.chain.store.snapshot().unwrap().get::<BlockchainState>(&Current).unwrap().unwrap();
+    assert_eq!((state.minted, state.withdrawal_count), (U256::from(50) * lucid, 1));
 }
 
 #[test]
