@@ -3,6 +3,7 @@
 //! The room is pure: the slot comes as an argument, keys are handed in, and nothing here waits or reads a file.
 //! Whether a body is valid is the chain room's matter; consensus judges seals.
 
+pub mod bft;
 mod clock;
 pub mod poot;
 mod solo;
