@@ -148,7 +148,7 @@ fn votes_of_the_next_height_wait_until_it_is_reached() {
     for vote in votes {
         net.tell(1, Input::Message { from: Peer(0), message: Message::Vote(vote) });
     }
-    assert!(!net.nodes[1].machine.is_open());
+    assert_eq!(net.nodes[1].machine.next_height(), 1);
     let (decision, body) = net.nodes[0].chain[0].clone();
     let block = Message::Block { body: Box::new(body), certificate: decision.certificate };
     net.tell(1, Input::Message { from: Peer(0), message: block });

@@ -247,7 +247,7 @@ impl Net {
     pub(super) fn pass_time(&mut self) {
         let due = |(i, node): (usize, &Node)| node.timers.iter().map(|(timer, at)| (*at, i, *timer)).min();
         let next = self.nodes.iter().enumerate().filter(|(_, node)| node.up).filter_map(due).min();
-        let (at, i, timer) = next.expect("a timer runs");
+        let (at, i, timer) = next.unwrap_or_else(|| panic!("no timer runs, and heads are {:?}", self.heads()));
         self.nodes[i].timers.remove(&timer);
         self.now.ms = self.now.ms.max(at);
         self.set_slot(self.now.slot.max(self.now.ms / SLOT_MS));
@@ -271,7 +271,9 @@ impl Net {
 
     /// Runs until `height` is decided at all these nodes.
     pub(super) fn decide(&mut self, height: u64, at: &[usize]) {
-        self.all_wait(height);
+        for i in at {
+            self.tell(*i, Input::Waiting { height });
+        }
         self.run_until(|net| at.iter().all(|i| net.nodes[*i].chain.len() as u64 >= height));
     }
 
@@ -284,6 +286,10 @@ impl Net {
             self.pass_time();
         }
         panic!("not done after {STEPS} timers");
+    }
+
+    fn heads(&self) -> Vec<(usize, bool)> {
+        self.nodes.iter().map(|node| (node.chain.len(), node.machine.is_open())).collect()
     }
 
     /// The machine and what was not flushed are gone.

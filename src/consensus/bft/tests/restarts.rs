@@ -29,6 +29,7 @@ fn a_node_killed_at_any_effect_never_signs_a_step_twice() {
                 net.pass_time();
             }
             let crashed = !net.nodes[victim].up;
+            net.nodes[victim].crash_after = None;
             killed += usize::from(crashed);
             if crashed {
                 net.restart(victim).unwrap();

@@ -134,9 +134,10 @@ fn an_invalid_block_is_voted_down_at_once() {
 #[test]
 fn a_body_that_was_lost_is_asked_for_by_hash() {
     let mut net = Net::new(4);
-    // No body arrives by itself: only the answers to node 3 pass.
-    net.loses = |from, to, message| matches!(message, Message::Body(_)) && (from == 0 || to != 3);
-    net.decide(1, &[0]);
+    // The leader's never gets to node 3: the others have it.
+    net.loses = |from, to, message| matches!(message, Message::Body(_)) && (from, to) == (0, 3);
+    net.decide(1, &ALL);
+    assert_eq!(net.nodes[3].chain[0].0.round, 0);
     let asked = |(i, m): &(usize, Message)| *i == 3 && matches!(m, Message::BodyRequest { height: 1, .. });
     assert!(net.sent.iter().any(|sent| asked(sent)));
 }
