@@ -5,9 +5,10 @@
 //!
 //! `poot` says who votes and who leads, by what final blocks say of work. [`Author`] makes what a leader gives a block, and
 //! [`SealTerms`] judges it. A node that is the only validator makes its blocks final alone ([`Author::seal_alone`]): the same
-//! messages, signatures, seal and certificate as with many.
+//! messages, signatures, seal and certificate as with many; with others `bft` has them agree.
 
 mod author;
+pub mod bft;
 mod clock;
 pub mod poot;
 mod seal;

@@ -1,0 +1,120 @@
+//! One node: the machine, what is on its disk, its file, its timers, its clock.
+
+use crate::{attackers::Attacker, chain::SimChain, ledger::Ledger};
+use lucid_node::{
+    consensus::bft::{HeightFacts, Machine, MachineConfig, SigningGuard, Timer, Verifier},
+    keys::HighestSigned,
+};
+use std::{collections::BTreeMap, rc::Rc};
+
+/// Most bytes of a block here.
+const BLOCK_BYTES_MAX: usize = 64 << 10;
+
+/// A node, up or down.
+pub(crate) struct Host {
+    pub(crate) index: usize,
+    pub(crate) chain: Rc<SimChain>,
+    pub(crate) ledger: Box<dyn Ledger>,
+    /// `None` while it is down.
+    pub(crate) machine: Option<Machine>,
+    /// The file of the highest signed step: it outlives crashes and restored stores.
+    pub(crate) file: HighestSigned,
+    pub(crate) guard: SigningGuard,
+    pub(crate) attacker: Option<Box<dyn Attacker>>,
+    pub(crate) skew_ms: i64,
+    /// Timers that run, each with the number of its last setting.
+    pub(crate) timers: BTreeMap<Timer, u64>,
+    /// Effects until it dies.
+    pub(crate) dies_in: Option<u64>,
+    /// Rises with each start: what was meant for an earlier life is dropped.
+    pub(crate) life: u64,
+    verifier: Verifier,
+}
+
+impl Host {
+    pub(crate) fn new(
+        chain: Rc<SimChain>,
+        index: usize,
+        ledger: Box<dyn Ledger>,
+        verifier: Verifier,
+        skew_ms: i64,
+        attacker: Option<Box<dyn Attacker>>,
+    ) -> Self {
+        let (file, own) = (HighestSigned::NOTHING, chain.addresses[index]);
+        Self {
+            index,
+            chain,
+            ledger,
+            machine: None,
+            file,
+            guard: SigningGuard::at_start(Some(file), 0, &[], own, 0),
+            attacker,
+            skew_ms,
+            timers: BTreeMap::new(),
+            dies_in: None,
+            life: 0,
+            verifier,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.machine.is_some()
+    }
+
+    pub(crate) fn is_honest(&self) -> bool {
+        self.attacker.is_none()
+    }
+
+    /// The slot that its own clock shows.
+    pub(crate) fn slot(&self, now_ms: u64) -> u64 {
+        self.chain.slot_at(now_ms.saturating_add_signed(self.skew_ms))
+    }
+
+    /// When, by the true clock, its own next slot begins.
+    pub(crate) fn next_slot_at(&self, now_ms: u64) -> u64 {
+        let start = (self.slot(now_ms) + 1) * self.chain.slot_ms;
+        start.saturating_add_signed(-self.skew_ms).max(now_ms + 1)
+    }
+
+    /// Dies: all that is not on disk is gone.
+    pub(crate) fn die(&mut self) {
+        self.machine = None;
+        self.dies_in = None;
+        self.timers.clear();
+        self.ledger.crash();
+    }
+
+    /// Starts from what is on disk.
+    pub(crate) fn start(&mut self, now_ms: u64) -> Result<(), String> {
+        let head = self.ledger.head();
+        let (own, log) = (self.chain.addresses[self.index], self.ledger.log()?);
+        self.guard = SigningGuard::at_start(Some(self.file), head.height, &log, own, self.slot(now_ms));
+        self.machine = Some(Machine::new(MachineConfig {
+            genesis_hash: self.chain.genesis_hash,
+            own,
+            key: self.chain.keys[self.index].clone(),
+            head: head.height,
+            head_hash: head.hash,
+            recorded: self.file,
+            verifier: self.verifier.clone(),
+        }));
+        self.life += 1;
+        Ok(())
+    }
+
+    /// What it knows of the height after its head.
+    pub(crate) fn next_facts(&self) -> HeightFacts {
+        let head = self.ledger.head();
+        let height = head.height + 1;
+        HeightFacts {
+            height,
+            parent_slot: head.slot,
+            set: self.chain.set.clone(),
+            order: self.chain.order(height),
+            timeouts: self.chain.timeouts,
+            block_bytes_max: BLOCK_BYTES_MAX,
+            // An attacker signs whatever it likes.
+            may_sign: self.guard.may_sign() || !self.is_honest(),
+        }
+    }
+}

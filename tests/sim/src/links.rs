@@ -1,0 +1,80 @@
+//! The wire between each two nodes: it loses, delays, doubles, and so reorders; and it may be cut.
+
+use crate::rng::Rng;
+
+/// How bad the wire is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weather {
+    /// Messages lost, in a thousand.
+    pub lost: u64,
+    /// Messages that come twice, in a thousand.
+    pub doubled: u64,
+    /// Least and most delay, in milliseconds.
+    pub delay_ms: (u64, u64),
+}
+
+impl Weather {
+    /// What a network is like when nothing is wrong.
+    pub const FAIR: Self = Self { lost: 0, doubled: 0, delay_ms: (5, 120) };
+}
+
+/// All links.
+#[derive(Debug)]
+pub struct Links {
+    weather: Weather,
+    /// The group of each node: only nodes of one group hear each other.
+    groups: Vec<u8>,
+    /// Nodes whose links take several times as long.
+    slow: Vec<bool>,
+}
+
+/// How much longer a slow node's messages take.
+const SLOWDOWN: u64 = 5;
+
+impl Links {
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self { weather: Weather::FAIR, groups: vec![0; nodes], slow: vec![false; nodes] }
+    }
+
+    /// Everybody hears everybody.
+    pub(crate) fn heal(&mut self) {
+        self.weather = Weather::FAIR;
+        self.groups.fill(0);
+        self.slow.fill(false);
+    }
+
+    pub(crate) fn set_weather(&mut self, weather: Weather) {
+        self.weather = weather;
+    }
+
+    /// The network falls into two or three parts.
+    pub(crate) fn part(&mut self, rng: &mut Rng) {
+        let parts = rng.between(2, 3);
+        for group in &mut self.groups {
+            *group = (rng.next() % parts) as u8;
+        }
+    }
+
+    pub(crate) fn join(&mut self) {
+        self.groups.fill(0);
+    }
+
+    pub(crate) fn slow_down(&mut self, node: usize) {
+        self.slow[node] = true;
+    }
+
+    /// After how many milliseconds a message arrives: once, twice, or never.
+    pub(crate) fn arrivals(&self, rng: &mut Rng, from: usize, to: usize) -> Vec<u64> {
+        let mut arrivals = Vec::new();
+        if self.groups[from] != self.groups[to] || rng.in_thousand(self.weather.lost) {
+            return arrivals;
+        }
+        let slow = if self.slow[from] || self.slow[to] { SLOWDOWN } else { 1 };
+        let (least, most) = self.weather.delay_ms;
+        let copies = 1 + u64::from(rng.in_thousand(self.weather.doubled));
+        for _ in 0..copies {
+            arrivals.push(rng.between(least, most) * slow);
+        }
+        arrivals
+    }
+}
