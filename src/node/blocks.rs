@@ -4,20 +4,17 @@ use super::{
     clock::{since_epoch, unix_now},
     error::NodeError,
     state::{Head, Node},
+    turn::Turn,
 };
 use crate::{
-    anchoring,
     chain::{self, Imported, RecoveredBlock},
-    consensus::{
-        Proposal, SealTerms,
-        poot::{self, FinalBlock, Minting, Schedule},
-    },
+    consensus::Proposal,
     evm::Transaction,
     state::{self, HISTORY_BYTES, LatestState},
 };
-use alloy_consensus::{Header, transaction::TxHashRef};
-use lucid_storage::{Batch, Seals, prune_expired};
-use lucid_types::{ChainEvent, CommittedBlock, Rules, Seal, ValidatorSet, VrfProof};
+use alloy_consensus::{Header, Sealable, transaction::TxHashRef};
+use lucid_storage::{Batch, prune_expired};
+use lucid_types::{Certificate, ChainEvent, CommittedBlock, Rules, Seal, VrfProof};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -26,21 +23,11 @@ use tokio::sync::watch;
 use tracing::{debug, info};
 
 /// Candidates that are looked at beyond a full block, for those that turn out not to fit.
-const SPARE_CANDIDATES: usize = 100;
+pub(super) const SPARE_CANDIDATES: usize = 100;
 
 /// Undo rows that are removed with each new block at most: more than a full block writes, so that the log shrinks to its
 /// length again after blocks that wrote more, and in small steps.
 const UNDO_ROWS_PRUNED: usize = 500;
-
-/// This node's turn to make the block after the head.
-struct Turn {
-    /// Start of its slot, in Unix seconds.
-    timestamp: u64,
-    schedule: Schedule,
-    /// Who votes on the block after.
-    next_set: ValidatorSet,
-    minting: Minting,
-}
 
 impl Node {
     /// Makes and commits one block of what waits; `None` where nothing can be taken.
@@ -54,7 +41,7 @@ impl Node {
         }
         let started = Instant::now();
         let turn = self.turn(timestamp)?;
-        let (block, proof) = self.build_block(&head, &turn, candidates)?;
+        let (block, proof) = self.build_block(&head, &turn, 0, candidates)?;
         if block.transactions.is_empty() {
             return Ok(None);
         }
@@ -64,7 +51,7 @@ impl Node {
     }
 
     /// The time of a block made now, in Unix seconds; `None` where the clock's slot has its block already.
-    fn next_timestamp(&self, head: &Head) -> Option<u64> {
+    pub(super) fn next_timestamp(&self, head: &Head) -> Option<u64> {
         if self.spec.rules == Rules::Dev {
             return Some(unix_now().max(head.header.timestamp + 1));
         }
@@ -93,24 +80,21 @@ impl Node {
         if wait > slot && self.accepts_clock() { slot.saturating_sub(asked.elapsed()) } else { wait }
     }
 
-    /// What is fixed about a block of this node after the head, made at `timestamp`, before it has anything in it.
+    /// This node's turn to make the block after the head, where it makes blocks final alone.
     fn turn(&self, timestamp: u64) -> Result<Turn, NodeError> {
-        let snapshot = self.store.snapshot()?;
-        let schedule = poot::next_schedule(&snapshot, &self.spec)?;
-        if !self.author.is_alone(&schedule) {
-            return Err(NodeError::NotAlone { validators: schedule.set.members().len(), node: self.author.address() });
+        let turn = Turn::read(&self.store.snapshot()?, &self.spec, self.author.address(), timestamp)?;
+        if self.author.is_alone(&turn.schedule) {
+            return Ok(turn);
         }
-        let slot = self.spec.slots().slot_at(timestamp).unwrap_or_default();
-        let next_set = poot::set_after(&snapshot, &self.spec, &schedule, slot)?;
-        let minting = Minting::read(&snapshot, &self.spec, self.author.address(), slot)?;
-        Ok(Turn { timestamp, schedule, next_set, minting })
+        Err(NodeError::NotAlone { validators: turn.schedule.set.members().len(), node: self.author.address() })
     }
 
-    /// Builds the next block, and forgets the transactions that no block can take.
-    fn build_block(
+    /// Builds the next block, made in `round`, and forgets the transactions that no block can take.
+    pub(super) fn build_block(
         &self,
         head: &Head,
         turn: &Turn,
+        round: u32,
         candidates: Vec<Transaction>,
     ) -> Result<(RecoveredBlock, Option<VrfProof>), NodeError> {
         let (attributes, proof) = self.author.attributes(&Proposal {
@@ -118,7 +102,7 @@ impl Node {
             parent_certificate: head.certificate.as_ref(),
             next_set: &turn.next_set,
             timestamp: turn.timestamp,
-            round: 0,
+            round,
         });
         let mut scratch = self.store.begin()?;
         let built = chain::build(&mut scratch, &self.spec, &head.header, &attributes, &turn.minting, candidates)?;
@@ -130,8 +114,7 @@ impl Node {
         Ok((built.block, proof))
     }
 
-    /// The one function that makes a block part of the chain: judged by the chain room, sealed and judged by consensus,
-    /// and committed with its state, indexes, sessions and seal in one batch.
+    /// Makes a block of this node final, which is alone.
     fn commit_block(
         &self,
         head: &Head,
@@ -139,59 +122,50 @@ impl Node {
         block: &RecoveredBlock,
         proof: Option<VrfProof>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
+        let seal = self.author.seal_alone(&block.header.clone().seal_slow(), proof);
+        let (height, parent_certificate) = (block.header.number, head.certificate.as_ref());
+        // After the store and before anybody is told: only a store that lost blocks is behind the file.
+        let signed = || Ok(self.record_signed(height)?);
+        self.commit_final(head, turn, block, &seal, parent_certificate, |_| Ok(()), signed)
+    }
+
+    /// The one function that makes a block part of the chain: judged by the chain room, its seal judged by consensus,
+    /// and committed with its state, indexes, sessions and seal in one batch. `beside` adds to the batch; `committed` is done
+    /// once it is on disk, before anybody is told.
+    pub(super) fn commit_final(
+        &self,
+        head: &Head,
+        turn: &Turn,
+        block: &RecoveredBlock,
+        seal: &Seal,
+        parent_certificate: Option<&Certificate>,
+        beside: impl FnOnce(&mut Batch) -> Result<(), NodeError>,
+        committed: impl FnOnce() -> Result<(), NodeError>,
+    ) -> Result<Arc<CommittedBlock>, NodeError> {
         let mut saved = self.saved_pool();
         let used = saved.used(block.transactions.iter().map(TxHashRef::tx_hash));
         let change = |batch: &mut Batch| {
             used.write(batch);
-            self.write_block(batch, head, turn, block, proof)
+            let imported = self.write_final(batch, head, turn, block, seal, parent_certificate)?;
+            beside(batch)?;
+            Ok(imported)
         };
-        // After the store and before anybody is told: only a store that lost blocks is behind the file.
-        let (imported, seal) =
-            self.write_then(change, |(imported, _)| Ok(self.record_signed(imported.header.number)?))?;
+        let imported = self.write_then(change, |_: &Imported| committed())?;
         saved.committed(used);
         drop(saved);
-        self.set_head(Head { header: imported.header, certificate: Some(seal.certificate) });
+        self.set_head(Head { header: imported.header, certificate: Some(seal.certificate.clone()) });
         self.pool().update(&LatestState::new(&self.snapshot()))?;
         let event = Arc::new(imported.event);
         // Nobody may be listening, and that is no error.
         let _ = self.events.send(ChainEvent::BlockCommitted(Arc::clone(&event)));
         Ok(event)
     }
-
-    fn write_block(
-        &self,
-        batch: &mut Batch,
-        head: &Head,
-        turn: &Turn,
-        block: &RecoveredBlock,
-        proof: Option<VrfProof>,
-    ) -> Result<(Imported, Seal), NodeError> {
-        let imported = chain::import(batch, &self.spec, &head.header, block, &turn.minting)?;
-        anchoring::write_events(batch, &imported.event)?;
-        let seal = self.author.seal_alone(&imported.header, proof);
-        let parent_certificate = head.certificate.as_ref();
-        let terms = SealTerms {
-            spec: &self.spec,
-            genesis_hash: self.genesis_hash,
-            parent: &head.header,
-            set: &turn.schedule.set,
-            next_set: &turn.next_set,
-            order: Some(&turn.schedule.order),
-        };
-        terms.verify(parent_certificate, &imported.header, &seal)?;
-        batch.append::<Seals>(&imported.header.number, &seal)?;
-        let (genesis_hash, parent, block) = (self.genesis_hash, &*head.header, &imported.event);
-        let block = FinalBlock { genesis_hash, block, parent, parent_certificate };
-        poot::write_final_block(batch, &self.spec, &turn.schedule, &block)?;
-        self.prune(batch, &imported.header)?;
-        Ok((imported, seal))
-    }
 }
 
 impl Node {
     /// Removes a few rows that have had their time once the block with this header is the last one. It comes after all else
     /// of the block, which may still read them.
-    fn prune(&self, batch: &mut Batch, header: &Header) -> Result<(), NodeError> {
+    pub(super) fn prune(&self, batch: &mut Batch, header: &Header) -> Result<(), NodeError> {
         let oldest_kept = (header.number + 1).saturating_sub(self.history_blocks);
         state::prune_undo(batch, oldest_kept, HISTORY_BYTES, UNDO_ROWS_PRUNED)?;
         let slot = self.spec.slots().slot_at(header.timestamp).unwrap_or_default();
@@ -201,7 +175,7 @@ impl Node {
 }
 
 /// One line per block.
-fn log_block(event: &CommittedBlock, took: Duration) {
+pub(super) fn log_block(event: &CommittedBlock, took: Duration) {
     let header = &event.header;
     info!(
         height = header.number,

@@ -2,8 +2,9 @@ use super::{datadir::DataDir, init::MAX_GENESIS_AHEAD_SECS, solo::SoloSpecError,
 use crate::{
     chain::ChainError,
     config::ConfigError,
-    consensus::{SealError, poot::PootError},
+    consensus::{SealError, bft::BftError, poot::PootError},
     keys::KeyError,
+    network::NetworkError,
     state::StateError,
 };
 use alloy_primitives::{Address, B256};
@@ -271,6 +272,15 @@ pub enum NodeError {
     /// What consensus keeps of the chain cannot be read or written.
     #[error(transparent)]
     Poot(#[from] PootError),
+    /// Consensus cannot go on.
+    #[error("consensus cannot go on: {0}")]
+    Bft(#[from] BftError),
+    /// A block was decided that this node does not have, though it voted for it or was sent it.
+    #[error("the block decided at height {0} is not here")]
+    DecidedBody(u64),
+    /// The network could not be set up.
+    #[error("the network: {0}")]
+    Network(#[from] NetworkError),
     /// Others vote on this chain's blocks too, or instead.
     #[error(
         "the blocks of this chain are voted on by {validators} validators, and not by this node ({node}) alone; this \

@@ -326,6 +326,26 @@ impl Node {
         seals
     }
 
+    /// What the file beside the keys says was signed; nothing where there is no file, or a damaged one.
+    pub(super) fn highest_signed(&self) -> Result<Option<HighestSigned>, KeyError> {
+        match &self.guards.signing {
+            Signing::Recorded(file) => match file.read() {
+                Err(KeyError::HighestSigned { .. }) => Ok(None),
+                read => read,
+            },
+            Signing::Unrecorded => Ok(Some(HighestSigned::NOTHING)),
+            Signing::Stopped(_) => Ok(None),
+        }
+    }
+
+    /// Writes down a step that is about to be said.
+    pub(super) fn record_step(&self, step: HighestSigned) -> Result<(), KeyError> {
+        match &self.guards.signing {
+            Signing::Recorded(file) => file.write(step),
+            Signing::Unrecorded | Signing::Stopped(_) => Ok(()),
+        }
+    }
+
     /// Writes down that a height was signed, once its block is on disk.
     pub(super) fn record_signed(&self, height: u64) -> Result<(), KeyError> {
         match &self.guards.signing {

@@ -2,7 +2,7 @@
 //! anchorings, and stops in order.
 //!
 //! Only this room owns tasks, timers and the wall clock. Everything that writes goes through [`Node::write`], one
-//! batch at a time; a block is committed by one function, [`Node::commit_block`], with all that belongs to it or not at all.
+//! batch at a time; a block is committed by one function, `commit_final`, with all that belongs to it or not at all.
 
 mod access;
 mod anchorings;
@@ -27,6 +27,8 @@ mod status;
 mod store_bound;
 mod supervise;
 mod tokens;
+mod turn;
+mod voting;
 
 pub use access::check_config;
 pub use blocks::Sealing;

@@ -13,7 +13,7 @@ use crate::{
         Author, ClockPolicy,
         poot::{self, replay_block, replayed_height},
     },
-    keys::NodeKeys,
+    keys::{HighestSignedFile, NodeKeys},
     mempool::{Mempool, PoolLimits, SavedPool, SubmitError},
     state::{HISTORY_BLOCKS, LatestState, StateError, StateReader},
 };
@@ -135,19 +135,19 @@ impl Node {
         let genesis_hash = store.meta().genesis_hash;
         let snapshot = with_genesis(&store, &spec)?;
         let author = Author::new(&spec, genesis_hash, &keys);
-        let schedule = poot::next_schedule(&snapshot, &spec)?;
-        if !author.is_alone(&schedule) {
-            return Err(NodeError::NotAlone { validators: schedule.set.members().len(), node: author.address() });
-        }
+        let is_alone = author.is_alone(&poot::next_schedule(&snapshot, &spec)?);
         let header = chain::read_head(&snapshot)?;
         let certificate = snapshot.get::<Seals>(&header.number)?.map(|seal| seal.certificate);
         let anchorings = Anchorings::load(&snapshot, keys.account().address())?;
         let (pool, saved_pool) = load_pool(&snapshot, &spec, &header, options.pool)?;
         let signing = if datadir.is_temporary() {
             Signing::Unrecorded
-        } else {
+        } else if is_alone {
             let slot = spec.slots().slot_at(header.timestamp).unwrap_or_default();
             Signing::open(&datadir.keys(), (header.number, slot), options.accept_restored)?
+        } else {
+            // With others a node follows until it knows that it may sign.
+            Signing::Recorded(HighestSignedFile::in_folder(&datadir.keys()))
         };
         Ok(Self {
             commits: SharedCommits::new(store.clone())?,
@@ -181,6 +181,11 @@ impl Node {
     /// Hash of the genesis header.
     pub fn genesis_hash(&self) -> B256 {
         self.genesis_hash
+    }
+
+    /// Whether this node is the only one whose votes count on the next block.
+    pub(super) fn is_alone(&self) -> Result<bool, NodeError> {
+        Ok(self.author.is_alone(&poot::next_schedule(&self.snapshot(), &self.spec)?))
     }
 
     /// A view of the last block that may be told of, and everything with it.

@@ -1,0 +1,388 @@
+//! The thread that drives consensus: tells the machine what happens, and does what it asks for, in that order.
+
+use super::{
+    clockwork::Clockwork,
+    inbox::Told,
+    log::{Written, read_bodies, read_body, read_log},
+    notes::RoundNotes,
+    peers::PeerNumbers,
+    wire::Wire,
+};
+use crate::{
+    consensus::{
+        bft::{
+            Body, Decision, Effect, HeightFacts, Input, Machine, MachineConfig, Message, Peer, Recipient, SigningGuard,
+            Timeouts, Verifier,
+        },
+        poot::{self, Schedule},
+    },
+    keys::HighestSigned,
+    network::{MessageId, PeerId, RequestId, Verdict},
+    node::{clock::unix_now, error::NodeError, state::Node},
+};
+use alloy_primitives::B256;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+use tracing::{debug, info, warn};
+
+/// How long after the first transaction that waits a height is opened, so that those sent with it come into one block.
+const PROPOSE_DELAY: Duration = Duration::from_secs(2);
+
+/// How long is waited while the disk has no room: nothing can be signed that cannot be written down first.
+const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
+
+/// Drives consensus until it is told to stop.
+///
+/// # Errors
+/// The node has to end: the store, the keys' folder or the machine failed.
+pub(in crate::node) fn drive(mut driver: Driver, told: &Receiver<Told>) -> Result<(), NodeError> {
+    driver.begin()?;
+    loop {
+        if let Some(stop) = driver.node.guards.disk_full() {
+            debug!(%stop, "no room to vote");
+            match told.recv_timeout(NO_ROOM_PAUSE) {
+                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                // What peers say they say again.
+                Ok(_) | Err(RecvTimeoutError::Timeout) => continue,
+            }
+        }
+        match told.recv_timeout(driver.wait()) {
+            Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(told) => driver.take(told)?,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        driver.tick()?;
+    }
+}
+
+/// A node that takes part.
+pub(in crate::node) struct Driver {
+    node: Arc<Node>,
+    machine: Machine,
+    guard: SigningGuard,
+    wire: Wire,
+    clockwork: Clockwork,
+    peers: PeerNumbers,
+    /// What the machine has still to be told.
+    inputs: VecDeque<Input>,
+    /// What is to be written with the next flush.
+    unflushed: Vec<Written>,
+    /// Place of the next entry in the log.
+    place: u64,
+    /// Valid bodies of the height after the head.
+    bodies: BTreeMap<B256, Body>,
+    /// The schedule of that height.
+    schedule: Schedule,
+    rounds: RoundNotes,
+    /// Whether a message of the last inputs was one that an honest peer does not send.
+    faulted: bool,
+    /// Since when something waits for a block; nothing where nothing does.
+    waits_since: Option<Instant>,
+    /// Where the answers go that the machine gives to whoever asked.
+    asked: Option<(Peer, RequestId)>,
+}
+
+impl Driver {
+    /// A node at its head.
+    ///
+    /// # Errors
+    /// The store or the file of what was signed cannot be read.
+    pub(in crate::node) fn new(node: Arc<Node>, wire: Wire) -> Result<Self, NodeError> {
+        let head = node.head();
+        let snapshot = node.snapshot();
+        let own = node.author.address();
+        let schedule = poot::next_schedule(&snapshot, &node.spec)?;
+        let log = read_log(&snapshot, schedule.height)?;
+        let clockwork = Clockwork::new(node.spec.slots());
+        let recorded = node.highest_signed()?;
+        let guard = SigningGuard::at_start(recorded, head.header.number, &log, own, clockwork.slot_now());
+        let machine = Machine::new(MachineConfig {
+            genesis_hash: node.genesis_hash,
+            own,
+            key: node.keys.consensus().clone(),
+            head: head.header.number,
+            head_hash: head.header.hash(),
+            recorded: recorded.unwrap_or(HighestSigned::NOTHING),
+            verifier: Verifier::default(),
+        });
+        Ok(Self {
+            node,
+            machine,
+            guard,
+            wire,
+            clockwork,
+            peers: PeerNumbers::default(),
+            inputs: VecDeque::new(),
+            unflushed: Vec::new(),
+            place: 0,
+            bodies: BTreeMap::new(),
+            schedule,
+            rounds: RoundNotes::default(),
+            faulted: false,
+            waits_since: None,
+            asked: None,
+        })
+    }
+
+    /// Takes the height after the head up, with the log that an earlier run left of it.
+    fn begin(&mut self) -> Result<(), NodeError> {
+        let snapshot = self.node.snapshot();
+        let height = self.schedule.height;
+        let log = read_log(&snapshot, height)?;
+        self.place = log.len() as u64;
+        self.bodies = read_bodies(&snapshot, height)?.into_iter().map(|body| (body.block_hash, body)).collect();
+        let may_sign = self.guard.may_sign();
+        let is_validator = self.schedule.set.get(&self.node.author.address()).is_some();
+        info!(height, entries = log.len(), may_sign, is_validator, "takes part in consensus");
+        self.inputs.push_back(Input::Next(Box::new(self.facts())));
+        if !log.is_empty() {
+            self.inputs.push_back(Input::Log(log));
+        }
+        self.settle()
+    }
+
+    fn facts(&self) -> HeightFacts {
+        let Schedule { height, parent_slot, set, order } = &self.schedule;
+        let params = &self.node.spec.parameters;
+        HeightFacts {
+            height: *height,
+            parent_slot: *parent_slot,
+            set: set.clone(),
+            order: order.places().iter().map(|place| place.leader).collect(),
+            timeouts: Timeouts::of(params),
+            block_bytes_max: usize::try_from(params.block_bytes_max).unwrap_or(usize::MAX),
+            may_sign: self.guard.may_sign(),
+        }
+    }
+
+    /// How long nothing happens by itself.
+    fn wait(&self) -> Duration {
+        let wait = self.clockwork.wait();
+        let to_open = self.waits_since.map(|since| (since + PROPOSE_DELAY).saturating_duration_since(Instant::now()));
+        to_open.filter(|_| !self.machine.is_open()).map_or(wait, |to_open| wait.min(to_open))
+    }
+
+    /// What the clocks bring about.
+    fn tick(&mut self) -> Result<(), NodeError> {
+        while let Some(timer) = self.clockwork.take_elapsed() {
+            self.inputs.push_back(Input::Elapsed(timer));
+            self.settle()?;
+        }
+        let slot_began = self.clockwork.take_slot();
+        if slot_began {
+            self.inputs.push_back(Input::SlotBegan);
+        }
+        self.look_for_work(slot_began);
+        self.settle()
+    }
+
+    /// Whether something has waited long enough for the next height to be opened for it.
+    fn look_for_work(&mut self, slot_began: bool) {
+        if self.machine.is_open() {
+            return;
+        }
+        if self.waits_since.is_none() && slot_began && self.node.has_ready() {
+            // It came before this slot did, or no block has taken it.
+            self.waits_since = Instant::now().checked_sub(PROPOSE_DELAY);
+        }
+        if self.waits_since.is_some_and(|since| since.elapsed() >= PROPOSE_DELAY) {
+            self.waits_since = None;
+            if self.node.has_ready() {
+                self.inputs.push_back(Input::Waiting { height: self.machine.next_height() });
+            }
+        }
+    }
+
+    fn take(&mut self, told: Told) -> Result<(), NodeError> {
+        match told {
+            Told::Message { from, gossip, message } => self.take_message(from, gossip, *message),
+            Told::Asked { from, request, message } => self.take_question(from, request, *message),
+            Told::Connected(peer) => {
+                let number = self.number_of(peer);
+                self.inputs.push_back(Input::Connected(number));
+                self.settle()
+            }
+            Told::Disconnected(peer) => {
+                self.inputs.extend(self.peers.remove(peer).map(Input::Disconnected));
+                self.settle()
+            }
+            Told::Waiting => {
+                self.waits_since.get_or_insert_with(Instant::now);
+                Ok(())
+            }
+            Told::Stop => Ok(()),
+        }
+    }
+
+    fn number_of(&mut self, peer: PeerId) -> Peer {
+        let (number, gone) = self.peers.number_of(peer);
+        self.inputs.extend(gone.map(Input::Disconnected));
+        number
+    }
+
+    fn take_message(&mut self, from: PeerId, gossip: Option<MessageId>, message: Message) -> Result<(), NodeError> {
+        if let Message::Head { height, block_hash } = message {
+            self.wire.told_head(from, height, block_hash.0);
+        }
+        let is_old = message_height(&message).is_some_and(|height| height < self.machine.next_height());
+        let number = self.number_of(from);
+        self.faulted = false;
+        self.inputs.push_back(Input::Message { from: number, message });
+        self.settle()?;
+        if let Some(id) = gossip {
+            let verdict = match (self.faulted, is_old) {
+                (true, _) => Verdict::Reject,
+                (false, true) => Verdict::Ignore,
+                (false, false) => Verdict::Accept,
+            };
+            self.wire.report(id, verdict);
+        }
+        Ok(())
+    }
+
+    /// Questions are answered at once, one way or the other.
+    fn take_question(&mut self, from: PeerId, request: RequestId, message: Message) -> Result<(), NodeError> {
+        let number = self.number_of(from);
+        if let Message::Head { height, block_hash } = message {
+            self.wire.told_head(from, height, block_hash.0);
+            let head = self.node.head();
+            let (height, block_hash) = (head.header.number, head.header.hash());
+            self.wire.answer(request, Some(&Message::Head { height, block_hash }));
+        } else {
+            self.asked = Some((number, request));
+        }
+        self.inputs.push_back(Input::Message { from: number, message });
+        let settled = self.settle();
+        if let Some((_, request)) = self.asked.take() {
+            self.wire.answer(request, None);
+        }
+        settled
+    }
+
+    /// Tells the machine all that it has to be told, and does what it asks for.
+    fn settle(&mut self) -> Result<(), NodeError> {
+        while let Some(input) = self.inputs.pop_front() {
+            for effect in self.machine.step(input, self.clockwork.now())? {
+                self.carry_out(effect)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), NodeError> {
+        match effect {
+            Effect::Append { height, entry } => self.unflushed.push(Written::Entry(height, entry)),
+            Effect::StoreBody(body) => {
+                self.unflushed.push(Written::Body(body.clone()));
+                self.bodies.insert(body.block_hash, *body);
+            }
+            Effect::Flush => {
+                self.place = self.node.write_log(&self.unflushed, self.place)?;
+                self.unflushed.clear();
+            }
+            Effect::RecordSigned(step) => self.node.record_step(step)?,
+            Effect::Send { to, message } => self.send(to, &message),
+            Effect::SetTimer { timer, after_ms } => self.clockwork.set(timer, after_ms),
+            Effect::CancelTimer(timer) => self.clockwork.cancel(&timer),
+            Effect::CancelRoundTimers { height } => self.clockwork.cancel_rounds(height),
+            Effect::Opened { height } => debug!(height, "height opened"),
+            Effect::RoundBegan { height, round, leader } => {
+                debug!(height, round, %leader, "round began");
+                self.rounds.began(round, leader, unix_now());
+            }
+            Effect::Build { height, round } => {
+                let built = self.node.build_for(height, round)?;
+                self.inputs.extend(built.map(|built| Input::Built(Box::new(built))));
+            }
+            Effect::Judge(body) => {
+                let verdict = self.node.judge(&body);
+                let (height, block_hash) = (body.height, body.block_hash);
+                self.inputs.push_back(Input::Judged { height, block_hash, verdict });
+            }
+            Effect::Decided(decision) => self.commit(&decision)?,
+            Effect::ServeBody { to, height, block_hash } => self.serve_body(to, height, block_hash)?,
+            Effect::ServeBlock { to, height } => self.serve_block(to, height)?,
+            Effect::Score { peer, fault } => {
+                self.faulted = true;
+                if let Some(peer) = self.peers.peer_of(peer) {
+                    self.wire.charge(peer, fault);
+                }
+            }
+            Effect::Trouble(text) => warn!(text, "consensus refused an input"),
+        }
+        Ok(())
+    }
+
+    fn send(&self, to: Recipient, message: &Message) {
+        match to {
+            Recipient::All => self.wire.publish(message),
+            Recipient::Peer(peer) => {
+                if let Some(peer) = self.peers.peer_of(peer) {
+                    self.wire.ask(peer, message);
+                }
+            }
+        }
+    }
+
+    /// Makes a decided block final, and takes the next height up.
+    fn commit(&mut self, decision: &Decision) -> Result<(), NodeError> {
+        let body = self.bodies.get(&decision.block_hash).ok_or(NodeError::DecidedBody(decision.height))?;
+        let (rounds, set) = (self.rounds.take(), &self.schedule.set);
+        let slot = self.node.commit_decided(decision, body, |batch| rounds.write(batch, set, decision, unix_now()))?;
+        self.guard.decided(decision.height, slot);
+        self.bodies.clear();
+        self.unflushed.clear();
+        self.place = 0;
+        self.schedule = poot::next_schedule(&self.node.snapshot(), &self.node.spec)?;
+        self.inputs.push_back(Input::Next(Box::new(self.facts())));
+        self.waits_since = None;
+        if self.node.has_ready() {
+            self.waits_since = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn serve_body(&mut self, to: Peer, height: u64, block_hash: B256) -> Result<(), NodeError> {
+        let Some(request) = self.take_asked(to) else { return Ok(()) };
+        let body = match self.bodies.get(&block_hash) {
+            Some(body) => Some(body.clone()),
+            None if height < self.schedule.height => {
+                let decided = self.node.decided_body(height)?.map(|(body, _)| body);
+                decided.filter(|body| body.block_hash == block_hash)
+            }
+            None => read_body(&self.node.snapshot(), height, block_hash)?,
+        };
+        let message = body.map(|body| Message::Body(Box::new(body)));
+        self.wire.answer(request, message.as_ref());
+        Ok(())
+    }
+
+    fn serve_block(&mut self, to: Peer, height: u64) -> Result<(), NodeError> {
+        let Some(request) = self.take_asked(to) else { return Ok(()) };
+        let block = self.node.decided_body(height)?;
+        let message = block.map(|(body, certificate)| Message::Block { body: Box::new(body), certificate });
+        self.wire.answer(request, message.as_ref());
+        Ok(())
+    }
+
+    fn take_asked(&mut self, by: Peer) -> Option<RequestId> {
+        self.asked.take_if(|(peer, _)| *peer == by).map(|(_, request)| request)
+    }
+}
+
+/// The height that a message speaks of, where it is about one.
+fn message_height(message: &Message) -> Option<u64> {
+    match message {
+        Message::Vote(vote) => Some(vote.height),
+        Message::Polka(polka) => Some(polka.height),
+        Message::Round(round) => Some(round.height),
+        Message::Body(body) => Some(body.height),
+        _ => None,
+    }
+}

@@ -1,0 +1,20 @@
+//! A node among others: it follows what the validators decide, and where it is one of them, proposes and votes.
+//!
+//! The machine of `consensus::bft` says what is to be done, one effect after the other; here it is done. All of that happens
+//! on one thread ([`Driver`]): the machine, its log, blocks that are built, judged and committed. Others hand in what happens
+//! through a bounded [`Inbox`] and wait for nothing. The network is on the other side of a [`Wire`].
+
+mod bodies;
+mod clockwork;
+mod driver;
+mod inbox;
+mod link;
+mod log;
+mod notes;
+mod peers;
+mod wire;
+
+pub(super) use driver::{Driver, drive};
+pub(super) use inbox::{Inbox, Told, inbox};
+pub(super) use link::{Link, follow_network, spread_transactions};
+pub(super) use wire::Wire;
