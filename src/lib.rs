@@ -10,6 +10,7 @@ pub mod evm;
 pub mod export;
 pub mod keys;
 pub mod mempool;
+pub mod network;
 pub mod node;
 pub mod service;
 pub mod state;

@@ -1,6 +1,7 @@
 //! Putting the layers together.
 
 use super::{
+    addresses,
     budget::{Budget, MIN_BUDGET_MIB},
     claims::{self, Claim},
     error::ConfigError,
@@ -9,8 +10,9 @@ use super::{
     settings::{
         BACKUP_INTERVAL_HOURS, BACKUP_KEEP, CLOCK_TRUST_LOCAL, ENV_PREFIX, HEALTH_PORT, HTTP_ADDR, HTTP_ALLOW_REMOTE,
         HTTP_ALLOWED_HOSTS, HTTP_ALLOWED_ORIGINS, HTTP_NAMESPACES, HTTP_PORT, HTTP_TOKEN_FILE, LOG_FORMAT,
-        MEMORY_BUDGET_MIB, PATHS, SETTINGS, STATUS_SOCKET, STORAGE_HISTORY_BLOCKS, STORAGE_MAX_SIZE_MIB,
-        STORE_CACHE_MIB, Setting, env_name,
+        MEMORY_BUDGET_MIB, NETWORK_EXTERNAL_ADDRESS, NETWORK_LISTEN, NETWORK_MAX_PEERS, NETWORK_MDNS, NETWORK_PEERS,
+        PATHS, SETTINGS, STATUS_SOCKET, STORAGE_HISTORY_BLOCKS, STORAGE_MAX_SIZE_MIB, STORE_CACHE_MIB, Setting,
+        env_name,
     },
 };
 use lucid_types::{ChainSpec, nearest};
@@ -99,8 +101,24 @@ struct Values {
     max_size_mib: Option<u64>,
     backup_interval_hours: u64,
     backups_kept: u64,
+    network: NetworkSettings,
     trust_local_clock: bool,
     log_format: LogFormat,
+}
+
+/// Where other nodes are and how they reach this one. Addresses are multiaddresses in text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// Where to listen; nowhere where there are none.
+    pub listen: Vec<String>,
+    /// Whom to dial until they are there.
+    pub peers: Vec<String>,
+    /// What leads here from outside.
+    pub external_addresses: Vec<String>,
+    /// Whether to look for nodes on the local network.
+    pub mdns: bool,
+    /// How many nodes may be connected.
+    pub max_peers: u32,
 }
 
 /// How log lines are written.
@@ -224,6 +242,11 @@ impl Config {
         self.values.backups_kept as usize
     }
 
+    /// Where other nodes are and how they reach this one.
+    pub const fn network(&self) -> &NetworkSettings {
+        &self.values.network
+    }
+
     /// The port on this machine where the node says how it is.
     pub const fn health_port(&self) -> Option<u16> {
         self.values.health_port
@@ -294,6 +317,13 @@ impl Values {
             backup_interval_hours: value(BACKUP_INTERVAL_HOURS)
                 .within("a number of hours from 1 to 8760, or 0", 0..=8_760)?,
             backups_kept: value(BACKUP_KEEP).within("a number from 1 to 1000", 1..=1_000)?,
+            network: NetworkSettings {
+                listen: value(NETWORK_LISTEN).list_of(addresses::is_own, addresses::OWN)?,
+                peers: value(NETWORK_PEERS).list_of(addresses::is_peer, addresses::PEER)?,
+                external_addresses: value(NETWORK_EXTERNAL_ADDRESS).list_of(addresses::is_own, addresses::OWN)?,
+                mdns: value(NETWORK_MDNS).parse("true or false")?,
+                max_peers: value(NETWORK_MAX_PEERS).within("a number from 3 to 128", 3..=128)? as u32,
+            },
             trust_local_clock: value(CLOCK_TRUST_LOCAL).parse("true or false")?,
             log_format: value(LOG_FORMAT).parse("auto, text or json")?,
         })

@@ -4,6 +4,7 @@
 //! from which the file to begin from, the names of the environment and `config show` follow. Secrets have no row: they
 //! lie in files. What belongs to the chain can be said, and is then held against the chain.
 
+mod addresses;
 mod budget;
 mod claims;
 mod decimal;
@@ -19,6 +20,6 @@ pub use budget::Budget;
 pub use environment::text_of;
 pub use error::ConfigError;
 pub use file::ConfigFile;
-pub use load::{Config, Entry, Flags, LogFormat, Source};
+pub use load::{Config, Entry, Flags, LogFormat, NetworkSettings, Source};
 pub use settings::CLIENT_RPC_VARIABLE;
 pub use template::template;

@@ -86,6 +86,31 @@ pub(super) const BACKUP_KEEP: Setting = Setting {
     default: "3",
     about: "How many backups stay after it has made one (1 to 1000): the newest.",
 };
+pub(super) const NETWORK_LISTEN: Setting = Setting {
+    key: "network.listen",
+    default: "",
+    about: "Where other nodes of a shared chain reach this one (/ip4/0.0.0.0/tcp/8547), with commas between; none: nowhere.",
+};
+pub(super) const NETWORK_PEERS: Setting = Setting {
+    key: "network.peers",
+    default: "",
+    about: "Nodes that are dialled until they are there (/ip4/192.0.2.1/tcp/8547/p2p/12D3...), with commas between them.",
+};
+pub(super) const NETWORK_EXTERNAL_ADDRESS: Setting = Setting {
+    key: "network.external-address",
+    default: "",
+    about: "Addresses that lead here from outside where a router translates them, as in network.listen.",
+};
+pub(super) const NETWORK_MDNS: Setting = Setting {
+    key: "network.mdns",
+    default: "false",
+    about: "Look for nodes on the local network and tell them of this one (mDNS).",
+};
+pub(super) const NETWORK_MAX_PEERS: Setting = Setting {
+    key: "network.max-peers",
+    default: "32",
+    about: "How many nodes may be connected (3 to 128); those of network.peers are let in beyond that.",
+};
 pub(super) const LOG_FORMAT: Setting = Setting {
     key: "log.format",
     default: "auto",
@@ -98,7 +123,7 @@ pub(super) const CLOCK_TRUST_LOCAL: Setting = Setting {
 };
 
 /// All of them, in the order of the file.
-pub(super) const SETTINGS: [Setting; 17] = [
+pub(super) const SETTINGS: [Setting; 22] = [
     HTTP_ADDR,
     HTTP_PORT,
     HTTP_ALLOW_REMOTE,
@@ -114,6 +139,11 @@ pub(super) const SETTINGS: [Setting; 17] = [
     STORAGE_MAX_SIZE_MIB,
     BACKUP_INTERVAL_HOURS,
     BACKUP_KEEP,
+    NETWORK_LISTEN,
+    NETWORK_PEERS,
+    NETWORK_EXTERNAL_ADDRESS,
+    NETWORK_MDNS,
+    NETWORK_MAX_PEERS,
     CLOCK_TRUST_LOCAL,
     LOG_FORMAT,
 ];

@@ -105,7 +105,7 @@ fn check_folder(folder: &Path) -> Result<(), KeyError> {
     check_private(folder, &metadata, KEY_FOLDER_MODE)
 }
 
-fn read_or_create(path: &Path) -> Result<SecretKey, KeyError> {
+pub(super) fn read_or_create(path: &Path) -> Result<SecretKey, KeyError> {
     match read_key_file(path) {
         Err(KeyError::NotFound { .. }) => {
             let key = SecretKey::generate()?;

@@ -97,14 +97,12 @@ pub(super) fn swarm(
         .with_max_negotiating_inbound_streams(MAX_NEGOTIATING_STREAMS);
     let mut swarm = Swarm::new(transport, behaviour, peer, swarm_config);
     for address in &config.listen {
-        swarm.listen_on(address.clone()).map_err(|error| NetworkError::Listen {
-            address: address.to_string(),
-            source: io::Error::other(error),
-        })?;
+        swarm
+            .listen_on(address.clone())
+            .map_err(|error| NetworkError::Listen { address: address.to_string(), source: io::Error::other(error) })?;
     }
     for address in &config.external {
         swarm.add_external_address(address.clone());
     }
     Ok(swarm)
 }
-

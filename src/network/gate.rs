@@ -79,12 +79,20 @@ impl Gate {
 
     /// Keeps a peer out, or lets it in again.
     pub(super) fn set_banned(&mut self, peer: PeerId, is_banned: bool) {
-        if is_banned { self.banned.insert(peer) } else { self.banned.remove(&peer) };
+        if is_banned {
+            self.banned.insert(peer)
+        } else {
+            self.banned.remove(&peer)
+        };
     }
 
     /// Whom the operator named: they are let in also where all places are taken.
     pub(super) fn set_static(&mut self, peer: PeerId, is_static: bool) {
-        if is_static { self.statics.insert(peer) } else { self.statics.remove(&peer) };
+        if is_static {
+            self.statics.insert(peer)
+        } else {
+            self.statics.remove(&peer)
+        };
     }
 
     /// The question before the handshake.

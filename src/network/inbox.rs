@@ -275,7 +275,11 @@ mod tests {
             for bytes in [1, topic.max_bytes()] {
                 let (inbox, _events) = inbox();
                 let taken = (0..10_000).filter(|_| inbox.message(message(topic, peer(), bytes)).is_ok()).count();
-                assert_eq!(taken, topic.limits().waiting.min(topic.limits().waiting_bytes / bytes), "{topic:?} {bytes}");
+                assert_eq!(
+                    taken,
+                    topic.limits().waiting.min(topic.limits().waiting_bytes / bytes),
+                    "{topic:?} {bytes}"
+                );
             }
         }
     }

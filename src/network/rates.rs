@@ -69,10 +69,16 @@ impl PeerRates {
         if self.identifies.take(1, now_ms) { Pace::Good } else { Pace::Flood }
     }
 
+    /// So many of its bytes were asked for: who answers fast does no wrong.
+    pub(super) fn asked_for(&mut self, bytes: usize) {
+        self.counted_bytes = self.counted_bytes.saturating_add(bytes as u64);
+    }
+
     /// It has sent so many bytes since it came.
     pub(super) fn bytes(&mut self, received: u64, now_ms: u64) -> Pace {
         let new = received.saturating_sub(self.counted_bytes);
-        self.counted_bytes = received;
+        // What was asked for may be counted before its last bytes are.
+        self.counted_bytes = self.counted_bytes.max(received);
         if self.bytes.take(new, now_ms) { Pace::Good } else { Pace::Flood }
     }
 }
@@ -80,6 +86,7 @@ impl PeerRates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::limits::MAX_RESPONSE_BYTES;
 
     #[test]
     fn a_flood_is_dropped_at_once_and_an_offence_only_now_and_then() {
@@ -110,5 +117,21 @@ mod tests {
             assert_eq!(rates.bytes(received, secs * 1_000), Pace::Good, "after {secs} s");
         }
         assert_eq!(rates.bytes(u64::MAX, 1_000_000), Pace::Flood);
+    }
+
+    /// A node that catches up from a peer in the same room takes all that the wire gives.
+    #[test]
+    fn what_was_asked_for_is_no_flood() {
+        let (mut rates, mut received) = (PeerRates::new(0), 0);
+        for secs in 0..100 {
+            for _ in 0..25 {
+                received += MAX_RESPONSE_BYTES as u64;
+                rates.asked_for(MAX_RESPONSE_BYTES);
+            }
+            // Frames and streams take some bytes besides, and the next response is half there.
+            received += 1024 * 1024;
+            assert_eq!(rates.bytes(received, secs * 1_000), Pace::Good, "after {secs} s");
+        }
+        assert_eq!(rates.bytes(received + 100 * MAX_PEER_BYTES_PER_SEC, 100_000), Pace::Flood);
     }
 }

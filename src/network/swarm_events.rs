@@ -39,7 +39,9 @@ impl Network {
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => self.on_gone(peer_id, cause),
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => self.on_dial_failed(&peer, &error),
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
+                self.on_dial_failed(&peer, &error)
+            }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(from = %send_back_addr, %error, "a connection was not let in");
             }
@@ -119,7 +121,8 @@ impl Network {
                     self.inbox.request(Request { id, from: PeerId(peer), data: request });
                 }
             }
-            Event::Message { message: Message::Response { request_id, response }, .. } => {
+            Event::Message { peer, message: Message::Response { request_id, response }, .. } => {
+                self.rates_of(peer).asked_for(response.len());
                 self.requests.settled(request_id, Ok(response));
             }
             Event::OutboundFailure { peer, request_id, error, .. } => {

@@ -210,7 +210,8 @@ impl Table {
     /// Brings the table back to its bound: who is banned and whom this node could reach go last, then who was seen last.
     fn make_room(&mut self) {
         while self.peers.len() > MAX_KNOWN_PEERS {
-            let free = self.peers.iter().filter(|(_, known)| !known.is_static && known.link.is_none() && !known.dialling);
+            let free =
+                self.peers.iter().filter(|(_, known)| !known.is_static && known.link.is_none() && !known.dialling);
             let value = |known: &Known| (known.ban.is_some(), !known.addresses.is_empty(), known.last_seen_ms);
             let Some(peer) = free.min_by_key(|(_, known)| value(known)).map(|(peer, _)| *peer) else { return };
             self.forget(&peer);
@@ -235,8 +236,7 @@ impl Table {
         let known = self.peers.entry(peer).or_insert_with(|| Known::new(now_ms));
         known.dialling = false;
         known.last_seen_ms = now_ms;
-        let link =
-            Link { since_ms: now_ms, outbound, address, agent: String::new(), of_chain: false, head: None };
+        let link = Link { since_ms: now_ms, outbound, address, agent: String::new(), of_chain: false, head: None };
         known.link = Some(link);
         self.make_room();
     }

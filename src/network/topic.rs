@@ -83,13 +83,9 @@ impl Topic {
                 waiting_bytes: 4 * MIB,
             },
             // Each node has three proofs a slot at most, some in one batch.
-            Self::Proofs => TopicLimits {
-                max_bytes: 16 * KIB,
-                burst: 512,
-                per_minute: 1_200,
-                waiting: 512,
-                waiting_bytes: MIB,
-            },
+            Self::Proofs => {
+                TopicLimits { max_bytes: 16 * KIB, burst: 512, per_minute: 1_200, waiting: 512, waiting_bytes: MIB }
+            }
         }
     }
 

@@ -4,19 +4,20 @@ use super::scan::{NamedPath, Source, scan};
 use std::{collections::BTreeSet, fmt};
 
 /// Rooms of `src/`, bottom to top, each with the rooms that it may use. Every room may use `types` and `storage`.
-pub(super) const ROOMS: [(&str, &[&str]); 13] = [
+pub(super) const ROOMS: [(&str, &[&str]); 14] = [
     ("keys", &[]),
     ("state", &[]),
     ("evm", &["state"]),
     ("chain", &["state", "evm"]),
     ("mempool", &["state", "chain"]),
     ("consensus", &["chain", "keys"]),
+    ("network", &[]),
     ("anchoring", &[]),
     ("export", &[]),
     ("config", &[]),
     ("service", &[]),
     ("doctor", &[]),
-    ("node", &["keys", "state", "evm", "chain", "mempool", "consensus", "anchoring", "config", "service"]),
+    ("node", &["keys", "state", "evm", "chain", "mempool", "consensus", "network", "anchoring", "config", "service"]),
     (
         "cli",
         &[
@@ -26,6 +27,7 @@ pub(super) const ROOMS: [(&str, &[&str]); 13] = [
             "chain",
             "mempool",
             "consensus",
+            "network",
             "anchoring",
             "export",
             "config",
@@ -43,7 +45,7 @@ const TEST_ROOM: &str = "testing";
 const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
-const CRATES: [(&[&str], &[&str]); 15] = [
+const CRATES: [(&[&str], &[&str]); 16] = [
     (&["redb"], &["storage/"]),
     (&["bson", "mongodb"], &["src/export/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
@@ -52,6 +54,8 @@ const CRATES: [(&[&str], &[&str]); 15] = [
     (&["lucid_rpc"], &["src/node/", "src/cli/", "rpc/"]),
     (&["clap", "indicatif", "anyhow"], &["src/cli/", "src/main.rs"]),
     (&["tokio"], &["src/node/", "src/cli/", "src/main.rs", "rpc/"]),
+    // Its channels and timers need no runtime to be named: the node's task runs it as one future.
+    (&["libp2p", "snow", "async_channel", "futures_timer"], &["src/network/"]),
     (&["k256"], &["src/keys/", "src/consensus/", "types/"]),
     (&["getrandom"], &["src/keys/", "src/node/", "src/cli/"]),
     (&["lucid_kernel"], &["src/node/", "src/cli/", "benches/"]),

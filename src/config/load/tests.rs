@@ -27,6 +27,34 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
     assert_eq!(config.warnings(), [] as [String; 0]);
 }
 
+/// A node that nobody told to must not open a port to everybody.
+#[test]
+fn other_nodes_reach_this_one_only_where_it_is_told_to_listen() {
+    let load = |text: &str| Config::load(&Flags::default(), [], [&file(text)]);
+    let silent = load("").unwrap();
+    assert!(silent.network().listen.is_empty() && silent.network().peers.is_empty() && !silent.network().mdns);
+    assert_eq!(silent.network().max_peers, 32);
+    let peer = "/ip4/192.0.2.1/tcp/8547/p2p/12D3KooWLJtG8fd2hkQzTn96MrLvThmnNQjTUFZwGEsLRz5EmSzc";
+    let told = load(&format!(
+        "[network]\nlisten = [\"/ip4/0.0.0.0/tcp/8547\", \"/ip6/::/tcp/8547\"]\npeers = [\"{peer}\"]\n\
+         external-address = \"/ip4/192.0.2.9/tcp/1\"\nmdns = true\nmax-peers = 3\n"
+    ));
+    let told = told.unwrap().network().clone();
+    assert_eq!((told.listen.len(), told.external_addresses.len(), told.mdns, told.max_peers), (2, 1, true, 3));
+    assert_eq!(told.peers, [peer]);
+    for (text, expected) in [
+        ("listen = \"0.0.0.0:8547\"", "network.listen names 0.0.0.0:8547"),
+        ("peers = [\"/ip4/192.0.2.1/tcp/8547\"]", "names of hosts are not looked up"),
+        ("external-address = \"/dns4/a.example/tcp/1\"", "network.external-address names"),
+        ("max-peers = 2", "from 3 to 128"),
+        ("max-peers = 129", "network.max-peers is 129"),
+        ("mdns = 1", "true or false"),
+    ] {
+        let refused = load(&format!("[network]\n{text}\n")).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
+}
+
 #[test]
 fn an_unknown_key_is_refused_with_what_was_meant() {
     let refused = |text: &str| Config::load(&Flags::default(), [], [&file(text)]).unwrap_err().to_string();

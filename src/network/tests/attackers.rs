@@ -99,10 +99,11 @@ async fn connect(seed: u8, target: &Node, gossip: Option<gossipsub::Behaviour>, 
     let address: PeerAddress = target.address.parse().unwrap();
     swarm.dial(address.address.clone()).unwrap();
     let mut attacker = Attacker { swarm };
-    attacker.until("identity", |event| {
-        matches!(event, SwarmEvent::Behaviour(SpeaksEvent::Identify(identify::Event::Sent { .. })))
-    })
-    .await;
+    attacker
+        .until("identity", |event| {
+            matches!(event, SwarmEvent::Behaviour(SpeaksEvent::Identify(identify::Event::Sent { .. })))
+        })
+        .await;
     attacker
 }
 
@@ -168,10 +169,7 @@ impl Attacker {
             while topics < Topic::ALL.len() {
                 let event = self.swarm.select_next_some().await;
                 let subscribed = |event: &SwarmEvent<SpeaksEvent>| {
-                    matches!(
-                        event,
-                        SwarmEvent::Behaviour(SpeaksEvent::Gossip(gossipsub::Event::Subscribed { .. }))
-                    )
+                    matches!(event, SwarmEvent::Behaviour(SpeaksEvent::Gossip(gossipsub::Event::Subscribed { .. })))
                 };
                 topics += usize::from(subscribed(&event));
             }

@@ -29,7 +29,8 @@ fn a_peer_that_floods_is_dropped_and_banned_and_the_others_go_on() {
             let _ = flood.handle.publish(Topic::Bodies, n.to_be_bytes().to_vec());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        let snapshot = target.until_it_is("rid of the flood", |now| now.bans.iter().any(|ban| ban.id == flood_id)).await;
+        let snapshot =
+            target.until_it_is("rid of the flood", |now| now.bans.iter().any(|ban| ban.id == flood_id)).await;
         assert!(snapshot.peers.iter().all(|peer| peer.id == honest_id && peer.score == 0), "{snapshot:?}");
         let taken = target.messages_for(Duration::from_millis(50)).await.len() as u64;
         assert!(taken <= limits.burst, "{taken} of the flood reached the node");
@@ -47,7 +48,8 @@ fn a_message_that_is_too_large_is_given_up_at_the_size_of_the_largest() {
         giant.until_subscribed().await;
         giant.publish(Topic::Votes, vec![1; 16 * 1024 * 1024]);
         giant.poll_for(A_WHILE).await;
-        let received = target.handle.snapshot().await.unwrap().peers.iter().map(|peer| peer.received_bytes).sum::<u64>();
+        let received =
+            target.handle.snapshot().await.unwrap().peers.iter().map(|peer| peer.received_bytes).sum::<u64>();
         // The largest message, and what one stream may have on its way.
         assert!(received < 2 * 1024 * 1024, "{received} bytes of it were taken in");
         // One that only its topic is too small for.
