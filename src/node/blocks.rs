@@ -187,7 +187,7 @@ pub(super) fn log_block(event: &CommittedBlock, took: Duration) {
     );
 }
 
-/// When blocks are made, where something waits.
+/// When blocks are made by a node that is alone, where something waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sealing {
     /// At once.

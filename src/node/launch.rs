@@ -16,9 +16,10 @@ use super::{
     status::{Observer, RunFacts, machine_bytes},
     supervise::{starting, supervise},
     tokens::create_tokens,
+    voting::take_part,
 };
 use crate::{
-    config::Config,
+    config::{Config, NetworkSettings},
     consensus::ClockPolicy,
     keys::{NodeKeys, clear_unfinished},
     mempool::PoolLimits,
@@ -63,6 +64,14 @@ pub struct RunOptions {
     pub facts: RunFacts,
 }
 
+/// How a node comes by blocks.
+enum Making {
+    /// It makes them final alone.
+    Alone(Sealing),
+    /// As the chain's validators decide, over this network.
+    Voted(NetworkSettings),
+}
+
 /// Who watches a node, and from where.
 struct Watch {
     notifier: Notifier,
@@ -98,7 +107,7 @@ pub async fn launch(options: LaunchOptions) -> Result<RunningNode, NodeError> {
     }
     let folder = datadir.clone();
     let node = open_blocking(move || open_dev(&folder)).await?;
-    serve(node, datadir, (http_addr, Access::default()), sealing, None).await
+    serve(node, datadir, (http_addr, Access::default()), Making::Alone(sealing), None).await
 }
 
 /// Opens the chain in the data folder, holds the configuration against it, starts its tasks, and serves.
@@ -108,6 +117,7 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let budget = config.budget(machine_bytes());
     info!(memory_mib = budget.total_bytes >> 20, cache_mib = budget.cache_bytes >> 20, "memory is shared out");
     let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
+    let network = config.network().clone();
     let schedule = config.backup_interval().map(|interval| BackupSchedule { interval, keep: config.backups_kept() });
     let open = OpenOptions {
         store: Options {
@@ -132,10 +142,14 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
         Ok((node, access))
     });
     let (node, access) = starting(&notifier, opening).await?;
-    let sealing = if node.spec().rules == Rules::Dev { Sealing::Instant } else { Sealing::Slots };
+    let making = match node.spec().rules {
+        Rules::Dev => Making::Alone(Sealing::Instant),
+        Rules::Poot if node.is_alone()? => Making::Alone(Sealing::Slots),
+        Rules::Poot => Making::Voted(network),
+    };
     let memory = MemoryShare { unread_answer_bytes: budget.unread_answer_bytes, large_requests: budget.large_requests };
     let watch = Watch { notifier, facts, memory, health_port, status_socket };
-    let mut running = serve(node, datadir, (http_addr, access), sealing, Some(watch)).await?;
+    let mut running = serve(node, datadir, (http_addr, access), making, Some(watch)).await?;
     if let Some(schedule) = schedule {
         running.tasks.spawn(make_backups(Arc::clone(&running.node), schedule, running.stop.subscribe()));
     }
@@ -153,7 +167,7 @@ async fn serve(
     node: Node,
     datadir: DataDir,
     (http_addr, access): (SocketAddr, Access),
-    sealing: Sealing,
+    making: Making,
     watch: Option<Watch>,
 ) -> Result<RunningNode, NodeError> {
     let node = Arc::new(node);
@@ -161,7 +175,12 @@ async fn serve(
     let server = RpcServer::start(http_addr, access, memory, Arc::new(Backend::new(Arc::clone(&node)))).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));
+    match making {
+        Making::Voted(network) => take_part(&node, &network, &datadir.keys(), &mut tasks, &stopped)?,
+        Making::Alone(sealing) => {
+            tasks.spawn(make_blocks(Arc::clone(&node), sealing, stopped.clone()));
+        }
+    }
     tasks.spawn(save_pool(Arc::clone(&node), stopped.clone()));
     tasks.spawn(watch_conditions(Arc::clone(&node), stopped.clone()));
     tasks.spawn(anchorings::run(Arc::clone(&node), stopped.clone()));

@@ -14,13 +14,13 @@ use crate::{
     consensus::{
         SealError,
         bft::{Body, BuiltBlock, Decision, Verdict},
-        poot::validator_set_at,
+        poot::{PootError, validator_set_at},
     },
 };
 use alloy_consensus::{Header, Sealable, Sealed};
 use alloy_primitives::B256;
 use alloy_rlp::Decodable;
-use lucid_storage::{Batch, Reader as _, Seals};
+use lucid_storage::{Batch, Reader as _, Seals, StoreError};
 use lucid_types::{Certificate, ExtraData, Seal};
 use std::time::Instant;
 use tracing::{debug, warn};
@@ -35,8 +35,14 @@ enum Fault {
     Node(NodeError),
 }
 
-impl<E: Into<NodeError>> From<E> for Fault {
-    fn from(error: E) -> Self {
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Node(error.into())
+    }
+}
+
+impl From<PootError> for Fault {
+    fn from(error: PootError) -> Self {
         Self::Node(error.into())
     }
 }
@@ -108,7 +114,7 @@ impl Node {
         match chain::import(&mut scratch, &self.spec, &head.header, &block, &turn.minting) {
             Ok(_) => Ok(self.spec.slots().slot_at(header.timestamp).unwrap_or_default()),
             Err(ChainError::Invalid(error)) => Err(Fault::Invalid(error.to_string())),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(Fault::Node(error.into())),
         }
     }
 

@@ -54,7 +54,6 @@ pub(in crate::node) async fn follow_network(
             }
             NetworkEvent::Rows(changes) => write_peers(&node, changes).await?,
             NetworkEvent::Listening { address } => info!(address, "listening for peers"),
-            _ => {}
         }
     }
     if let Ok(changes) = link.network.stop().await {

@@ -1,8 +1,8 @@
 //! A node among others: it follows what the validators decide, and where it is one of them, proposes and votes.
 //!
 //! The machine of `consensus::bft` says what is to be done, one effect after the other; here it is done. All of that happens
-//! on one thread ([`Driver`]): the machine, its log, blocks that are built, judged and committed. Others hand in what happens
-//! through a bounded [`Inbox`] and wait for nothing. The network is on the other side of a [`Wire`].
+//! on one thread (`driver`): the machine, its log, blocks that are built, judged and committed. Others hand in what happens
+//! through a bounded `inbox` and wait for nothing. The network is on the other side of a `wire`.
 
 mod bodies;
 mod clockwork;
@@ -12,9 +12,7 @@ mod link;
 mod log;
 mod notes;
 mod peers;
+mod start;
 mod wire;
 
-pub(super) use driver::{Driver, drive};
-pub(super) use inbox::{Inbox, Told, inbox};
-pub(super) use link::{Link, follow_network, spread_transactions};
-pub(super) use wire::Wire;
+pub(super) use start::take_part;

@@ -33,7 +33,7 @@ impl Wire {
     pub(super) fn ask(&self, peer: PeerId, message: &Message) {
         let (network, inbox, question) = (self.network.clone(), self.inbox.clone(), message.encode());
         self.runtime.spawn(async move {
-            let Ok(answer) = network.request(peer, question).await else { return };
+            let Ok(answer): Result<Vec<u8>, _> = network.request(peer, question).await else { return };
             match Message::decode(&answer) {
                 Ok(message) => {
                     inbox.tell(Told::Message { from: peer, gossip: None, message: Box::new(message) });

@@ -1,0 +1,78 @@
+//! Taking part: the network is set up, and the tasks and the thread that belong to it.
+
+use super::{
+    driver::{Driver, drive},
+    inbox::{Inbox, Told, inbox},
+    link::{Link, follow_network, spread_transactions},
+    wire::Wire,
+};
+use crate::{
+    config::NetworkSettings,
+    keys::NetworkKey,
+    network::{Network, NetworkConfig},
+    node::{error::NodeError, state::Node},
+};
+use lucid_storage::{Direction, Peers, Reader as _};
+use std::{ops::Bound, path::Path, sync::Arc};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::{JoinSet, spawn_blocking},
+};
+
+/// Starts all that a node needs to take part in the consensus of several. `keys` is the folder of its keys.
+///
+/// # Errors
+/// The network cannot be set up as it was asked for; the key's file or the store cannot be read.
+pub(in crate::node) fn take_part(
+    node: &Arc<Node>,
+    settings: &NetworkSettings,
+    keys: &Path,
+    tasks: &mut JoinSet<Result<(), NodeError>>,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), NodeError> {
+    let key = NetworkKey::load_or_create(keys)?;
+    let snapshot = node.snapshot();
+    let known = snapshot.range::<Peers>(Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+    let known = known.collect::<Result<Vec<_>, _>>()?;
+    let (network, handle, events) = Network::new(&config_of(settings)?, node.genesis_hash.0, &key.seed(), &known)?;
+    let (inbox, told) = inbox();
+    let wire = Wire::new(handle.clone(), Handle::current(), inbox.clone());
+    let driver = Driver::new(Arc::clone(node), wire)?;
+    let link = Link { network: handle, inbox: inbox.clone() };
+    tasks.spawn(async move {
+        network.run().await;
+        Ok(())
+    });
+    tasks.spawn(follow_network(Arc::clone(node), link.clone(), events, stop.clone()));
+    tasks.spawn(spread_transactions(Arc::clone(node), link, stop.clone()));
+    tasks.spawn(stop_driver(inbox, stop.clone()));
+    tasks.spawn(async move {
+        let driven = spawn_blocking(move || drive(driver, &told)).await;
+        driven.map_err(|error| NodeError::Task(error.to_string()))?
+    });
+    Ok(())
+}
+
+/// Tells the thread that drives consensus when the node stops.
+async fn stop_driver(inbox: Inbox, mut stop: watch::Receiver<bool>) -> Result<(), NodeError> {
+    // Whoever would say so is gone: that is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
+    let told = spawn_blocking(move || inbox.tell_surely(Told::Stop)).await;
+    told.map_err(|error| NodeError::Task(error.to_string()))
+}
+
+fn config_of(settings: &NetworkSettings) -> Result<NetworkConfig, NodeError> {
+    let NetworkSettings { listen, peers, external_addresses, mdns, max_peers } = settings;
+    let mut config = NetworkConfig::new().mdns(*mdns).max_peers(*max_peers)?;
+    for address in listen {
+        config = config.listen(address)?;
+    }
+    for address in peers {
+        config = config.peer(address)?;
+    }
+    for address in external_addresses {
+        config = config.external_address(address)?;
+    }
+    Ok(config)
+}
