@@ -10,7 +10,7 @@ use crate::{
     access::Denied,
     api::{
         AnchorError, CallError, DbJobError, MerkleError, NodeError, PayoutError, ProofError, StateError, SubmitError,
-        VerifyError,
+        TaskProofError, VerifyError,
     },
     revert::revert_reason,
 };
@@ -83,6 +83,9 @@ pub(crate) enum RpcError {
     Proof(#[from] ProofError),
     #[error(transparent)]
     Payout(#[from] PayoutError),
+    /// A task proof is not taken.
+    #[error(transparent)]
+    TaskProof(#[from] TaskProofError),
     #[error(transparent)]
     Merkle(#[from] MerkleError),
     #[error(transparent)]
@@ -156,6 +159,9 @@ impl RpcError {
             Self::Proof(error) => proof_row(error),
             Self::Payout(PayoutError::Altered { .. }) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 1001),
             Self::Payout(PayoutError::Node(_)) => Row::Internal,
+            Self::TaskProof(TaskProofError::CountsNothing(_)) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 1001),
+            Self::TaskProof(TaskProofError::Full(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
+            Self::TaskProof(TaskProofError::Node(_)) => Row::Internal,
             Self::DbJob(DbJobError::Busy(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
             Self::DbJob(DbJobError::Node(_)) => Row::Internal,
             Self::Query(QueryError::Store(_)) => Row::Internal,

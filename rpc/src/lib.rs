@@ -37,8 +37,8 @@ pub use access::{Access, InvalidToken, Namespace, Scope, Token, Tokens, UnknownN
 pub use api::{
     AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
     DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeApi, NodeError, PayoutError, PendingTransaction, PoolStatus,
-    ProofError, ProofRequest, SlotProof, StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError,
-    VerifyRequest,
+    ProofError, ProofRequest, SlotProof, StateError, SubmitError, SyncProgress, TaskProofError, VerifiedAnchor,
+    VerifyError, VerifyRequest,
 };
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, RpcFault};
@@ -52,8 +52,9 @@ pub use wire::{
     AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, ChangePageDocument, DbBackupDocument,
     DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument, DbRepairDocument,
     DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, DbWritesForDocument, ExportStateDocument,
-    ExportStatusDocument, FindQuery, FoundDocument, HeadDocument, ImportRowParts, ImportSourceDocument, MerkleDocument,
-    PayoutDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, SessionDocument, SessionPage, SessionQuery,
-    ShardMapDocument, ShardRangeDocument, SourceQuery, StatusDocument, StoreUseDocument, VerifiedAnchorDocument,
-    shard_maps,
+    ExportStatusDocument, FindQuery, FoundDocument, HeadDocument, ImportRowParts, ImportSourceDocument,
+    LeaderScheduleDocument, MerkleDocument, PayoutDocument, PlaceDocument, PoolStatusDocument, PoolUseDocument,
+    RowPageDocument, ScheduleResultDocument, SealDocument, SessionDocument, SessionPage, SessionQuery,
+    ShardMapDocument, ShardRangeDocument, SlotDocument, SourceQuery, StatusDocument, StoreUseDocument, TallyDocument,
+    TallyEntryDocument, TaskProofAcceptedDocument, TaskProofQuery, VerifiedAnchorDocument, shard_maps,
 };

@@ -67,6 +67,14 @@ impl ChainView {
         }
     }
 
+    /// Height of the block that is named; `None` where there is none.
+    pub(crate) fn height_of_id(&self, block: BlockId) -> Result<Option<u64>, RpcError> {
+        match block {
+            BlockId::Number(block) => Ok(self.height_of(block)),
+            BlockId::Hash(hash) => self.height_of_hash(hash.block_hash),
+        }
+    }
+
     /// The block at a height at or below the head.
     pub(crate) fn block(&self, height: u64) -> Result<(BlockContext, BlockRecord), RpcError> {
         let record = stored(self.snapshot.get::<Blocks>(&height))?.ok_or(NodeError::Corrupt("block"))?;

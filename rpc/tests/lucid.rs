@@ -249,3 +249,42 @@ async fn parameters_that_are_not_there_are_named_with_the_code_of_these_methods(
         }
     }
 }
+
+#[tokio::test]
+async fn the_slot_of_now_is_told_with_its_epoch() {
+    let served = serve(TestChain::short()).await;
+    // The clock of the stand-in shows 100 slots of a second after the chain's first one, of 16 to an epoch.
+    let document = served.call("lucid_slot", json!([])).await;
+    let fields =
+        ["slot", "epoch", "starts_at", "ends_at", "next_epoch_slot"].map(|name| document[name].as_u64().unwrap());
+    assert_eq!(fields, [100, 6, 1_800_000_100, 1_800_000_101, 112]);
+}
+
+#[tokio::test]
+async fn the_order_to_come_a_tally_and_a_seal_that_are_not_there() {
+    let served = serve(TestChain::short()).await;
+    let next = served.call("lucid_getLeaderSchedule", json!([])).await;
+    assert_eq!((&next["slot"], &next["primary"], &next["result"]), (&json!(101), &json!(sender()), &Value::Null));
+    assert_eq!(next["order"][0]["role"], "emergency_fallback");
+    assert_eq!(served.call("lucid_getWorkTally", json!([])).await, Value::Null);
+    assert_eq!(served.call("lucid_getWorkTally", json!([3])).await, Value::Null);
+    assert_eq!(served.call("lucid_getSeal", json!(["0x9"])).await, Value::Null);
+    let page = served.call("lucid_getTaskProofs", json!([{"nodeId": sender(), "from_slot": 3}])).await;
+    assert_eq!(page["documents"], json!([]));
+    let (_, text, data) = served.fail("lucid_getTaskProofs", json!([{"node": sender()}])).await;
+    assert!(text.contains("node") && data["code"] == "LUCID_ERR_1001", "{text}");
+}
+
+#[tokio::test]
+async fn a_task_proof_is_taken_or_refused_with_the_reason() {
+    let served = serve(TestChain::short()).await;
+    let record = Bytes::from(vec![4; 97]);
+    let taken = served.call("lucid_submitTaskProof", json!([record])).await;
+    assert_eq!(
+        (&taken["nodeId"], &taken["slot"], &taken["type"]),
+        (&json!(sender()), &json!(7), &json!("uptime_beacon"))
+    );
+    let (code, text, data) = served.fail("lucid_submitTaskProof", json!(["0x01"])).await;
+    assert_eq!((code, &data["code"]), (-32000, &json!("LUCID_ERR_1001")), "{text}");
+    assert!(text.contains("counts nothing"), "{text}");
+}

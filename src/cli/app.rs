@@ -1,5 +1,5 @@
 use super::{
-    config, db, demo, dev, doctor,
+    config, db, demo, dev, devnet, doctor,
     exit_codes::{self, exit_code},
     export, flight, import, init, key, run, session, status, why,
 };
@@ -44,6 +44,7 @@ enum Command {
     Init(init::Args),
     Run(run::Args),
     Dev(dev::Args),
+    Devnet(devnet::Args),
     Demo(demo::Args),
     #[command(subcommand)]
     Key(key::Command),
@@ -165,6 +166,7 @@ async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()
         Command::Init(args) => init::run(&args),
         Command::Run(args) => run::run(args, flight_log).await,
         Command::Dev(args) => dev::run(args).await,
+        Command::Devnet(args) => devnet::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Key(command) => key::run(command),
         Command::Config(command) => config::run(&command),

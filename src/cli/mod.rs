@@ -8,6 +8,7 @@ mod config;
 mod db;
 mod demo;
 mod dev;
+mod devnet;
 mod doctor;
 mod exit_codes;
 mod export;

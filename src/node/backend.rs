@@ -5,11 +5,13 @@ use super::{
     care,
     error::{NodeError, is_disk_full},
     guards::SealingStop,
+    proof_pool::{MAX_WAITING_PROOFS, ProofRefused},
     state::Node,
 };
 use crate::{
     anchoring::{self, MerkleTree},
     chain::{self, ChainError, LogFilter},
+    consensus::poot::{self, Place, PootError},
     evm::{self, Simulation, World},
     keys::DEV_ACCOUNTS,
     mempool,
@@ -20,9 +22,9 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use lucid_rpc::{
     self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, DbJobDocument,
-    DbJobError, DbJobKind, DbStatsDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi, PayoutError,
-    PendingTransaction, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress, VerifiedAnchor, VerifyError,
-    VerifyRequest,
+    DbJobError, DbJobKind, DbStatsDocument, LeaderScheduleDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi,
+    PayoutError, PendingTransaction, PlaceDocument, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress,
+    TaskProofAcceptedDocument, TaskProofError, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{
     AccountRecord, DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName, StoreError,
@@ -106,6 +108,37 @@ impl NodeApi for Backend {
     fn sealing_stop(&self) -> Option<String> {
         let stops = self.node.sealing_stops();
         (!stops.is_empty()).then(|| stops.to_string())
+    }
+
+    fn unix_time(&self) -> u64 {
+        super::clock::unix_now()
+    }
+
+    fn next_schedule(&self, slot: Option<u64>) -> Result<Option<LeaderScheduleDocument>, rpc::NodeError> {
+        let (snapshot, node) = (self.node.snapshot(), &self.node);
+        let schedule = poot::next_schedule(&snapshot, &node.spec).map_err(|fault| node_fault(fault.into()))?;
+        let slot = slot.unwrap_or(schedule.parent_slot + 1);
+        if slot <= schedule.parent_slot {
+            return Ok(None);
+        }
+        let (primary, fallbacks) = schedule.order.named();
+        let place = |place: &Place| PlaceDocument { entity: place.entity, leader: place.leader, role: place.role };
+        let order = schedule.order.places().iter().map(place).collect();
+        // A slot to come has no reason yet.
+        let reason = (slot <= node.slot_now()).then(|| node.reason_without_block().to_owned());
+        Ok(Some(LeaderScheduleDocument { slot, primary, fallbacks, result: None, reason, order }))
+    }
+
+    async fn submit_task_proof(&self, record: Bytes) -> Result<TaskProofAcceptedDocument, TaskProofError> {
+        let node = Arc::clone(&self.node);
+        let taken = tokio::task::spawn_blocking(move || node.submit_proof(&record)).await;
+        let taken = taken.map_err(|_| TaskProofError::Node(rpc::NodeError::Stopping))?;
+        match taken {
+            Ok(key) => Ok(TaskProofAcceptedDocument { node_id: key.node_id, slot: key.slot, kind: key.kind }),
+            Err(ProofRefused::Full) => Err(TaskProofError::Full(MAX_WAITING_PROOFS)),
+            Err(ProofRefused::Node(error)) => Err(node_fault(error).into()),
+            Err(refused) => Err(TaskProofError::CountsNothing(refused.to_string())),
+        }
     }
 
     fn sync_progress(&self) -> Option<SyncProgress> {
@@ -307,14 +340,7 @@ impl NodeApi for Backend {
         let store = &self.node.store;
         let (snapshot, written) = (self.node.snapshot(), store.stats()?);
         care::stats(&snapshot, store.meta(), written.file_bytes, Some((written, self.node.writes_for())), sizes)
-            .map_err(|fault| match fault {
-                NodeError::Store(error) => rpc::NodeError::Store(error),
-                NodeError::Chain(fault) => chain_fault(fault),
-                fault => {
-                    error!(%fault, "the store cannot be read");
-                    rpc::NodeError::Corrupt("part of the chain")
-                }
-            })
+            .map_err(node_fault)
     }
 
     fn begin_db_job(&self, kind: DbJobKind) -> Result<DbJobDocument, DbJobError> {
@@ -350,6 +376,18 @@ impl Node {
                 rpc::NodeError::Full(reason.unwrap_or_else(|| "a write found none".to_owned()))
             }
             false => rpc::NodeError::Store(error),
+        }
+    }
+}
+
+/// A fault of the node that is not the caller's.
+fn node_fault(fault: NodeError) -> rpc::NodeError {
+    match fault {
+        NodeError::Store(error) | NodeError::Poot(PootError::Store(error)) => rpc::NodeError::Store(error),
+        NodeError::Chain(fault) => chain_fault(fault),
+        fault => {
+            error!(%fault, "the store cannot be read");
+            rpc::NodeError::Corrupt("part of the chain")
         }
     }
 }

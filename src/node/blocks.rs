@@ -34,6 +34,7 @@ impl Node {
     pub(super) fn make_block(&self) -> Result<Option<Arc<CommittedBlock>>, NodeError> {
         let head = self.head();
         let Some(timestamp) = self.next_timestamp(&head) else { return Ok(None) };
+        self.send_proofs()?;
         let most = usize::try_from(self.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         let candidates = self.pool().best(head.next_base_fee(), most.saturating_add(SPARE_CANDIDATES));
         if candidates.is_empty() {
@@ -51,7 +52,7 @@ impl Node {
     }
 
     /// The time of a block made now, in Unix seconds; `None` where the clock's slot has its block already.
-    pub(super) fn next_timestamp(&self, head: &Head) -> Option<u64> {
+    fn next_timestamp(&self, head: &Head) -> Option<u64> {
         if self.spec.rules == Rules::Dev {
             return Some(unix_now().max(head.header.timestamp + 1));
         }
@@ -155,6 +156,7 @@ impl Node {
         drop(saved);
         self.set_head(Head { header: imported.header, certificate: Some(seal.certificate.clone()) });
         self.pool().update(&LatestState::new(&self.snapshot()))?;
+        self.settle_proofs()?;
         let event = Arc::new(imported.event);
         // Nobody may be listening, and that is no error.
         let _ = self.events.send(ChainEvent::BlockCommitted(Arc::clone(&event)));
@@ -303,6 +305,9 @@ pub(super) async fn watch_conditions(node: Arc<Node>, mut stop: watch::Receiver<
             _ = ticks.tick() => {
                 node.note_condition();
                 node.note_store_bound();
+                if node.proofs_due() {
+                    node.pool_changed.notify_one();
+                }
             }
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }

@@ -3,17 +3,12 @@
 use crate::{chain::genesis_contract_hashes, keys::NodeKeys};
 use alloy_primitives::U256;
 use lucid_types::{
-    ChainSpec, ConsensusKey, ConsensusKeyError, GenesisValidator, Params, Preset, Rules, SlotGrid, blake3,
+    ChainSpec, ConsensusKey, ConsensusKeyError, GenesisValidator, Params, Preset, Rules, SOLO_CHAIN_IDS, SlotGrid,
+    blake3,
 };
 
 /// Start of slot 0 of every chain with the parameters of `lucid`: 2024-01-01T00:00:00Z, in Unix seconds.
 const SLOT_ORIGIN: u64 = 1_704_067_200;
-
-/// Chain ids of solo chains begin here: the id of the test network, and seven digits.
-const FIRST_CHAIN_ID: u64 = 582_430_000;
-
-/// How many chain ids there are for solo chains.
-const CHAIN_IDS: u64 = 10_000_000;
 
 /// LUCID on the server's account.
 const SERVER_BALANCE_LUCID: u64 = 1_000_000;
@@ -45,7 +40,7 @@ pub fn solo_chain_spec(keys: &NodeKeys, now: u64) -> Result<ChainSpec, SoloSpecE
     let node = keys.account().address();
     let consensus_key = keys.consensus().public_key_compressed();
     Ok(ChainSpec {
-        chain_id: FIRST_CHAIN_ID + genesis_seed(node.as_slice(), &consensus_key, genesis_time) % CHAIN_IDS,
+        chain_id: chain_id(genesis_seed(node.as_slice(), &consensus_key, genesis_time)),
         rules: Rules::Poot,
         genesis_time,
         slot_origin: SLOT_ORIGIN,
@@ -59,6 +54,12 @@ pub fn solo_chain_spec(keys: &NodeKeys, now: u64) -> Result<ChainSpec, SoloSpecE
         allocations: [(node, U256::from(SERVER_BALANCE_LUCID) * U256::from(10).pow(U256::from(18)))].into(),
         contracts: genesis_contract_hashes(),
     })
+}
+
+/// The id of the solo chain with this seed: its last seven digits are the seed's.
+const fn chain_id(seed: u64) -> u64 {
+    let (first, last) = (*SOLO_CHAIN_IDS.start(), *SOLO_CHAIN_IDS.end());
+    first + seed % (last - first + 1)
 }
 
 /// A number that follows from what is new in a solo chain: the first 8 bytes, big-endian, of BLAKE3 of node address,

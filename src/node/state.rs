@@ -5,6 +5,7 @@ use super::{
     datadir::DataDir,
     error::{NodeError, is_disk_full},
     guards::{Guards, Signing},
+    proof_pool::ProofPool,
     supervise::Progress,
 };
 use crate::{
@@ -72,6 +73,8 @@ pub struct Node {
     pub(super) db_jobs: DbJobs,
     pub(super) events: broadcast::Sender<ChainEvent>,
     pub(super) pooled: broadcast::Sender<Arc<PendingTransaction>>,
+    /// Task proofs that are new here.
+    pub(super) proven: broadcast::Sender<Vec<u8>>,
     /// Told whenever the pool has something new.
     pub(super) pool_changed: Notify,
     head: RwLock<Arc<Head>>,
@@ -87,6 +90,7 @@ pub struct Node {
     /// Sessions that came to be anchored since the start.
     pub(super) sessions_anchored: AtomicU64,
     pub(super) progress: Progress,
+    proofs: Mutex<ProofPool>,
 }
 
 /// How an existing chain is opened.
@@ -162,6 +166,7 @@ impl Node {
             author,
             events: broadcast::channel(EVENT_CAPACITY).0,
             pooled: broadcast::channel(POOLED_CAPACITY).0,
+            proven: broadcast::channel(POOLED_CAPACITY).0,
             pool_changed: Notify::new(),
             head: RwLock::new(Arc::new(Head { header, certificate })),
             pool: Mutex::new(pool),
@@ -170,6 +175,7 @@ impl Node {
             anchorings: Mutex::new(anchorings),
             sessions_anchored: AtomicU64::new(0),
             progress: Progress::new(),
+            proofs: Mutex::default(),
         })
     }
 
@@ -208,6 +214,10 @@ impl Node {
 
     pub(super) fn pool(&self) -> MutexGuard<'_, Mempool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn proofs(&self) -> MutexGuard<'_, ProofPool> {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn anchorings(&self) -> MutexGuard<'_, Anchorings> {
@@ -249,7 +259,7 @@ impl Node {
     /// Whether the next block could take anything that waits.
     pub(super) fn has_ready(&self) -> bool {
         let base_fee = self.head().next_base_fee();
-        self.pool().has_ready(base_fee)
+        self.pool().has_ready(base_fee) || self.proofs_due()
     }
 
     /// Makes a change that is on disk, and in what answers are read from, when this returns. Those who write at the same

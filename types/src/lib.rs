@@ -37,6 +37,6 @@ pub use proof::{AnchorProof, ChunkPath, PROOF_VERSION, SetChange};
 pub use refusal::TransactionRefusal;
 pub use seal::{Seal, VrfProof};
 pub use slot::SlotGrid;
-pub use spec::{ChainSpec, GenesisValidator, Rules, SpecError};
+pub use spec::{ChainSpec, GenesisValidator, LUCID_CHAIN_ID, LUCID_TESTNET_CHAIN_ID, Rules, SOLO_CHAIN_IDS, SpecError};
 pub use spec_field::FieldFault;
 pub use validator::{ConsensusKey, ConsensusKeyError, Validator, ValidatorSet, ValidatorSetError, Vote, VoteKind};

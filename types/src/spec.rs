@@ -10,7 +10,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// By which rules blocks are made and judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,15 @@ pub struct ChainSpec {
     pub contracts: BTreeMap<Address, B256>,
 }
 
+/// Chain id of the chain `lucid`.
+pub const LUCID_CHAIN_ID: u64 = 58_243;
+
+/// Chain id of its test network.
+pub const LUCID_TESTNET_CHAIN_ID: u64 = 582_430;
+
+/// Chain ids of solo chains: the id of the test network, and seven digits.
+pub const SOLO_CHAIN_IDS: RangeInclusive<u64> = 582_430_000..=592_429_999;
+
 /// Largest integer that every JSON reader carries exactly.
 pub(crate) const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
 
@@ -151,6 +160,17 @@ impl ChainSpec {
         server.into_iter().chain(others).collect()
     }
 
+    /// How strictly the parameters are bounded: the chains of production keep its ranges, and a chain of somebody's own, by
+    /// its id, may have what he likes.
+    pub fn bounds(&self) -> Bounds {
+        let of_production =
+            matches!(self.chain_id, LUCID_CHAIN_ID | LUCID_TESTNET_CHAIN_ID) || SOLO_CHAIN_IDS.contains(&self.chain_id);
+        match self.rules {
+            Rules::Poot if of_production => Bounds::Production,
+            Rules::Poot | Rules::Dev => Bounds::Free,
+        }
+    }
+
     /// Checks everything that can be wrong in a spec by itself.
     pub fn check(&self) -> Result<(), SpecError> {
         let numbers =
@@ -163,10 +183,7 @@ impl ChainSpec {
         }
         let total = self.allocations.values().try_fold(U256::ZERO, |sum, amount| sum.checked_add(*amount));
         total.ok_or(SpecError::Allocations)?;
-        self.parameters.check(match self.rules {
-            Rules::Poot => Bounds::Production,
-            Rules::Dev => Bounds::Free,
-        })?;
+        self.parameters.check(self.bounds())?;
         let slots = self.slots();
         if !slots.is_slot_start(self.genesis_time) {
             return Err(SpecError::GenesisTime {
@@ -250,6 +267,20 @@ pub(crate) mod tests {
         assert_eq!(again, spec());
         assert_eq!(again.hash(), spec().hash());
         assert!(String::from_utf8(text).unwrap().contains("\"1000000000000000000000000\""));
+    }
+
+    #[test]
+    fn the_chains_of_production_keep_its_bounds_and_others_need_not() {
+        let with = |chain_id| {
+            let parameters = Params { cooldown_slots: 0, ..spec().parameters };
+            ChainSpec { chain_id, parameters, ..spec() }.check()
+        };
+        for chain_id in [LUCID_CHAIN_ID, LUCID_TESTNET_CHAIN_ID, 582_430_000, 592_429_999] {
+            assert!(matches!(with(chain_id), Err(SpecError::Param(_))), "{chain_id}");
+        }
+        for chain_id in [1, 31_337, 582_429_999, 592_430_000] {
+            assert!(with(chain_id).is_ok(), "{chain_id}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod admin;
 mod eth;
 mod lucid;
 mod net;
+mod poot;
 mod query;
 mod txpool;
 mod web3;
@@ -12,8 +13,8 @@ use crate::{
     api::NodeApi,
     backend::Backend,
     interface::{
-        AdminServer, EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, METHODS, NetServer, QueryServer,
-        TxpoolServer, Web3Server,
+        AdminServer, EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, METHODS, NetServer, PootServer,
+        QueryServer, TxpoolServer, Web3Server,
     },
 };
 use jsonrpsee::{Methods, core::RegisterMethodError};
@@ -39,6 +40,7 @@ pub(crate) fn methods<A: NodeApi>(api: Arc<A>) -> Result<Methods, MethodsError> 
     methods.merge(EthFiltersServer::into_rpc(backend.clone()))?;
     methods.merge(EthSubscriptionsServer::into_rpc(backend.clone()))?;
     methods.merge(NetServer::into_rpc(backend.clone()))?;
+    methods.merge(PootServer::into_rpc(backend.clone()))?;
     methods.merge(QueryServer::into_rpc(backend.clone()))?;
     methods.merge(TxpoolServer::into_rpc(backend.clone()))?;
     methods.merge(Web3Server::into_rpc(backend.clone()))?;

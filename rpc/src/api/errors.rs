@@ -338,3 +338,18 @@ pub enum MerkleError {
         leaves: usize,
     },
 }
+
+/// Why a task proof is not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskProofError {
+    /// It would count nothing; with the reason.
+    #[error("the task proof counts nothing: {0}")]
+    CountsNothing(String),
+    /// No more are kept.
+    #[error("{0} task proofs wait already, and no more are kept")]
+    Full(usize),
+    /// The node could not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}

@@ -15,6 +15,6 @@ pub use chain::{
 };
 pub use errors::{
     AnchorError, CallError, DbJobError, MerkleError, NodeError, PayoutError, ProofError, StateError, SubmitError,
-    VerifyError,
+    TaskProofError, VerifyError,
 };
 pub use node_api::NodeApi;

@@ -1,9 +1,9 @@
 use super::{
     AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
     DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeError, PayoutError, PendingTransaction, PoolStatus, ProofError,
-    ProofRequest, StateError, SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    ProofRequest, StateError, SubmitError, SyncProgress, TaskProofError, VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument};
+use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument, LeaderScheduleDocument, TaskProofAcceptedDocument};
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::{DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
@@ -101,6 +101,19 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// Writes a payout, new or as far as it has come by now. The answer is given once it is on disk.
     fn record_payout(&self, id: String, payout: PayoutRecord) -> impl Future<Output = Result<(), PayoutError>> + Send;
+
+    /// What the node's clock shows, in Unix seconds.
+    fn unix_time(&self) -> u64;
+
+    /// The order of the height after the head, as that of `slot`, or of the slot after the head's. `None` for a slot whose
+    /// order nobody knows: one at or before the head's that has no block, or one in another epoch than the head's next.
+    fn next_schedule(&self, slot: Option<u64>) -> Result<Option<LeaderScheduleDocument>, NodeError>;
+
+    /// Judges a task proof and keeps it until it is brought to the chain. It may be lost with the process.
+    fn submit_task_proof(
+        &self,
+        record: Bytes,
+    ) -> impl Future<Output = Result<TaskProofAcceptedDocument, TaskProofError>> + Send;
 
     /// Builds the proof of a session whose registration is final.
     fn build_anchor_proof(&self, request: ProofRequest) -> Result<AnchorProof, ProofError>;

@@ -11,7 +11,7 @@ use jsonrpsee::proc_macros::rpc;
 use lucid_types::{AnchorProof, SessionId};
 
 /// The first parameter of each method that has one, and whether it must be there; no other one must.
-const FIRST_PARAMS: [(&str, &str, bool); 15] = [
+const FIRST_PARAMS: [(&str, &str, bool); 20] = [
     ("lucid_aggregate", "collection", true),
     ("lucid_anchorSession", "request", true),
     ("lucid_buildMerkle", "leaves", true),
@@ -21,11 +21,16 @@ const FIRST_PARAMS: [(&str, &str, bool); 15] = [
     ("lucid_findOne", "collection", true),
     ("lucid_getAnchorProof", "session id", true),
     ("lucid_getAnchoring", "session id", true),
+    ("lucid_getLeaderSchedule", "slot", false),
+    ("lucid_getSeal", "block", true),
     ("lucid_getSession", "session id", true),
     ("lucid_getShardMap", "collection", false),
+    ("lucid_getTaskProofs", "query", false),
+    ("lucid_getWorkTally", "epoch", false),
     ("lucid_listSessions", "query", false),
     ("lucid_recordPayout", "payout", true),
     ("lucid_retryAnchoring", "session id", true),
+    ("lucid_submitTaskProof", "record", true),
     ("lucid_verifyAnchorProof", "proof", true),
 ];
 
@@ -121,7 +126,7 @@ mod tests {
     #[test]
     fn every_method_with_parameters_has_its_first_one_named() {
         let methods = METHODS.iter().map(|(name, _)| *name);
-        let has_none = |name: &str| matches!(name, "lucid_chainInfo" | "lucid_importSources");
+        let has_none = |name: &str| matches!(name, "lucid_chainInfo" | "lucid_importSources" | "lucid_slot");
         let with_params = methods.filter(|name| name.starts_with("lucid_") && !has_none(name));
         assert!(with_params.eq(FIRST_PARAMS.iter().map(|(name, ..)| *name)));
     }

@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 65] = [
+pub(crate) const METHODS: [(&str, Need); 71] = [
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbCompact", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
@@ -74,12 +74,18 @@ pub(crate) const METHODS: [(&str, Need); 65] = [
     ("lucid_findOne", Offered(Namespace::Find)),
     ("lucid_getAnchorProof", Nothing),
     ("lucid_getAnchoring", Nothing),
+    ("lucid_getLeaderSchedule", Nothing),
+    ("lucid_getSeal", Nothing),
     ("lucid_getSession", Nothing),
     ("lucid_getShardMap", Offered(Namespace::Find)),
+    ("lucid_getTaskProofs", Nothing),
+    ("lucid_getWorkTally", Nothing),
     ("lucid_importSources", Nothing),
     ("lucid_listSessions", Nothing),
     ("lucid_recordPayout", Token(Scope::Payout)),
     ("lucid_retryAnchoring", Token(Scope::Anchor)),
+    ("lucid_slot", Nothing),
+    ("lucid_submitTaskProof", Nothing),
     ("lucid_verifyAnchorProof", Nothing),
     ("net_listening", Nothing),
     ("net_version", Nothing),

@@ -10,6 +10,7 @@ mod export;
 mod news;
 mod payout;
 mod pool;
+mod poot;
 mod query;
 mod receipt;
 mod rows;
@@ -32,6 +33,10 @@ pub use export::{ChangePageDocument, ExportStateDocument, ExportStatusDocument};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use payout::PayoutDocument;
 pub use pool::PoolStatusDocument;
+pub use poot::{
+    LeaderScheduleDocument, PlaceDocument, ScheduleResultDocument, SealDocument, SlotDocument, TallyDocument,
+    TallyEntryDocument, TaskProofAcceptedDocument, TaskProofQuery,
+};
 pub use query::{
     FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, ShardRangeDocument, SourceQuery, shard_maps,
 };

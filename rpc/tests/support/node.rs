@@ -7,13 +7,15 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, address, hex
 use k256::ecdsa::SigningKey;
 use lucid_rpc::{
     AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
-    DbJobDocument, DbJobError, DbJobKind, DbStatsDocument, HeadDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi,
-    NodeError, PayoutError, PendingTransaction, PoolStatus, ProofError, ProofRequest, SlotProof, StateError,
-    SubmitError, SyncProgress, VerifiedAnchor, VerifyError, VerifyRequest,
+    DbJobDocument, DbJobError, DbJobKind, DbStatsDocument, HeadDocument, LeaderScheduleDocument, LogQuery, MerkleBuilt,
+    MerkleError, NodeApi, NodeError, PayoutError, PendingTransaction, PlaceDocument, PoolStatus, ProofError,
+    ProofRequest, SlotProof, StateError, SubmitError, SyncProgress, TaskProofAcceptedDocument, TaskProofError,
+    VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{
     AnchoringStatus, BlockchainState, Current, Direction, DocumentId, ExportStateRecord, ImportRow, Imported,
-    PayoutRecord, Payouts, Reader, Receipts, Snapshot, SourceName, StoreError, put_export_state,
+    PayoutRecord, Payouts, Reader, Receipts, ScheduleRole, Snapshot, SourceName, StoreError, TaskProofType,
+    put_export_state,
 };
 use lucid_types::{
     AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
@@ -116,6 +118,24 @@ impl NodeApi for StandIn {
 
     fn sealing_stop(&self) -> Option<String> {
         None
+    }
+
+    fn unix_time(&self) -> u64 {
+        1_800_000_100
+    }
+
+    fn next_schedule(&self, slot: Option<u64>) -> Result<Option<LeaderScheduleDocument>, NodeError> {
+        let primary = sender();
+        let order = vec![PlaceDocument { entity: primary, leader: primary, role: ScheduleRole::EmergencyFallback }];
+        let slot = slot.unwrap_or(101);
+        Ok(Some(LeaderScheduleDocument { slot, primary, fallbacks: vec![], result: None, reason: None, order }))
+    }
+
+    async fn submit_task_proof(&self, record: Bytes) -> Result<TaskProofAcceptedDocument, TaskProofError> {
+        match record.len() {
+            97 => Ok(TaskProofAcceptedDocument { node_id: sender(), slot: 7, kind: TaskProofType::UptimeBeacon }),
+            length => Err(TaskProofError::CountsNothing(format!("a record has 97 bytes, and this one {length}"))),
+        }
     }
 
     fn sync_progress(&self) -> Option<SyncProgress> {

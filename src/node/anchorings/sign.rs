@@ -32,7 +32,7 @@ impl Fees {
 
 impl Node {
     /// Signs the calls with the node's key, from `nonce` on.
-    pub(super) fn sign_calls(&self, calls: &[AnchorCall], nonce: u64) -> Vec<SignedTransaction> {
+    pub(in crate::node) fn sign_calls(&self, calls: &[AnchorCall], nonce: u64) -> Vec<SignedTransaction> {
         let fees = Fees::at(self.head().next_base_fee());
         (nonce..).zip(calls).map(|(nonce, call)| self.sign(call.clone(), nonce, fees)).collect()
     }

@@ -3,6 +3,7 @@
 use super::{
     super::{
         blocks::{SPARE_CANDIDATES, log_block},
+        clock::unix_now,
         error::NodeError,
         state::{Head, Node},
         turn::Turn,
@@ -54,7 +55,13 @@ impl Node {
         if head.header.number + 1 != height || !self.note_condition() {
             return Ok(None);
         }
-        let Some(timestamp) = self.next_timestamp(&head) else { return Ok(None) };
+        // A slot that has not begun by this clock is no slot to others, whatever the clock was accepted for.
+        let (slots, slot) = (self.spec.slots(), self.spec.slots().slot_at(unix_now()));
+        let Some(slot) = slot.filter(|slot| Some(*slot) > slots.slot_at(head.header.timestamp)) else {
+            return Ok(None);
+        };
+        let Some(timestamp) = slots.start_of(slot) else { return Ok(None) };
+        self.send_proofs()?;
         let most = usize::try_from(self.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         let candidates = self.pool().best(head.next_base_fee(), most.saturating_add(SPARE_CANDIDATES));
         if candidates.is_empty() {
@@ -69,7 +76,7 @@ impl Node {
         Ok(Some(BuiltBlock {
             height,
             round,
-            slot: self.spec.slots().slot_at(timestamp).unwrap_or_default(),
+            slot,
             block_hash: block.header.hash_slow(),
             vrf_proof,
             parent_certificate: head.certificate.clone(),

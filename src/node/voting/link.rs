@@ -1,11 +1,11 @@
 //! Between the network and the node: what comes in is decoded and handed on, and what waits here is spread.
 
 use super::{
-    super::{error::NodeError, state::Node},
+    super::{error::NodeError, proof_pool::ProofRefused, state::Node},
     inbox::{Inbox, Told},
 };
 use crate::{
-    consensus::bft,
+    consensus::{bft, poot::TaskProofFault},
     mempool::SubmitError,
     network::{
         Message, MessageId, NetworkEvent, NetworkEvents, NetworkHandle, Offence, PeerChange, Request, Topic, Verdict,
@@ -41,6 +41,9 @@ pub(in crate::node) async fn follow_network(
         match event {
             NetworkEvent::Message(message) if message.topic == Topic::Transactions => {
                 take_transaction(&node, &link.network, message).await?;
+            }
+            NetworkEvent::Message(message) if message.topic == Topic::Proofs => {
+                take_proof(&node, &link.network, message).await?;
             }
             NetworkEvent::Message(message) => link.take_message(message),
             NetworkEvent::Request(request) => link.take_request(request),
@@ -108,6 +111,23 @@ async fn take_transaction(node: &Arc<Node>, network: &NetworkHandle, message: Me
     Ok(())
 }
 
+/// Keeps a task proof that a peer passed on.
+async fn take_proof(node: &Arc<Node>, network: &NetworkHandle, message: Message) -> Result<(), NodeError> {
+    let (pool, id) = (Arc::clone(node), message.id);
+    let taken = tokio::task::spawn_blocking(move || pool.submit_proof(&message.data)).await;
+    let verdict = match taken.map_err(|error| NodeError::Task(error.to_string()))? {
+        Ok(_) => Verdict::Accept,
+        Err(ProofRefused::Node(error)) => return Err(error),
+        Err(ProofRefused::Length(_) | ProofRefused::Fault(TaskProofFault::Signature | TaskProofFault::Type(_))) => {
+            Verdict::Reject
+        }
+        // It may count for a node whose chain is further.
+        Err(_) => Verdict::Ignore,
+    };
+    report(network, id, verdict);
+    Ok(())
+}
+
 /// What breaks a rule that whoever passed it on could see is rejected; what depends on the state or the pool is not his fault.
 fn verdict_on(refusal: &TransactionRefusal) -> Verdict {
     match refusal {
@@ -126,12 +146,21 @@ pub(in crate::node) async fn spread_transactions(
     link: Link,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), NodeError> {
-    let mut pooled = node.pooled.subscribe();
+    let (mut pooled, mut proven) = (node.pooled.subscribe(), node.proven.subscribe());
     // What waited over a restart.
     link.inbox.tell(Told::Waiting);
     loop {
         let news = tokio::select! {
             news = pooled.recv() => news,
+            proof = proven.recv() => {
+                if let Ok(record) = proof
+                    && let Err(refused) = link.network.publish(Topic::Proofs, record)
+                {
+                    debug!(%refused, "a task proof was not passed on");
+                }
+                link.inbox.tell(Told::Waiting);
+                continue;
+            }
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         };
         match news {

@@ -1,0 +1,177 @@
+//! Work, leaders and seals as clients see them.
+
+use alloy_primitives::{Address, B256, Bytes};
+use lucid_storage::{LeaderScheduleRecord, ScheduleReason, ScheduleRole, TaskProofType, WorkTallyRecord};
+use lucid_types::{Seal, Validator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+/// The slot that the node's clock shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotDocument {
+    /// The slot.
+    pub slot: u64,
+    /// Its epoch.
+    pub epoch: u64,
+    /// When it began, in Unix seconds.
+    pub starts_at: u64,
+    /// When it ends.
+    pub ends_at: u64,
+    /// Slot of the last block.
+    pub head_slot: u64,
+    /// First slot of the next epoch.
+    pub next_epoch_slot: u64,
+}
+
+/// One place in the order of leaders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceDocument {
+    /// The entity: a pool, or a node in none.
+    pub entity: Address,
+    /// The node that serves it, and leads.
+    pub leader: Address,
+    /// The group that it stands in.
+    pub role: ScheduleRole,
+}
+
+/// Who made a slot's block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleResultDocument {
+    /// The entity.
+    pub winner: Address,
+    /// Whether it was the first in the order.
+    pub reason: ScheduleReason,
+    /// Group of the order that it stood in.
+    pub role: ScheduleRole,
+}
+
+/// The order of a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaderScheduleDocument {
+    /// The slot.
+    pub slot: u64,
+    /// First in the order.
+    pub primary: Address,
+    /// The next five.
+    pub fallbacks: Vec<Address>,
+    /// Who made the block; null where the slot has none.
+    pub result: Option<ScheduleResultDocument>,
+    /// Why there is no block, as far as this node knows: `no_pending`, `all_failed`, `insufficient_validators`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The whole order, of the height after the head.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub order: Vec<PlaceDocument>,
+}
+
+impl LeaderScheduleDocument {
+    /// That of a slot with a block.
+    pub(crate) fn of_block(slot: u64, record: LeaderScheduleRecord) -> Self {
+        let LeaderScheduleRecord { primary, fallbacks, result } = record;
+        let result = ScheduleResultDocument { winner: result.winner, reason: result.reason, role: result.role };
+        Self { slot, primary, fallbacks, result: Some(result), reason: None, order: Vec::new() }
+    }
+}
+
+/// What an epoch's window earned an entity, with the field names of the collection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TallyEntryDocument {
+    /// The entity.
+    #[serde(rename = "entityId")]
+    pub entity_id: Address,
+    /// Credits in the window.
+    pub credits: u64,
+    /// Uptime in the window, in parts per million.
+    pub uptime: u32,
+    /// Credits times uptime, in decimal.
+    #[serde(rename = "liveScore")]
+    pub live_score: String,
+    /// Place in the ranking, from 0.
+    pub rank: u32,
+}
+
+impl TallyEntryDocument {
+    pub(crate) fn new(entity_id: Address, record: &WorkTallyRecord) -> Self {
+        let WorkTallyRecord { credits, uptime, live_score, rank } = *record;
+        Self { entity_id, credits, uptime, live_score: live_score.to_string(), rank }
+    }
+}
+
+/// The tally of an epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TallyDocument {
+    /// The epoch.
+    pub epoch: u64,
+    /// Its entities, best first.
+    pub entities: Vec<TallyEntryDocument>,
+}
+
+/// A block's seal, and who could vote on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealDocument {
+    /// Height of the block.
+    pub height: u64,
+    /// Its hash.
+    pub block_hash: B256,
+    /// The seal, with the fields of a proof file.
+    pub seal: Seal,
+    /// The validators of its height, by address.
+    pub validators: Vec<Validator>,
+}
+
+/// Which task proofs are asked for: those of a node, of a type, of slots.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskProofQuery {
+    /// Of this node.
+    #[serde(default, rename = "nodeId", skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<Address>,
+    /// Of this type.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<TaskProofType>,
+    /// Of this slot or a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_slot: Option<u64>,
+    /// Of this slot or an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_slot: Option<u64>,
+    /// Most proofs of the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Where the page before ended: its `cursor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Bytes>,
+}
+
+impl TaskProofQuery {
+    /// The same in the words of queries.
+    pub(crate) fn filter(&self) -> Json {
+        let mut filter = serde_json::Map::new();
+        if let Some(node) = self.node_id {
+            filter.insert("nodeId".into(), json!(node));
+        }
+        if let Some(kind) = self.kind {
+            filter.insert("type".into(), json!(kind.as_str()));
+        }
+        let bounds = [("$gte", self.from_slot), ("$lte", self.to_slot)];
+        let bounds: serde_json::Map<_, _> =
+            bounds.into_iter().filter_map(|(word, slot)| Some((word.to_owned(), json!(slot?)))).collect();
+        if !bounds.is_empty() {
+            filter.insert("slot".into(), bounds.into());
+        }
+        filter.into()
+    }
+}
+
+/// A task proof that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskProofAcceptedDocument {
+    /// The node whose work it proves.
+    #[serde(rename = "nodeId")]
+    pub node_id: Address,
+    /// Its slot.
+    pub slot: u64,
+    /// Kind of work.
+    #[serde(rename = "type")]
+    pub kind: TaskProofType,
+}
