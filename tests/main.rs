@@ -20,6 +20,7 @@ mod limits;
 mod migrate;
 #[cfg(feature = "mongo")]
 mod mongo;
+mod network;
 mod nonces;
 mod queries;
 mod reindex;

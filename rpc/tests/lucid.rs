@@ -272,7 +272,7 @@ async fn the_order_to_come_a_tally_and_a_seal_that_are_not_there() {
     let page = served.call("lucid_getTaskProofs", json!([{"nodeId": sender(), "from_slot": 3}])).await;
     assert_eq!(page["documents"], json!([]));
     let (_, text, data) = served.fail("lucid_getTaskProofs", json!([{"node": sender()}])).await;
-    assert!(text.contains("node") && data["code"] == "LUCID_ERR_1001", "{text}");
+    assert!(text.contains("node") && data.unwrap()["code"] == "LUCID_ERR_1001", "{text}");
 }
 
 #[tokio::test]
@@ -285,6 +285,6 @@ async fn a_task_proof_is_taken_or_refused_with_the_reason() {
         (&json!(sender()), &json!(7), &json!("uptime_beacon"))
     );
     let (code, text, data) = served.fail("lucid_submitTaskProof", json!(["0x01"])).await;
-    assert_eq!((code, &data["code"]), (-32000, &json!("LUCID_ERR_1001")), "{text}");
+    assert_eq!((code, &data.unwrap()["code"]), (-32000, &json!("LUCID_ERR_1001")), "{text}");
     assert!(text.contains("counts nothing"), "{text}");
 }

@@ -184,7 +184,7 @@ async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()
 fn init_logs(command: &Command, flight_log: &FlightLog) {
     // The server library warns of what single clients do wrong, and those would fill the log.
     let filter = match command {
-        Command::Dev(_) | Command::Run(_) => "info,jsonrpsee-server=error",
+        Command::Dev(_) | Command::Run(_) => "info,jsonrpsee-server=error,arc_malachitebft=warn,libp2p_gossipsub=error",
         Command::Session(command) if command.is_service() => "info",
         _ => "warn,jsonrpsee-server=error",
     };

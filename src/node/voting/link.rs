@@ -3,6 +3,7 @@
 use super::{
     super::{error::NodeError, proof_pool::ProofRefused, state::Node},
     inbox::{Inbox, Told},
+    wire::from_gossip,
 };
 use crate::{
     consensus::{bft, poot::TaskProofFault},
@@ -68,7 +69,7 @@ pub(in crate::node) async fn follow_network(
 impl Link {
     fn take_message(&self, message: Message) {
         let Message { id, from, data, .. } = message;
-        match bft::Message::decode(&data) {
+        match from_gossip(&data) {
             Ok(message) => {
                 if !self.inbox.tell(Told::Message { from, gossip: Some(id), message: Box::new(message) }) {
                     let _ = self.network.report(id, Verdict::Ignore);

@@ -2,11 +2,30 @@
 
 use super::inbox::{Inbox, Told};
 use crate::{
-    consensus::bft::{Fault, Message},
+    consensus::bft::{Fault, Message, WireError},
     network::{MessageId, NetworkHandle, Offence, PeerId, RequestId, Topic, Verdict},
+    node::clock::unix_now,
 };
 use tokio::runtime::Handle;
 use tracing::debug;
+
+/// Bytes behind a message in gossip: the second in which it was said. Gossip takes the same bytes in once, and what is said
+/// again is meant for who was not there the first time.
+const SAID_AT_BYTES: usize = 4;
+
+/// A message as gossip has it, said at a time in Unix seconds.
+fn to_gossip(message: &Message, now: u64) -> Vec<u8> {
+    let mut bytes = message.encode();
+    // It only has to be another number than before.
+    bytes.extend_from_slice(&(now as u32).to_be_bytes());
+    bytes
+}
+
+/// The message in gossip.
+pub(super) fn from_gossip(bytes: &[u8]) -> Result<Message, WireError> {
+    let (message, _) = bytes.split_at(bytes.len().saturating_sub(SAID_AT_BYTES));
+    Message::decode(message)
+}
 
 /// The network as consensus uses it.
 #[derive(Debug, Clone)]
@@ -24,7 +43,7 @@ impl Wire {
     /// Tells all. What is lost on the way is said again while nothing moves.
     pub(super) fn publish(&self, message: &Message) {
         let topic = if matches!(message, Message::Body(_)) { Topic::Bodies } else { Topic::Votes };
-        if let Err(refused) = self.network.publish(topic, message.encode()) {
+        if let Err(refused) = self.network.publish(topic, to_gossip(message, unix_now())) {
             debug!(%refused, "a message of consensus was not sent");
         }
     }

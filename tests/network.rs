@@ -1,0 +1,233 @@
+//! Four real processes agree on one chain: under load, when leaders are killed, when too few are left, when one was away.
+//!
+//! `LUCID_NETWORK_BLOCKS` says how many blocks the long test makes, and `LUCID_NETWORK_KILLS` how many leaders it kills.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy knows that a test may panic, and not that what tests share may"
+)]
+
+use crate::support::{DevNode, block_on, transfer};
+use alloy_primitives::Address;
+use lucid_node::{
+    keys::{DEV_ACCOUNTS, DevAccount},
+    node::{DevnetNode, DevnetOptions, make_devnet},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    env,
+    net::{Ipv4Addr, TcpListener},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tempfile::TempDir;
+
+/// Length of a slot.
+const SLOT: Duration = Duration::from_secs(2);
+
+/// How long a leader may be silent before the next one's turn comes.
+const SLOT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long anything may take before a test gives up, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A network of nodes on this machine, some of which run.
+struct Net {
+    infos: Vec<DevnetNode>,
+    running: Vec<Option<DevNode>>,
+    nonce: u64,
+    sender: &'static DevAccount,
+    _folder: TempDir,
+}
+
+impl Net {
+    fn start(nodes: usize) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        // Held until all are known, so that no two are the same.
+        let held: Vec<_> = (0..nodes).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let ports = held.iter().map(|held| (0, held.local_addr().unwrap().port())).collect();
+        drop(held);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let options = DevnetOptions { folder: folder.path().to_owned(), slot_secs: SLOT.as_secs(), ports, now };
+        let infos = make_devnet(&options).unwrap();
+        let mut net = Self {
+            running: infos.iter().map(|_| None).collect(),
+            infos,
+            nonce: 0,
+            sender: &DEV_ACCOUNTS[0],
+            _folder: folder,
+        };
+        (0..nodes).for_each(|place| net.restart(place));
+        net
+    }
+
+    fn restart(&mut self, place: usize) {
+        let node = DevNode::run_in(&self.infos[place].datadir, &["--accept-clock", "--no-init"]);
+        self.running[place] = Some(node);
+    }
+
+    fn kill(&mut self, place: usize) {
+        self.running[place].take().unwrap().kill();
+    }
+
+    fn up(&self) -> impl Iterator<Item = &DevNode> {
+        self.running.iter().flatten()
+    }
+
+    fn place_of(&self, address: &str) -> usize {
+        self.infos.iter().position(|info| info.address.to_string().eq_ignore_ascii_case(address)).unwrap()
+    }
+
+    /// Sends a transfer to a node that is up.
+    fn send(&mut self) {
+        let raw = transfer(self.sender, self.nonce, Address::repeat_byte(9));
+        let node = self.up().nth(self.nonce as usize % self.up().count()).unwrap();
+        block_on(node.client().send_raw_transaction(&raw)).unwrap();
+        self.nonce += 1;
+    }
+
+    /// Whom the next height belongs to.
+    fn next_leader(&self) -> usize {
+        let schedule = self.up().next().unwrap().request("lucid_getLeaderSchedule", ());
+        self.place_of(schedule["order"][0]["leader"].as_str().unwrap())
+    }
+
+    /// Waits until every node that is up has a height, and says how long that took.
+    fn wait_for(&self, height: u64) -> Duration {
+        let began = Instant::now();
+        for node in self.up() {
+            while height_of(node) < height {
+                assert!(began.elapsed() < PATIENCE, "no block {height} at {}: {:?}", node.url(), self.heights());
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+        began.elapsed()
+    }
+
+    fn heights(&self) -> Vec<u64> {
+        self.up().map(height_of).collect()
+    }
+
+    /// Waits until every node that is up has each transfer that was sent.
+    fn wait_for_all_sent(&self) {
+        let began = Instant::now();
+        let sender = self.sender.address();
+        for node in self.up() {
+            while node.request("eth_getTransactionCount", (sender, "latest")) != json!(format!("{:#x}", self.nonce)) {
+                assert!(began.elapsed() < PATIENCE, "not all transfers are in blocks of {}", node.url());
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+
+    /// Holds the collections of the chain against each other, row by row.
+    fn assert_same_rows(&self) {
+        let height = self.heights().into_iter().max().unwrap();
+        self.wait_for(height);
+        let collections =
+            ["blocks", "transactions", "receipts", "task_proofs", "work_tally", "leader_schedule", "accounts"];
+        for collection in collections {
+            let mut rows = self.up().map(|node| all_documents(node, collection));
+            let first = rows.next().unwrap();
+            assert!(rows.all(|other| other == first), "{collection} differ");
+        }
+    }
+}
+
+fn height_of(node: &DevNode) -> u64 {
+    let height = node.request("eth_blockNumber", ());
+    u64::from_str_radix(height.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+}
+
+fn all_documents(node: &DevNode, collection: &str) -> Vec<Value> {
+    let (mut documents, mut cursor) = (Vec::new(), Value::Null);
+    loop {
+        let options = if cursor.is_null() { json!({}) } else { json!({ "cursor": cursor }) };
+        let page = node.request("lucid_find", (collection, json!({}), options));
+        documents.extend(page["documents"].as_array().unwrap().clone());
+        cursor = page["cursor"].clone();
+        if cursor.is_null() {
+            return documents;
+        }
+    }
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
+
+#[test]
+fn four_nodes_agree_under_load_and_a_killed_leader_is_replaced() {
+    let (blocks, kills) = (number("LUCID_NETWORK_BLOCKS", 12), number("LUCID_NETWORK_KILLS", 2));
+    let mut net = Net::start(4);
+    net.send();
+    net.wait_for(1);
+    let kill_every = blocks / (kills + 1);
+    let mut killed = 0;
+    for height in 2..=blocks {
+        if height % kill_every == 0 && killed < kills {
+            killed += 1;
+            let leader = net.next_leader();
+            net.kill(leader);
+            net.send();
+            // The slot that is due, 2 s that those sent together have, the leader's time, and the next one's block.
+            let took = net.wait_for(height);
+            let most = SLOT + Duration::from_secs(2) + SLOT_TIMEOUT + Duration::from_secs(2);
+            assert!(took < most + Duration::from_secs(8), "a silent leader cost {took:?}");
+            let node = net.up().next().unwrap();
+            let filter = json!({"result.reason": "fallback_success"});
+            let row =
+                node.request("lucid_find", ("leader_schedule", filter, json!({"sort": {"slot": -1}, "limit": 1})));
+            let row = &row["documents"][0];
+            let winner = net.place_of(row["result"]["winner"].as_str().unwrap());
+            assert_ne!(winner, leader, "{row}");
+            assert_eq!(net.place_of(row["primary"].as_str().unwrap()), leader, "{row}");
+            assert!(row["result"]["role"].as_str().unwrap().ends_with("fallback"), "{row}");
+            net.restart(leader);
+        } else {
+            (0..3).for_each(|_| net.send());
+        }
+        net.wait_for(height);
+    }
+    net.wait_for_all_sent();
+    net.assert_same_rows();
+    // What makes a block final is kept with it, and named in its child.
+    let node = net.up().next().unwrap();
+    let seal = node.request("lucid_getSeal", ("0x2",));
+    assert_eq!(seal["validators"].as_array().unwrap().len(), 4);
+    let signers = seal["seal"]["certificate"]["signatures"].as_array().unwrap();
+    let distinct: BTreeSet<_> = signers.iter().map(|vote| vote["address"].as_str().unwrap()).collect();
+    assert!(distinct.len() >= 3, "{seal}");
+}
+
+#[test]
+fn with_two_of_four_there_is_no_block_and_nothing_is_lost() {
+    let mut net = Net::start(4);
+    net.send();
+    net.wait_for(1);
+    net.kill(1);
+    net.kill(3);
+    let before = net.heights().into_iter().max().unwrap();
+    net.send();
+    thread::sleep(SLOT * 4);
+    assert_eq!(net.heights(), [before; 2], "two of four are no majority");
+    // The third makes it one, by itself.
+    net.restart(1);
+    net.wait_for_all_sent();
+    net.restart(3);
+    net.send();
+    net.wait_for_all_sent();
+    net.assert_same_rows();
+}
+
+#[test]
+fn a_network_where_nothing_waits_makes_no_block() {
+    let mut net = Net::start(4);
+    net.send();
+    net.wait_for_all_sent();
+    let before = net.heights();
+    thread::sleep(SLOT * 3);
+    assert_eq!(net.heights(), before);
+}
