@@ -246,6 +246,8 @@ impl Network {
 
     fn snapshot(&self) -> NetworkSnapshot {
         let now_ms = self.now_ms();
+        let listens = self.swarm.behaviour().gossip.all_peers();
+        let listens: BTreeMap<_, _> = listens.map(|(peer, topics)| (*peer, topics.len())).collect();
         let peer = |(id, known): (&libp2p::PeerId, &super::table::Known)| {
             let link = known.link.as_ref()?;
             let (received_bytes, sent_bytes) = self.traffic.of(id);
@@ -255,6 +257,7 @@ impl Network {
                 is_outbound: link.outbound,
                 is_static: known.is_static(),
                 agent: link.agent.clone(),
+                is_listening: listens.get(id) == Some(&self.topics.len()),
                 score: known.score(now_ms),
                 connected_since: link.since_ms / 1_000,
                 received_bytes,

@@ -15,12 +15,11 @@ use crate::network::{
 fn a_peer_that_floods_is_dropped_and_banned_and_the_others_go_on() {
     run(async {
         let mut target = node(140, &[]).await;
-        let mut honest = node(141, &[&target]).await;
-        let mut flood = node(142, &[&target]).await;
-        meet(&mut target, &mut honest).await;
+        let honest = node(141, &[&target]).await;
+        let flood = node(142, &[&target]).await;
+        meet(&target, &honest).await;
         let (flood_id, honest_id) = (flood.id(), honest.id());
-        flood.until_connected(target.id()).await;
-        subscriptions().await;
+        flood.until_heard_by(target.id()).await;
         let limits = Topic::Bodies.limits();
         let offences = (-BAN_SCORE / Offence::Flood.weight()) as u64;
         let step = (limits.burst / FLOOD_SHARE).max(1);
@@ -87,7 +86,7 @@ fn a_peer_that_reads_nothing_does_not_hold_up_the_others() {
     run(async {
         let mut source = node(154, &[]).await;
         let mut honest = node(155, &[&source]).await;
-        meet(&mut source, &mut honest).await;
+        meet(&source, &honest).await;
         let mut deaf = gossiper(156, &source).await;
         source.until_connected(deaf.id()).await;
         deaf.until_subscribed().await;
