@@ -8,9 +8,9 @@ use libp2p::{
 use super::{
     handle::Verdict,
     inbox::NetworkEvent,
-    network::Network,
     offence::Offence,
     rates::{Pace, PeerRates},
+    run::Network,
 };
 
 impl Network {
@@ -28,7 +28,7 @@ impl Network {
             self.charge(peer, Offence::Silent);
             self.hang_up(peer);
         }
-        for (peer, addresses) in self.table.to_dial(now_ms) {
+        for (peer, addresses) in self.table.next_dials(now_ms) {
             let condition = PeerCondition::DisconnectedAndNotDialing;
             let dial = DialOpts::peer_id(peer).addresses(addresses).condition(condition).build();
             if let Err(error) = self.swarm.dial(dial) {

@@ -17,8 +17,8 @@ use crate::network::{
     PeerAddress, PeerId, Topic,
     behaviour::chain_protocol,
     gossip::id_of,
-    network::identity,
     noise::{Noise, Traffic},
+    run::identity,
     sync::protocol,
 };
 

@@ -79,7 +79,7 @@ fn a_body_of_the_largest_size_arrives_whole() {
         a.publish(Topic::Bodies, &body);
         // Right behind it, so that both may lie in one read.
         a.publish(Topic::Votes, b"a vote behind it");
-        let mut seen = vec![b.until_message(Verdict::Accept).await.1, b.until_message(Verdict::Accept).await.1];
+        let mut seen = [b.until_message(Verdict::Accept).await.1, b.until_message(Verdict::Accept).await.1];
         seen.sort_by_key(Vec::len);
         assert_eq!(seen[0], b"a vote behind it");
         assert!(seen[1] == body);
