@@ -45,6 +45,8 @@ impl Network {
     /// Finds who sends more bytes than one peer may.
     fn weigh_traffic(&mut self, now_ms: u64) {
         self.traffic.forget_gone();
+        // What a peer said before it went may be heard after.
+        self.rates.retain(|peer, _| self.table.is_connected(peer));
         let mut loud = Vec::new();
         for (peer, rates) in &mut self.rates {
             if rates.bytes(self.traffic.of(peer).0, now_ms) != Pace::Good {

@@ -281,7 +281,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // Whoever waits for a response would else wait until its sender goes with the last field.
+        // What is in the channel lives as long as a handle does: who waits for an answer would wait for ever.
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Request(_, _, answer) = command {
