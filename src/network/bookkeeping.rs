@@ -8,9 +8,9 @@ use libp2p::{
 use super::{
     handle::Verdict,
     inbox::NetworkEvent,
-    network::Network,
     offence::Offence,
     rates::{Pace, PeerRates},
+    run::Network,
 };
 
 impl Network {
@@ -28,7 +28,7 @@ impl Network {
             self.charge(peer, Offence::Silent);
             self.hang_up(peer);
         }
-        for (peer, addresses) in self.table.to_dial(now_ms) {
+        for (peer, addresses) in self.table.next_dials(now_ms) {
             let condition = PeerCondition::DisconnectedAndNotDialing;
             let dial = DialOpts::peer_id(peer).addresses(addresses).condition(condition).build();
             if let Err(error) = self.swarm.dial(dial) {
@@ -45,6 +45,8 @@ impl Network {
     /// Finds who sends more bytes than one peer may.
     fn weigh_traffic(&mut self, now_ms: u64) {
         self.traffic.forget_gone();
+        // What a peer said before it went may be heard after.
+        self.rates.retain(|peer, _| self.table.is_connected(peer));
         let mut loud = Vec::new();
         for (peer, rates) in &mut self.rates {
             if rates.bytes(self.traffic.of(peer).0, now_ms) != Pace::Good {

@@ -40,6 +40,8 @@ pub struct PeerInfo {
     pub is_static: bool,
     /// What its program calls itself; empty until it has said that it is on this chain.
     pub agent: String,
+    /// Whether it listens to all topics of this chain.
+    pub is_listening: bool,
     /// Zero, or below it for what it did wrong.
     pub score: i64,
     /// Since when, in Unix seconds.

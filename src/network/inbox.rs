@@ -1,5 +1,5 @@
 //! What has come in and waits for the node: bounded by topic and by peer, so that no topic and no peer can crowd out
-//! another. What does not fit is handed back and never waits elsewhere.
+//! another. What does not fit is gone and never waits elsewhere.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -97,7 +97,8 @@ impl Queue {
         Self { topic, messages: VecDeque::new(), bytes: 0, shares: BTreeMap::new() }
     }
 
-    fn push(&mut self, message: Message) -> Result<(), Message> {
+    /// Whether there was a place for it.
+    fn push(&mut self, message: Message) -> bool {
         let limits = self.topic.limits();
         let bytes = message.data.len();
         let (count, share) = self.shares.get(&message.from).copied().unwrap_or_default();
@@ -106,12 +107,12 @@ impl Queue {
             && count < limits.waiting / PEER_SHARE
             && share + bytes <= limits.waiting_bytes / PEER_SHARE;
         if !has_room {
-            return Err(message);
+            return false;
         }
         self.shares.insert(message.from, (count + 1, share + bytes));
         self.bytes += bytes;
         self.messages.push_back(message);
-        Ok(())
+        true
     }
 
     fn pop(&mut self) -> Option<Message> {
@@ -192,8 +193,8 @@ pub(super) fn inbox() -> (Inbox, NetworkEvents) {
 }
 
 impl Inbox {
-    /// Leaves a message for the node, or hands it back where there is no place.
-    pub(super) fn message(&self, message: Message) -> Result<(), Message> {
+    /// Leaves a message for the node, if there is a place for it; whether there was.
+    pub(super) fn message(&self, message: Message) -> bool {
         self.put(|waiting| waiting.queues[message.topic.index()].push(message))
     }
 
@@ -263,9 +264,9 @@ mod tests {
         for topic in Topic::ALL {
             let (inbox, _events) = inbox();
             let (flood, quiet) = (peer(), peer());
-            let taken = (0..10_000).filter(|_| inbox.message(message(topic, flood, 1)).is_ok()).count();
+            let taken = (0..10_000).filter(|_| inbox.message(message(topic, flood, 1))).count();
             assert_eq!(taken, topic.limits().waiting / PEER_SHARE, "{topic:?}");
-            assert!(inbox.message(message(topic, quiet, 1)).is_ok());
+            assert!(inbox.message(message(topic, quiet, 1)));
         }
     }
 
@@ -274,7 +275,7 @@ mod tests {
         for topic in Topic::ALL {
             for bytes in [1, topic.max_bytes()] {
                 let (inbox, _events) = inbox();
-                let taken = (0..10_000).filter(|_| inbox.message(message(topic, peer(), bytes)).is_ok()).count();
+                let taken = (0..10_000).filter(|_| inbox.message(message(topic, peer(), bytes))).count();
                 assert_eq!(
                     taken,
                     topic.limits().waiting.min(topic.limits().waiting_bytes / bytes),
@@ -289,7 +290,7 @@ mod tests {
         let (inbox, mut events) = inbox();
         let from = peer();
         for _ in 0..100_000 {
-            inbox.message(message(Topic::Bodies, from, Topic::Bodies.max_bytes())).unwrap();
+            assert!(inbox.message(message(Topic::Bodies, from, Topic::Bodies.max_bytes())));
             assert!(next(&mut events).is_some());
         }
         assert!(inbox.0.lock().queues.iter().all(|queue| queue.bytes == 0 && queue.shares.is_empty()));
@@ -298,8 +299,8 @@ mod tests {
     #[test]
     fn a_full_topic_does_not_hold_up_another() {
         let (inbox, mut events) = inbox();
-        while inbox.message(message(Topic::Transactions, peer(), 1)).is_ok() {}
-        inbox.message(message(Topic::Votes, peer(), 1)).unwrap();
+        while inbox.message(message(Topic::Transactions, peer(), 1)) {}
+        assert!(inbox.message(message(Topic::Votes, peer(), 1)));
         inbox.request(Request { id: RequestId(1), from: peer(), data: Vec::new() });
         let first: Vec<NetworkEvent> = (0..3).filter_map(|_| next(&mut events)).collect();
         assert!(first.iter().any(|event| matches!(event, NetworkEvent::Message(m) if m.topic == Topic::Votes)));

@@ -57,7 +57,7 @@ pub const MAX_STREAMS_PER_CONNECTION: usize = 32;
 pub const MAX_NEGOTIATING_STREAMS: usize = 8;
 
 /// How often a connection is asked whether its peer is there, as much as tells routers on the way to keep it.
-pub const PING_INTERVAL_MS: u64 = 20_000;
+pub const PING_INTERVAL_MS: u64 = 15_000;
 
 /// How long the answer to that may take. A peer that reads nothing gives none, and is hung up on.
 pub const PING_TIMEOUT_MS: u64 = 20_000;

@@ -1,6 +1,6 @@
 //! What comes from libp2p, and what the network makes of it.
 
-use std::io;
+use std::{io, num::NonZeroU32};
 
 use libp2p::{
     PeerId as Peer, gossipsub, identify, mdns, ping,
@@ -9,16 +9,16 @@ use libp2p::{
 };
 
 use super::{
-    address::PeerId,
+    address::{PeerId, without_peer},
     behaviour::BehaviourEvent,
     error::RequestError,
     gossip::id_of,
     handle::Verdict,
     inbox::{Message, NetworkEvent, Request},
     limits::MAX_AGENT_BYTES,
-    network::Network,
     offence::Offence,
     rates::Pace,
+    run::Network,
     topic::Topic,
 };
 
@@ -30,13 +30,10 @@ impl Network {
             SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => self.on_identify(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => self.on_ping(&event),
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(event)) => self.on_mdns(event),
-            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established, .. } => {
-                if num_established.get() == 1 {
-                    let (now_ms, address) = (self.now_ms(), endpoint.get_remote_address().clone());
-                    let address = super::address::without_peer(address);
-                    self.table.connected(peer_id, address, endpoint.is_dialer(), now_ms);
-                    self.rates_of(peer_id);
-                }
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established: NonZeroU32::MIN, .. } => {
+                let (now_ms, address) = (self.now_ms(), endpoint.get_remote_address().clone());
+                self.table.connected(peer_id, without_peer(address), endpoint.is_dialer(), now_ms);
+                self.rates_of(peer_id);
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => self.on_gone(peer_id, cause),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
@@ -100,7 +97,7 @@ impl Network {
             }
             return;
         }
-        if self.inbox.message(Message { id, topic, from: PeerId(sender), data: message.data }).is_err() {
+        if !self.inbox.message(Message { id, topic, from: PeerId(sender), data: message.data }) {
             self.settle(id, sender, Verdict::Ignore);
             return self.charge(sender, Offence::Overrun);
         }

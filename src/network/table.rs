@@ -328,7 +328,7 @@ impl Table {
     }
 
     /// Whom to dial now, and where. They count as being dialled from here on.
-    pub(super) fn to_dial(&mut self, now_ms: u64) -> Vec<(PeerId, Vec<Multiaddr>)> {
+    pub(super) fn next_dials(&mut self, now_ms: u64) -> Vec<(PeerId, Vec<Multiaddr>)> {
         let dialling = self.peers.values().filter(|known| known.dialling).count();
         let links = self.peers.values().filter(|known| known.link.is_some()).count();
         let enough = DIAL_UP_TO_PEERS.min(self.max_peers);

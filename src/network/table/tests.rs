@@ -42,10 +42,10 @@ fn a_ban_survives_a_restart_through_the_rows_and_ends() {
     let rows = rows(&mut table, NOW);
     let mut later = Table::new(&rows, &[], 32, NOW + MINUTE);
     assert_eq!(later.bans().map(|(peer, _)| *peer).collect::<Vec<_>>(), [bad]);
-    assert!(later.to_dial(NOW + MINUTE).is_empty());
+    assert!(later.next_dials(NOW + MINUTE).is_empty());
     assert!(later.end_bans(NOW + BAN_MS - 1).is_empty());
     assert_eq!(later.end_bans(NOW + BAN_MS), [bad]);
-    assert_eq!(later.to_dial(NOW + BAN_MS).len(), 1, "and then it is tried again");
+    assert_eq!(later.next_dials(NOW + BAN_MS).len(), 1, "and then it is tried again");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_static_peer_that_is_away_is_dialled_at_growing_and_bounded_intervals() {
     let mut dials = Vec::new();
     for second in 0..3_600 {
         let now_ms = NOW + second * 1_000;
-        for (dialled, addresses) in table.to_dial(now_ms) {
+        for (dialled, addresses) in table.next_dials(now_ms) {
             assert_eq!((dialled, addresses), (friend, vec![place(1)]));
             dials.push(second);
             table.dial_failed(&friend, now_ms);
@@ -103,7 +103,7 @@ fn a_peer_that_connects_and_goes_at_once_is_not_dialled_again_at_once() {
     table.add_static(&named(friend, 1), NOW);
     let (mut now_ms, mut dials) = (NOW, 0);
     while now_ms < NOW + 10 * MINUTE {
-        if !table.to_dial(now_ms).is_empty() {
+        if !table.next_dials(now_ms).is_empty() {
             dials += 1;
             table.connected(friend, place(1), true, now_ms);
             table.disconnected(&friend, now_ms);
@@ -113,10 +113,10 @@ fn a_peer_that_connects_and_goes_at_once_is_not_dialled_again_at_once() {
     assert!(dials <= 13, "{dials} dials in ten minutes");
     // One that lasted is found again soon.
     now_ms += MAX_REDIAL_MS;
-    assert_eq!(table.to_dial(now_ms).len(), 1);
+    assert_eq!(table.next_dials(now_ms).len(), 1);
     table.connected(friend, place(1), true, now_ms);
     table.disconnected(&friend, now_ms + LASTING_MS);
-    assert_eq!(table.to_dial(now_ms + LASTING_MS + MIN_REDIAL_MS).len(), 1);
+    assert_eq!(table.next_dials(now_ms + LASTING_MS + MIN_REDIAL_MS).len(), 1);
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn dials_at_once_are_bounded_and_static_peers_come_first() {
     for (n, friend) in friends.iter().enumerate() {
         table.add_static(&named(*friend, n), NOW);
     }
-    let dialled = table.to_dial(NOW);
+    let dialled = table.next_dials(NOW);
     assert_eq!(dialled.len(), MAX_PENDING_OUTBOUND);
     assert!(dialled.iter().all(|(peer, _)| friends.contains(peer)));
-    assert!(table.to_dial(NOW).is_empty());
+    assert!(table.next_dials(NOW).is_empty());
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn who_is_only_remembered_is_dialled_until_there_are_peers_enough() {
     for n in 0..DIAL_UP_TO_PEERS - 1 {
         meet(&mut table, peer(), n, NOW);
     }
-    assert_eq!(table.to_dial(NOW).len(), 1);
-    assert!(table.to_dial(NOW).is_empty());
+    assert_eq!(table.next_dials(NOW).len(), 1);
+    assert!(table.next_dials(NOW).is_empty());
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn those_who_are_told_of_and_never_seen_are_bounded_and_forgotten() {
     assert_eq!(table.len(), MAX_FOUND_PEERS);
     let mut now_ms = NOW;
     while table.len() > 0 && now_ms < NOW + 60 * MINUTE {
-        for (peer, _) in table.to_dial(now_ms) {
+        for (peer, _) in table.next_dials(now_ms) {
             table.dial_failed(&peer, now_ms);
         }
         now_ms += 1_000;
@@ -249,7 +249,7 @@ fn damaged_rows_are_read_as_far_as_they_make_sense() {
     assert_eq!(table.len(), 1);
     assert_eq!(table.changes(true, NOW), [PeerChange::Remove("nobody".to_owned())]);
     assert_eq!(table.end_bans(NOW + MAX_BAN_MS), [good]);
-    assert_eq!(table.to_dial(NOW + MAX_BAN_MS), [(good, vec![place(1)])]);
+    assert_eq!(table.next_dials(NOW + MAX_BAN_MS), [(good, vec![place(1)])]);
 }
 
 #[test]

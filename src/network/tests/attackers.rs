@@ -16,8 +16,9 @@ use super::support::*;
 use crate::network::{
     PeerAddress, PeerId, Topic,
     behaviour::chain_protocol,
-    network::identity,
+    gossip::id_of,
     noise::{Noise, Traffic},
+    run::identity,
     sync::protocol,
 };
 
@@ -31,7 +32,9 @@ pub(super) struct Speaks {
 }
 
 pub(super) struct Attacker {
-    pub(super) swarm: Swarm<Speaks>,
+    swarm: Swarm<Speaks>,
+    /// Topics that the target has said it listens to.
+    topics: usize,
 }
 
 /// Writes the same bytes again and again, in place of a request or of a response.
@@ -98,7 +101,7 @@ async fn connect(seed: u8, target: &Node, gossip: Option<gossipsub::Behaviour>, 
     let mut swarm = Swarm::new(transport, speaks, key.public().to_peer_id(), config);
     let address: PeerAddress = target.address.parse().unwrap();
     swarm.dial(address.address.clone()).unwrap();
-    let mut attacker = Attacker { swarm };
+    let mut attacker = Attacker { swarm, topics: 0 };
     attacker
         .until("identity", |event| {
             matches!(event, SwarmEvent::Behaviour(SpeaksEvent::Identify(identify::Event::Sent { .. })))
@@ -110,7 +113,10 @@ async fn connect(seed: u8, target: &Node, gossip: Option<gossipsub::Behaviour>, 
 /// Gossip with no bounds of its own.
 fn gossip() -> gossipsub::Behaviour {
     let mut config = gossipsub::ConfigBuilder::default();
-    config.validation_mode(gossipsub::ValidationMode::Anonymous).max_transmit_size(64 * 1024 * 1024);
+    config
+        .validation_mode(gossipsub::ValidationMode::Anonymous)
+        .max_transmit_size(64 * 1024 * 1024)
+        .message_id_fn(|message| gossipsub::MessageId(id_of(&message.topic, &message.data).0.to_vec()));
     let config = config.build().unwrap();
     let mut gossip = gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config).unwrap();
     for topic in Topic::ALL {
@@ -157,21 +163,24 @@ impl Attacker {
         PeerId(*self.swarm.local_peer_id())
     }
 
+    async fn next(&mut self) -> SwarmEvent<SpeaksEvent> {
+        let event = self.swarm.select_next_some().await;
+        if let SwarmEvent::Behaviour(SpeaksEvent::Gossip(gossipsub::Event::Subscribed { .. })) = &event {
+            self.topics += 1;
+        }
+        event
+    }
+
     async fn until(&mut self, what: &str, wanted: impl Fn(&SwarmEvent<SpeaksEvent>) -> bool) {
-        let wait = async { while !wanted(&self.swarm.select_next_some().await) {} };
+        let wait = async { while !wanted(&self.next().await) {} };
         timeout(SOON, wait).await.unwrap_or_else(|_| panic!("no {what}"));
     }
 
     /// Waits until the target has told what it listens to.
     pub(super) async fn until_subscribed(&mut self) {
-        let mut topics = 0;
         let wait = async {
-            while topics < Topic::ALL.len() {
-                let event = self.swarm.select_next_some().await;
-                let subscribed = |event: &SwarmEvent<SpeaksEvent>| {
-                    matches!(event, SwarmEvent::Behaviour(SpeaksEvent::Gossip(gossipsub::Event::Subscribed { .. })))
-                };
-                topics += usize::from(subscribed(&event));
+            while self.topics < Topic::ALL.len() {
+                self.next().await;
             }
         };
         timeout(SOON, wait).await.expect("the target listens");
@@ -189,7 +198,7 @@ impl Attacker {
     /// Does what it does for as long as it is let.
     pub(super) async fn go_on(&mut self) {
         loop {
-            let event = self.swarm.select_next_some().await;
+            let event = self.next().await;
             let SwarmEvent::Behaviour(SpeaksEvent::Attack(requests::Event::Message { message, .. })) = event else {
                 continue;
             };

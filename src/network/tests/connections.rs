@@ -66,10 +66,10 @@ fn nodes_of_two_chains_do_not_stay_connected_and_do_not_try_again() {
 fn a_node_that_restarts_is_found_again_by_who_has_it_as_a_static_peer() {
     run(async {
         let mut constant = node(60, &[]).await;
-        let mut restarts = start(CHAIN, 61, &config(), &[]).await;
+        let restarts = start(CHAIN, 61, &config(), &[]).await;
         let (place, id) = (restarts.address.clone(), restarts.id());
         constant.handle.add_peer(place.parse().unwrap()).unwrap();
-        meet(&mut constant, &mut restarts).await;
+        meet(&constant, &restarts).await;
         restarts.stop().await;
         constant.until_gone(id).await;
         let same_place = place.split("/p2p/").next().unwrap();
@@ -83,7 +83,7 @@ fn a_node_that_restarts_is_found_again_by_who_has_it_as_a_static_peer() {
 #[test]
 fn two_hundred_connections_of_one_address_leave_a_few_and_those_only_for_as_long_as_a_handshake() {
     run(async {
-        let mut target = node(70, &[]).await;
+        let target = node(70, &[]).await;
         let address = socket_address(&target);
         let mut streams = Vec::new();
         for _ in 0..200 {
@@ -100,15 +100,15 @@ fn two_hundred_connections_of_one_address_leave_a_few_and_those_only_for_as_long
         let long = open.iter().filter(|time| **time > Duration::from_millis(HANDSHAKE_TIMEOUT_MS / 2)).count();
         assert!((1..=MAX_INBOUND_PER_ADDRESS).contains(&long), "{long} stayed open, after {:?}", started.elapsed());
         // From another address somebody gets in, then and now.
-        let mut other = node(71, &[&target]).await;
-        meet(&mut target, &mut other).await;
+        let other = node(71, &[&target]).await;
+        meet(&target, &other).await;
     });
 }
 
 #[test]
 fn garbage_and_half_a_handshake_are_hung_up_on_in_time() {
     run(async {
-        let mut target = node(80, &[]).await;
+        let target = node(80, &[]).await;
         let address = socket_address(&target);
         let multistream = b"\x13/multistream/1.0.0\n\x07/noise\n";
         let bytes: Vec<u8> = (0..4_096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -133,8 +133,8 @@ fn garbage_and_half_a_handshake_are_hung_up_on_in_time() {
         for (n, attempt) in tries.into_iter().enumerate() {
             assert!(attempt.await.unwrap(), "attempt {n} was not hung up on in time");
         }
-        let mut other = node(81, &[&target]).await;
-        meet(&mut target, &mut other).await;
+        let other = node(81, &[&target]).await;
+        meet(&target, &other).await;
     });
 }
 
@@ -144,7 +144,7 @@ fn a_ban_survives_a_restart_through_the_rows_and_ends_with_a_pardon() {
         let mut first = node(90, &[]).await;
         let (place, id) = (first.address.split("/p2p/").next().unwrap().to_owned(), first.id());
         let mut bad = node(91, &[&first]).await;
-        meet(&mut first, &mut bad).await;
+        meet(&first, &bad).await;
         first.handle.ban(bad.id(), Duration::from_secs(3_600), "for the test".to_owned()).unwrap();
         first.until_gone(bad.id()).await;
         let rows = first.stop().await;
@@ -165,9 +165,9 @@ fn a_ban_survives_a_restart_through_the_rows_and_ends_with_a_pardon() {
 #[test]
 fn who_is_removed_is_hung_up_on_and_dialled_no_more() {
     run(async {
-        let mut a = node(100, &[]).await;
+        let a = node(100, &[]).await;
         let mut b = node(101, &[&a]).await;
-        meet(&mut a, &mut b).await;
+        meet(&a, &b).await;
         b.handle.remove_peer(a.id()).unwrap();
         b.until_gone(a.id()).await;
         tokio::time::sleep(A_WHILE).await;

@@ -11,12 +11,9 @@ fn a_message_reaches_eight_nodes_in_a_row_once_each_if_each_accepts_it() {
             let next = node(seed, &[nodes.last().unwrap()]).await;
             nodes.push(next);
         }
-        for n in 1..nodes.len() {
-            let (left, right) = nodes.split_at_mut(n);
-            let (a, b) = (&mut left[n - 1], &mut right[0]);
-            b.until_connected(a.id()).await;
+        for pair in nodes.windows(2) {
+            meet(&pair[0], &pair[1]).await;
         }
-        subscriptions().await;
         nodes[0].publish(Topic::Votes, b"a vote");
         for node in &mut nodes[1..] {
             assert_eq!(node.until_message(Verdict::Accept).await.1, b"a vote");
@@ -30,11 +27,11 @@ fn a_message_reaches_eight_nodes_in_a_row_once_each_if_each_accepts_it() {
 #[test]
 fn a_message_that_the_node_has_not_accepted_is_not_passed_on() {
     run(async {
-        let mut first = node(20, &[]).await;
+        let first = node(20, &[]).await;
         let mut middle = node(21, &[&first]).await;
         let mut last = node(22, &[&middle]).await;
-        meet(&mut first, &mut middle).await;
-        meet(&mut middle, &mut last).await;
+        meet(&first, &middle).await;
+        meet(&middle, &last).await;
         first.publish(Topic::Transactions, b"not judged");
         let unjudged = middle.until("message", message_of).await;
         first.publish(Topic::Transactions, b"ignored");
@@ -55,8 +52,8 @@ fn a_message_that_the_node_has_not_accepted_is_not_passed_on() {
 fn a_rejected_message_costs_its_sender_and_a_few_of_them_its_place() {
     run(async {
         let mut good = node(30, &[]).await;
-        let mut bad = node(31, &[&good]).await;
-        meet(&mut good, &mut bad).await;
+        let bad = node(31, &[&good]).await;
+        meet(&good, &bad).await;
         let times = 100 / Offence::InvalidMessage.weight();
         for n in 1..=times {
             bad.publish(Topic::Proofs, &[n as u8]);
@@ -75,14 +72,14 @@ fn a_rejected_message_costs_its_sender_and_a_few_of_them_its_place() {
 #[test]
 fn a_body_of_the_largest_size_arrives_whole() {
     run(async {
-        let mut a = node(40, &[]).await;
+        let a = node(40, &[]).await;
         let mut b = node(41, &[&a]).await;
-        meet(&mut a, &mut b).await;
+        meet(&a, &b).await;
         let body: Vec<u8> = (0..Topic::Bodies.max_bytes()).map(|n| (n % 253) as u8).collect();
         a.publish(Topic::Bodies, &body);
         // Right behind it, so that both may lie in one read.
         a.publish(Topic::Votes, b"a vote behind it");
-        let mut seen = vec![b.until_message(Verdict::Accept).await.1, b.until_message(Verdict::Accept).await.1];
+        let mut seen = [b.until_message(Verdict::Accept).await.1, b.until_message(Verdict::Accept).await.1];
         seen.sort_by_key(Vec::len);
         assert_eq!(seen[0], b"a vote behind it");
         assert!(seen[1] == body);

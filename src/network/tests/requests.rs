@@ -16,9 +16,9 @@ fn request_of(event: NetworkEvent) -> Option<Request> {
 #[test]
 fn the_largest_response_arrives_whole_and_a_refusal_is_told() {
     run(async {
-        let mut asks = node(120, &[]).await;
+        let asks = node(120, &[]).await;
         let mut answers = node(121, &[&asks]).await;
-        meet(&mut asks, &mut answers).await;
+        meet(&asks, &answers).await;
         let question = vec![1; MAX_REQUEST_BYTES];
         let response: Vec<u8> = (0..MAX_RESPONSE_BYTES).map(|n| (n % 239) as u8).collect();
         let (handle, to) = (asks.handle.clone(), answers.id());
@@ -42,9 +42,9 @@ fn the_largest_response_arrives_whole_and_a_refusal_is_told() {
 #[test]
 fn requests_that_nobody_answers_are_bounded_on_both_sides() {
     run(async {
-        let mut asks = node(122, &[]).await;
+        let asks = node(122, &[]).await;
         let mut answers = node(123, &[&asks]).await;
-        meet(&mut asks, &mut answers).await;
+        meet(&asks, &answers).await;
         let to = answers.id();
         let open: Vec<_> = (0..MAX_REQUESTS_PER_PEER)
             .map(|n| {
@@ -71,9 +71,9 @@ fn requests_that_nobody_answers_are_bounded_on_both_sides() {
 #[test]
 fn what_a_peer_told_of_its_chain_is_shown_with_it() {
     run(async {
-        let mut a = node(124, &[]).await;
-        let mut b = node(125, &[&a]).await;
-        meet(&mut a, &mut b).await;
+        let a = node(124, &[]).await;
+        let b = node(125, &[&a]).await;
+        meet(&a, &b).await;
         a.handle.told_head(b.id(), 42, [3; 32]).unwrap();
         let peer = a.handle.snapshot().await.unwrap().peers.remove(0);
         assert_eq!((peer.id, peer.head, peer.is_outbound, peer.is_static), (b.id(), Some((42, [3; 32])), false, false));

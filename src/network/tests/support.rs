@@ -105,6 +105,14 @@ impl Node {
         found
     }
 
+    /// Waits until another is there and a message of this node would go to it. Events are left where they are.
+    pub(super) async fn until_heard_by(&self, other: PeerId) {
+        let hears = |now: &NetworkSnapshot| {
+            now.peers.iter().any(|peer| peer.id == other && peer.is_listening && !peer.agent.is_empty())
+        };
+        self.until_it_is("heard", hears).await;
+    }
+
     /// Waits until the network looks as wanted.
     pub(super) async fn until_it_is(&self, what: &str, wanted: impl Fn(&NetworkSnapshot) -> bool) -> NetworkSnapshot {
         let started = Instant::now();
@@ -142,14 +150,8 @@ pub(super) fn message_of(event: NetworkEvent) -> Option<crate::network::Message>
 }
 
 /// Waits until two nodes know of each other, and for gossip to know who listens to what.
-pub(super) async fn meet(a: &mut Node, b: &mut Node) {
+pub(super) async fn meet(a: &Node, b: &Node) {
     let (of_a, of_b) = (a.id(), b.id());
-    a.until_connected(of_b).await;
-    b.until_connected(of_a).await;
-    subscriptions().await;
-}
-
-/// Subscriptions are told right after a connection and are not to be seen from outside.
-pub(super) async fn subscriptions() {
-    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    a.until_heard_by(of_b).await;
+    b.until_heard_by(of_a).await;
 }

@@ -246,6 +246,8 @@ impl Network {
 
     fn snapshot(&self) -> NetworkSnapshot {
         let now_ms = self.now_ms();
+        let listens = self.swarm.behaviour().gossip.all_peers();
+        let listens: BTreeMap<_, _> = listens.map(|(peer, topics)| (*peer, topics.len())).collect();
         let peer = |(id, known): (&libp2p::PeerId, &super::table::Known)| {
             let link = known.link.as_ref()?;
             let (received_bytes, sent_bytes) = self.traffic.of(id);
@@ -255,6 +257,7 @@ impl Network {
                 is_outbound: link.outbound,
                 is_static: known.is_static(),
                 agent: link.agent.clone(),
+                is_listening: listens.get(id) == Some(&self.topics.len()),
                 score: known.score(now_ms),
                 connected_since: link.since_ms / 1_000,
                 received_bytes,
@@ -278,7 +281,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // Whoever waits for a response would else wait until its sender goes with the last field.
+        // What is in the channel lives as long as a handle does: who waits for an answer would wait for ever.
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Request(_, _, answer) = command {
