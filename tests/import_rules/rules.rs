@@ -43,7 +43,7 @@ const TEST_ROOM: &str = "testing";
 const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
-const CRATES: [(&[&str], &[&str]); 15] = [
+const CRATES: [(&[&str], &[&str]); 16] = [
     (&["redb"], &["storage/"]),
     (&["bson", "mongodb"], &["src/export/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
@@ -58,6 +58,7 @@ const CRATES: [(&[&str], &[&str]); 15] = [
     (&["rustix"], &["src/node/", "src/doctor/"]),
     (&["secp256k1"], &["src/chain/"]),
     (&["toml"], &["src/config/"]),
+    (&["arc_malachitebft_core_consensus", "arc_malachitebft_core_types"], &["src/consensus/bft/"]),
     (&["tracing_subscriber"], &["src/service/log/"]),
 ];
 

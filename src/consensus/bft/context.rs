@@ -190,10 +190,8 @@ impl Members {
     /// # Errors
     /// [`BftError::Order`] if the order is empty or names somebody who is no member.
     pub(super) fn new(set: &lucid_types::ValidatorSet, order: &[Address]) -> Result<Self, BftError> {
-        let validator = |member: &lucid_types::Validator| Validator {
-            member: Member(member.address),
-            key: member.consensus_key,
-        };
+        let validator =
+            |member: &lucid_types::Validator| Validator { member: Member(member.address), key: member.consensus_key };
         let place = |leader: &Address| {
             let found = set.members().binary_search_by_key(leader, |member| member.address);
             found.map_err(|_| BftError::Order(Some(*leader)))

@@ -38,7 +38,11 @@ pub(super) enum Asked {
     /// To remember a message or a timeout.
     Append(LogEntry),
     /// To remember that a block was judged.
-    AppendJudged { block_hash: B256, round: u32, valid: bool },
+    AppendJudged {
+        block_hash: B256,
+        round: u32,
+        valid: bool,
+    },
     /// Nothing; it signed a message that it had not signed before.
     Signed(SignedVote),
     /// To send.
@@ -46,8 +50,13 @@ pub(super) enum Asked {
     SetTimer(TimerKind, u32),
     CancelTimer(TimerKind, u32),
     CancelTimers,
-    RoundBegan { round: u32, leader: Address },
-    Build { round: u32 },
+    RoundBegan {
+        round: u32,
+        leader: Address,
+    },
+    Build {
+        round: u32,
+    },
     Decided(Certificate),
     Finalized(Vec<Evidence>),
     Trouble(String),
@@ -162,7 +171,10 @@ impl Engine {
     /// Who signed twice, as far as the votes that were fed show.
     pub(super) fn take_evidence(&mut self) -> Vec<Evidence> {
         let driver = &mut self.state.driver;
-        evidence(&MisbehaviorEvidence { proposals: driver.take_proposal_evidence(), votes: driver.take_vote_evidence() })
+        evidence(&MisbehaviorEvidence {
+            proposals: driver.take_proposal_evidence(),
+            votes: driver.take_vote_evidence(),
+        })
     }
 
     fn feed(&mut self, input: Input<Context>) -> Result<(), BftError> {
@@ -252,9 +264,7 @@ fn ask(effect: Effect<Context>) -> Option<Asked> {
             Asked::Publish(Message::Polka(from_polka(&polka)))
         }
         Effect::PublishLivenessMsg(LivenessMsg::SkipRoundCertificate(certificate), _)
-        | Effect::RepublishRoundCertificate(certificate, _) => {
-            Asked::Publish(Message::Round(from_round(&certificate)))
-        }
+        | Effect::RepublishRoundCertificate(certificate, _) => Asked::Publish(Message::Round(from_round(&certificate))),
         Effect::GetValue(_, round, _, _) => Asked::Build { round: round_of(round) },
         Effect::Decide(certificate, _, _) => Asked::Decided(from_commit(&certificate)),
         Effect::Finalize(_, _, found, _) => Asked::Finalized(evidence(&found)),

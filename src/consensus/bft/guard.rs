@@ -29,13 +29,7 @@ struct Blocked {
 impl SigningGuard {
     /// What a node knows when it starts: the file (`None` where there is none), the height of its head, the log of the
     /// height after it, its own address, and the slot of a clock that is synchronised.
-    pub fn at_start(
-        file: Option<HighestSigned>,
-        head: u64,
-        log: &[LogEntry],
-        own: Address,
-        started_slot: u64,
-    ) -> Self {
+    pub fn at_start(file: Option<HighestSigned>, head: u64, log: &[LogEntry], own: Address, started_slot: u64) -> Self {
         let known = log.iter().filter_map(|entry| signed_step(entry, own)).max();
         // At and below the head all is decided: a node never votes there again.
         let known = known.unwrap_or(HighestSigned::precommit(head, u32::MAX));
@@ -93,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_node_whose_store_knows_all_that_the_file_says_signs() {
-        for file in [file(9, 3, SignedStep::Precommit), file(10, 0, SignedStep::Precommit), file(0, 0, SignedStep::Nothing)]
+        for file in
+            [file(9, 3, SignedStep::Precommit), file(10, 0, SignedStep::Precommit), file(0, 0, SignedStep::Nothing)]
         {
             assert!(SigningGuard::at_start(file, 10, &[], OWN, 50).may_sign(), "{file:?}");
         }
@@ -104,7 +99,8 @@ mod tests {
     #[test]
     fn a_file_ahead_of_the_store_keeps_a_node_from_signing() {
         let log = [own(11, 1, VoteKind::Prevote)];
-        for ahead in [file(11, 1, SignedStep::Precommit), file(11, 2, SignedStep::Proposal), file(12, 0, SignedStep::Nothing)]
+        for ahead in
+            [file(11, 1, SignedStep::Precommit), file(11, 2, SignedStep::Proposal), file(12, 0, SignedStep::Nothing)]
         {
             assert!(!SigningGuard::at_start(ahead, 10, &log, OWN, 50).may_sign(), "{ahead:?}");
         }

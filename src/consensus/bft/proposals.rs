@@ -36,13 +36,7 @@ pub(super) struct Standing {
 }
 
 /// Judges a proposal of `round` whose block was made in `block_round` and `block_slot`.
-pub(super) fn gate(
-    round: u32,
-    pol_round: Option<u32>,
-    block_round: u32,
-    block_slot: u64,
-    standing: Standing,
-) -> Gate {
+pub(super) fn gate(round: u32, pol_round: Option<u32>, block_round: u32, block_slot: u64, standing: Standing) -> Gate {
     if round > standing.round {
         return Gate::Hold;
     }

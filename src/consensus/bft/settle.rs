@@ -167,7 +167,9 @@ impl Machine {
     /// The block that a peer sent with its certificate is valid: it is decided, whatever the engine has seen.
     pub(super) fn decide_certified(&mut self) {
         let certificate = self.work.as_mut().and_then(|work| work.certified.take());
-        if let Some((certificate, mut work)) = certificate.and_then(|certificate| Some((certificate, self.work.take()?))) {
+        if let Some((certificate, mut work)) =
+            certificate.and_then(|certificate| Some((certificate, self.work.take()?)))
+        {
             self.decided(&mut work, certificate, Vec::new());
         }
     }

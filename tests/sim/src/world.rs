@@ -239,10 +239,15 @@ impl World {
         while let Some(input) = inputs.pop_front() {
             let now = Now { ms: self.now_ms, slot: self.hosts[node].slot(self.now_ms) };
             let Some(machine) = &mut self.hosts[node].machine else { return Ok(()) };
-            for effect in machine.step(input, now).map_err(|error| format!("node {node} ends: {error}"))? {
+            let effects = match machine.step(input, now) {
+                Ok(effects) => effects,
+                // What an attacker does to itself is its own affair.
+                Err(_) if !self.hosts[node].is_honest() => return self.die(node),
+                Err(error) => return Err(format!("node {node} ends: {error}")),
+            };
+            for effect in effects {
                 if self.hosts[node].dies_in == Some(0) {
-                    self.die(node);
-                    return Ok(());
+                    return self.die(node);
                 }
                 let left = &mut self.hosts[node].dies_in;
                 *left = left.map(|left| left - 1);
@@ -259,7 +264,7 @@ impl World {
             Effect::Append { height, entry } => host.ledger.append(height, &entry),
             Effect::StoreBody(body) => host.ledger.store_body(&body),
             Effect::Flush => host.ledger.flush(),
-            Effect::RecordSigned(signed) => host.file = signed,
+            Effect::RecordSigned(signed) => host.file = Some(signed),
             Effect::Send { to, message } => self.send(node, to, message)?,
             Effect::SetTimer { timer, after_ms } => {
                 let setting = self.sequence;
@@ -269,9 +274,9 @@ impl World {
             Effect::CancelTimer(timer) => {
                 host.timers.remove(&timer);
             }
-            Effect::CancelRoundTimers { height } => host.timers.retain(|timer, _| {
-                timer.height != height || matches!(timer.kind, TimerKind::Body | TimerKind::Sync)
-            }),
+            Effect::CancelRoundTimers { height } => host
+                .timers
+                .retain(|timer, _| timer.height != height || matches!(timer.kind, TimerKind::Body | TimerKind::Sync)),
             Effect::Build { height, round } => self.build(node, height, round),
             Effect::Judge(body) => {
                 let (height, block_hash, verdict) = (body.height, body.block_hash, host.ledger.judge(&body));
@@ -369,18 +374,21 @@ impl World {
         Ok(Input::Next(Box::new(self.hosts[node].next_facts())))
     }
 
-    fn die(&mut self, node: usize) {
+    fn die(&mut self, node: usize) -> Result<(), String> {
         self.note(&[1, node as u8]);
         self.deaths.0 += 1;
         self.hosts[node].die();
         let restored = !self.healed && self.rng.in_thousand(150) && self.may_be_restored();
         if restored {
             let blocks = self.rng.between(0, BLOCKS_AGO_MAX);
-            self.hosts[node].ledger.restore(blocks);
+            let file_lost = self.rng.in_thousand(500);
+            self.hosts[node].restore(blocks, file_lost, self.now_ms)?;
             self.deaths.1 += 1;
         }
-        let after = if self.healed { 1 } else { self.rng.between(1, 3 * self.chain.slot_ms) };
+        let at_once = self.healed && self.hosts[node].is_honest();
+        let after = if at_once { 1 } else { self.rng.between(1, 3 * self.chain.slot_ms) };
         self.schedule(after, Event::Start { node });
+        Ok(())
     }
 
     /// Whether one more node may lose what it signed: the others must still be more than two thirds.

@@ -25,8 +25,13 @@ fn said() -> impl Strategy<Value = (VoteKind, Option<B256>)> {
 
 fn vote(said: impl Strategy<Value = (VoteKind, Option<B256>)>) -> impl Strategy<Value = SignedVote> {
     (any::<[u8; 20]>(), any::<u64>(), any::<u32>(), said, signature()).prop_map(
-        |(voter, height, round, (kind, block_hash), signature)| {
-            SignedVote { voter: voter.into(), height, round, kind, block_hash, signature }
+        |(voter, height, round, (kind, block_hash), signature)| SignedVote {
+            voter: voter.into(),
+            height,
+            round,
+            kind,
+            block_hash,
+            signature,
         },
     )
 }

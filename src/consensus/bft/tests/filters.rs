@@ -74,7 +74,15 @@ fn a_body_of_another_size_or_author_is_unfit() {
     let body = |signer: usize, block: alloy_primitives::Bytes| {
         let proposal_signature = net.vote(signer, 0, FIRST, Some(block_hash)).signature;
         let (vrf_proof, parent_certificate) = (None, None);
-        Message::Body(Box::new(Body { height: 1, round: 0, block_hash, proposal_signature, vrf_proof, parent_certificate, block }))
+        Message::Body(Box::new(Body {
+            height: 1,
+            round: 0,
+            block_hash,
+            proposal_signature,
+            vrf_proof,
+            parent_certificate,
+            block,
+        }))
     };
     let (large, foreign, good) = (body(0, vec![0; (1 << 10) + 1].into()), body(2, block.clone()), body(0, block));
     assert_eq!(said_to(&mut net, large), score(Fault::UnfitBody));

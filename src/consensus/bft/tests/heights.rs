@@ -15,7 +15,10 @@ fn a_block_is_decided_in_its_first_round_and_costs_three_syncs() {
         net.decide(height, &ALL);
         for (i, node) in net.nodes.iter().enumerate() {
             let (decision, body) = node.chain.last().unwrap();
-            assert_eq!((decision.round, body.round, decision.block_hash), (0, 0, net.nodes[0].chain[height as usize - 1].0.block_hash));
+            assert_eq!(
+                (decision.round, body.round, decision.block_hash),
+                (0, 0, net.nodes[0].chain[height as usize - 1].0.block_hash)
+            );
             assert!(node.syncs - before[i] <= 3, "node {i} synced {} times", node.syncs - before[i]);
             assert!(node.log.is_empty() && !node.machine.is_open());
         }
@@ -201,7 +204,8 @@ fn facts_come_for_the_next_height_and_for_members_only() {
     let facts = net.facts(0);
     let again = net.nodes[0].machine.step(Input::Next(Box::new(facts.clone())), net.now);
     assert_eq!(again, Err(BftError::Height { given: 1, expected: 1 }));
-    for (order, named) in [(vec![], None), (vec![alloy_primitives::Address::ZERO], Some(alloy_primitives::Address::ZERO))]
+    for (order, named) in
+        [(vec![], None), (vec![alloy_primitives::Address::ZERO], Some(alloy_primitives::Address::ZERO))]
     {
         let node = &net.nodes[0];
         let mut machine = Machine::new(node.machine.config.clone());

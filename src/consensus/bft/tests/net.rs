@@ -62,7 +62,8 @@ pub(super) fn block(valid: bool, round: u32, slot: u64, number: u64) -> Bytes {
 
 pub(super) fn judge(body: &Body) -> Verdict {
     let slot = body.block.get(5..13).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-    match (slot, blake3([&body.block]) == body.block_hash, body.block.get(1..5) == Some(&body.round.to_be_bytes()[..])) {
+    match (slot, blake3([&body.block]) == body.block_hash, body.block.get(1..5) == Some(&body.round.to_be_bytes()[..]))
+    {
         (Some(slot), true, true) if body.block[0] == 1 => Verdict::Valid { slot },
         (Some(_), true, true) => Verdict::Invalid,
         _ => Verdict::Unfit,
@@ -307,15 +308,8 @@ impl Net {
         let node = &mut self.nodes[i];
         let (head, head_hash) = node.chain.last().map_or((0, GENESIS), |(d, _)| (d.height, d.block_hash));
         let (own, key, recorded) = (node.address, node.key.clone(), node.file);
-        node.machine = Machine::new(MachineConfig {
-            genesis_hash: GENESIS,
-            own,
-            key,
-            head,
-            head_hash,
-            recorded,
-            verifier,
-        });
+        node.machine =
+            Machine::new(MachineConfig { genesis_hash: GENESIS, own, key, head, head_hash, recorded, verifier });
         node.up = true;
         let log = node.log.clone();
         let guard = SigningGuard::at_start(Some(recorded), head, &log, own, self.now.slot);
@@ -325,10 +319,19 @@ impl Net {
     }
 
     /// A vote of a member, signed.
-    pub(super) fn vote(&self, i: usize, round: u32, kind: lucid_types::VoteKind, block_hash: Option<B256>) -> SignedVote {
+    pub(super) fn vote(
+        &self,
+        i: usize,
+        round: u32,
+        kind: lucid_types::VoteKind,
+        block_hash: Option<B256>,
+    ) -> SignedVote {
         let node = &self.nodes[i];
         let height = node.machine.next_height();
-        sign(&node.key, SignedVote { voter: node.address, height, round, kind, block_hash, signature: Default::default() })
+        sign(
+            &node.key,
+            SignedVote { voter: node.address, height, round, kind, block_hash, signature: Default::default() },
+        )
     }
 
     /// The first two different messages that one node sent for one step.

@@ -162,7 +162,8 @@ fn a_body_that_is_unfit_scores_its_sender_and_is_asked_for_elsewhere() {
     net.tell(1, Input::Elapsed(Timer { height: 1, round: 0, kind: TimerKind::Body }));
     let request = Message::BodyRequest { height: 1, block_hash: hash };
     assert_eq!(net.sent, [(1, request)]);
-    let to_others = Effect::Send { to: Recipient::Peer(Peer(2)), message: Message::BodyRequest { height: 1, block_hash: hash } };
+    let to_others =
+        Effect::Send { to: Recipient::Peer(Peer(2)), message: Message::BodyRequest { height: 1, block_hash: hash } };
     assert!(net.nodes[1].effects.contains(&to_others));
     // The true one is still good.
     net.tell(1, Input::Message { from: Peer(2), message: Message::Body(Box::new(body)) });

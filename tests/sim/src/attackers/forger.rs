@@ -62,14 +62,18 @@ impl Attacker for Forger {
             }
             1 => Message::Polka(PolkaCertificate { height, round, block_hash, signatures }),
             2 => {
-                let own = SignedVote { height, round: round + 1, ..self.votes.first().copied().unwrap_or(SignedVote {
-                    voter: attack.chain.addresses[attack.own],
+                let own = SignedVote {
                     height,
-                    round,
-                    kind: VoteKind::Precommit,
-                    block_hash: None,
-                    signature: B512::ZERO,
-                }) };
+                    round: round + 1,
+                    ..self.votes.first().copied().unwrap_or(SignedVote {
+                        voter: attack.chain.addresses[attack.own],
+                        height,
+                        round,
+                        kind: VoteKind::Precommit,
+                        block_hash: None,
+                        signature: B512::ZERO,
+                    })
+                };
                 let vote = SignedVote { kind: VoteKind::Precommit, ..own };
                 let votes = vec![attack.sign(vote); attack.chain.addresses.len()];
                 Message::Round(RoundCertificate { height, round: round + 1, reason: RoundReason::Over, votes })
