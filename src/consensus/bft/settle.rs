@@ -17,6 +17,9 @@ use crate::keys::HighestSigned;
 use alloy_primitives::B256;
 use lucid_types::{Certificate, VoteKind};
 
+/// Most messages that are said again while nothing moves, votes aside: a proposal and proofs of lock.
+const MOST_REPEATED: usize = 3;
+
 impl Machine {
     pub(super) fn settle(&mut self) -> Result<(), BftError> {
         self.open_if_due()?;
@@ -145,9 +148,15 @@ impl Machine {
             let said = HighestSigned { height: vote.height, round: vote.round, step: step_of(vote.kind) };
             self.to_record = self.to_record.max(said);
             if vote.is_proposal() {
-                work.own_proposal = Some(*vote);
                 body = work.built.take_if(|body| is_proposal_of(vote, body.block_hash));
+                work.repeated.retain(|message| is_polka_behind(message, vote));
+                work.repeated.push(message.clone());
             }
+        }
+        if let Message::Polka(_) = &message {
+            // It goes out just before the proposal that it is for.
+            work.repeated.insert(0, message.clone());
+            work.repeated.truncate(MOST_REPEATED);
         }
         self.outbox.push((Recipient::All, message));
         self.outbox.extend(body.map(|body| (Recipient::All, Message::Body(body))));
@@ -241,6 +250,12 @@ fn is_proposed(work: &Work, slot: u64) -> bool {
         let first = vote.kind == VoteKind::Proposal { pol_round: None };
         first && verdict.is_some_and(|(_, _, valid)| valid) && gate_of(vote, verdict, standing) == Some(true)
     })
+}
+
+/// Whether this is the proof of lock behind a proposal.
+fn is_polka_behind(message: &Message, proposal: &SignedVote) -> bool {
+    let VoteKind::Proposal { pol_round } = proposal.kind else { return false };
+    matches!(message, Message::Polka(polka) if Some(polka.round) == pol_round && Some(polka.block_hash) == proposal.block_hash)
 }
 
 fn is_proposal_of(vote: &SignedVote, block_hash: B256) -> bool {
