@@ -38,7 +38,7 @@ impl Plan {
     }
 
     /// Bad weather.
-    pub fn draw_weather(rng: &mut Rng) -> Weather {
+    pub(crate) fn draw_weather(rng: &mut Rng) -> Weather {
         let most = rng.between(50, 3_000);
         Weather { lost: rng.between(0, 300), doubled: rng.between(0, 200), delay_ms: (1, most) }
     }

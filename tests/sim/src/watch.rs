@@ -21,7 +21,7 @@ type Step = (Address, u64, u32, u8);
 
 /// What was seen so far.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub(crate) struct Watch {
     signed: BTreeMap<Step, SignedVote>,
     decided: BTreeMap<u64, B256>,
     evidence: usize,
