@@ -1,7 +1,7 @@
 //! The run: a queue of events by time, carried out one after the other, and what comes of each.
 
 use crate::{
-    attackers::Attack,
+    attackers::{Attack, AttackerKind},
     chain::SimChain,
     host::Host,
     ledger::Craft,
@@ -92,12 +92,12 @@ pub struct World {
     digest: alloy_primitives::B256,
 }
 
-/// Runs a seed for some virtual minutes.
+/// Runs a seed for some virtual minutes; with `only`, against as many attackers of that kind as there can be.
 ///
 /// # Errors
 /// [`Failure`]: what must hold did not.
-pub fn run(seed: u64, minutes: u64) -> Result<Summary, Failure> {
-    let mut world = World::new(seed, minutes).map_err(|what| Failure { seed, at_ms: 0, what })?;
+pub fn run(seed: u64, minutes: u64, only: Option<AttackerKind>) -> Result<Summary, Failure> {
+    let mut world = World::new(seed, minutes, only).map_err(|what| Failure { seed, at_ms: 0, what })?;
     world.run().map_err(|what| Failure { seed, at_ms: world.now_ms, what })?;
     Ok(world.summary())
 }
@@ -107,11 +107,11 @@ impl World {
     ///
     /// # Errors
     /// A chain that cannot be made.
-    pub fn new(seed: u64, minutes: u64) -> Result<Self, String> {
+    pub fn new(seed: u64, minutes: u64, only: Option<AttackerKind>) -> Result<Self, String> {
         let mut rng = Rng::new(seed);
         let nodes = Plan::draw_nodes(&mut rng);
         let chain = Rc::new(SimChain::new(&mut rng, nodes)?);
-        let plan = Plan::draw(&mut rng, nodes, chain.slot_ms);
+        let plan = Plan::draw(&mut rng, nodes, chain.slot_ms, only);
         let (verifier, memory) = (Verifier::default(), Rc::new(Memory::default()));
         let host = |i: usize| {
             let ledger = Box::new(Synthetic::new(chain.clone(), memory.clone(), i));
@@ -323,6 +323,11 @@ impl World {
         let craft = host.attacker.as_mut().map_or(Craft::Honest, |attacker| attacker.craft(&mut attack));
         let (slot, life) = (host.slot(now_ms), host.life);
         let built = host.ledger.build(round, slot, craft).filter(|built| built.height == height);
+        if let (Some(attacker), Some(built)) = (host.attacker.as_mut().filter(|a| a.makes_twins()), &built)
+            && let Some(twin) = host.ledger.build(round, slot, Craft::Twin)
+        {
+            attacker.twin(&mut attack, built.block_hash, twin);
+        }
         if let Some(built) = built {
             let after = self.rng.between(1, BUILDING_MS);
             self.schedule(after, Event::Tell { node, life, input: Input::Built(Box::new(built)) });
