@@ -28,6 +28,24 @@ fn a_silent_leader_costs_one_round_and_the_next_in_the_order_leads() {
 }
 
 #[test]
+fn rounds_go_through_the_order_again_and_again() {
+    let mut net = Net::new(4);
+    net.leaders = 2;
+    // Facts of height 1 were given with four leaders; those of height 2 have two, nodes 1 and 2.
+    net.decide(1, &ALL);
+    net.nodes.iter_mut().for_each(|node| node.builds = false);
+    net.set_slot(net.now.slot + 1);
+    net.all_wait(2);
+    net.run_until(|net| net.nodes[0].machine.round() == Some(4));
+    let began = net.nodes[0].effects.iter().filter_map(|effect| match effect {
+        Effect::RoundBegan { height: 2, round, leader } => Some((*round, *leader)),
+        _ => None,
+    });
+    let of = |i: usize| net.nodes[i].address;
+    assert!(began.eq([(0, of(1)), (1, of(2)), (2, of(1)), (3, of(2)), (4, of(1))]));
+}
+
+#[test]
 fn a_block_with_a_proof_of_lock_is_put_forward_again_and_keeps_its_round() {
     let mut net = Net::new(4);
     // All prevote, and nobody hears a precommit of round 0: each has locked the block.
