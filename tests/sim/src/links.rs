@@ -28,6 +28,9 @@ pub(crate) struct Links {
     slow: Vec<bool>,
 }
 
+/// The group of a node that was cut off; at most one is at a time.
+const ALONE: u8 = u8::MAX;
+
 /// How much longer a slow node's messages take.
 const SLOWDOWN: u64 = 5;
 
@@ -53,6 +56,11 @@ impl Links {
         for group in &mut self.groups {
             *group = (rng.bits() % parts) as u8;
         }
+    }
+
+    /// Nobody hears this node, and it hears nobody.
+    pub(crate) fn cut_off(&mut self, node: usize) {
+        self.groups[node] = ALONE;
     }
 
     pub(crate) fn join(&mut self) {

@@ -37,6 +37,9 @@ const BUILDING_MS: u64 = 120;
 /// How many blocks back a restored copy of a store lies at most.
 const BLOCKS_AGO_MAX: u64 = 3;
 
+/// How often the first node that decides a height is cut off at that moment in bad times, in a thousand.
+const FIRST_CUT_OFF: u64 = 500;
+
 enum Event {
     Deliver { from: usize, to: usize, bytes: Rc<[u8]> },
     Timer { node: usize, life: u64, timer: Timer, setting: u64 },
@@ -372,11 +375,23 @@ impl World {
         host.ledger.commit(decision)?;
         host.guard.decided(decision.height, host.ledger.head().slot);
         if host.is_honest() {
+            let first = decision.height > self.watch.highest();
             self.watch.commits(self.chain.genesis_hash, &self.chain.set, &honest, decision)?;
+            if first && !self.healed && self.rng.in_thousand(FIRST_CUT_OFF) {
+                self.cut_off_the_first(node);
+            }
         }
         self.note(decision.block_hash.as_slice());
         self.wake_later(node);
         Ok(Input::Next(Box::new(self.hosts[node].next_facts())))
+    }
+
+    /// The worst moment for a lock to be forgotten: one node has decided, nobody else can know, and what would tell them
+    /// is lost on the way.
+    fn cut_off_the_first(&mut self, node: usize) {
+        self.links.join();
+        self.links.cut_off(node);
+        self.queue.retain(|_, event| !matches!(event, Event::Deliver { .. }));
     }
 
     fn die(&mut self, node: usize) -> Result<(), String> {
