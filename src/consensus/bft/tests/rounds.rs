@@ -176,7 +176,7 @@ fn a_body_that_was_lost_is_asked_for_by_hash() {
     net.decide(1, &ALL);
     assert_eq!(net.nodes[3].chain[0].0.round, 0);
     let asked = |(i, m): &(usize, Message)| *i == 3 && matches!(m, Message::BodyRequest { height: 1, .. });
-    assert!(net.sent.iter().any(|sent| asked(sent)));
+    assert!(net.sent.iter().any(asked));
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn a_node_that_missed_rounds_joins_them_by_a_certificate() {
     net.loses = |_, _, _| false;
     net.run_until(|net| net.nodes[3].machine.round() >= Some(15));
     let by_certificate = |(_, m): &(usize, Message)| matches!(m, Message::Round(c) if c.round >= 14);
-    assert!(net.sent.iter().any(|sent| by_certificate(sent)));
+    assert!(net.sent.iter().any(by_certificate));
 }
 
 #[test]
