@@ -62,7 +62,7 @@ impl Machine {
     fn feed_one_proposal(&mut self) -> Result<bool, BftError> {
         let slot = self.now.slot;
         let Some(work) = &mut self.work else { return Ok(false) };
-        let Some(engine) = &mut work.engine else { return Ok(false) };
+        let Some(engine) = work.engine.as_mut().filter(|engine| !engine.has_decided()) else { return Ok(false) };
         let standing = Standing { slot, round: engine.round(), may_prevote: engine.may_prevote() };
         let verdict = |vote: &SignedVote| gate_of(vote, work.bodies.verdict(vote.block_hash?), standing);
         let passing = work.proposals.waiting().find_map(|vote| verdict(vote).map(|feed| (*vote, feed)));
@@ -99,6 +99,14 @@ impl Machine {
     fn carry_out_one(&mut self, work: &mut Work, asked: Asked) {
         let height = work.facts.height;
         match asked {
+            // Once the height is decided its log is gone, and what came after would stand in that of the next. Only what is
+            // sent still helps others.
+            Asked::Append(_)
+            | Asked::AppendJudged { .. }
+            | Asked::SetTimer(..)
+            | Asked::RoundBegan { .. }
+            | Asked::Build { .. }
+                if height != self.next_height() => {}
             Asked::Append(entry) => self.append(work, entry),
             Asked::AppendJudged { block_hash, round, valid } => {
                 let slot = work.bodies.verdict(block_hash).map_or(0, |(_, slot, _)| slot);

@@ -148,7 +148,10 @@ impl Net {
         let node = &mut self.nodes[i];
         node.effects.push(effect.clone());
         match effect {
-            Effect::Append { entry, .. } => node.log.push(entry),
+            Effect::Append { height, entry } => {
+                assert_eq!(height, node.chain.len() as u64 + 1, "the log is that of the height that is open");
+                node.log.push(entry);
+            }
             Effect::StoreBody(body) => {
                 node.bodies.insert(body.block_hash, *body);
             }
@@ -162,6 +165,7 @@ impl Net {
             }
             Effect::Send { to, message } => self.send(i, to, message),
             Effect::SetTimer { timer, after_ms } => {
+                assert_eq!(timer.height, node.chain.len() as u64 + 1, "a timer of a height that is not decided");
                 node.timers.insert(timer, now.ms + after_ms);
             }
             Effect::CancelTimer(timer) => {
