@@ -50,7 +50,7 @@ fn read(file: &str) -> String {
 
 /// Every Rust file of the crates.
 fn sources() -> Vec<(String, String)> {
-    let files = ["src", "types", "storage", "rpc", "kernel"].into_iter().flat_map(files_below);
+    let files = ["src", "types", "storage", "rpc", "kernel", "tests/sim/src"].into_iter().flat_map(files_below);
     files.filter(|file| file.ends_with(".rs")).map(|file| (file.clone(), read(&file))).collect()
 }
 

@@ -109,6 +109,7 @@ fn crates_are_named_where_they_belong() {
         ("src/anchoring/calls.rs", "use lucid_rpc::Client;", "`lucid_rpc`"),
         ("src/evm/block.rs", "use k256::ecdsa;", "`k256`"),
         ("src/evm/block.rs", "use k256;", "`k256`"),
+        ("src/consensus/solo.rs", "use arc_malachitebft_core_types::Round;", "is named only in src/consensus/bft/"),
         ("src/evm/block.rs", "extern crate k256;", "`k256`"),
     ] {
         assert_flagged(file, text, 1, part);

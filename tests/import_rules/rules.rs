@@ -62,6 +62,7 @@ const CRATES: [(&[&str], &[&str]); 16] = [
     (&["rustix"], &["src/node/", "src/doctor/"]),
     (&["secp256k1"], &["src/chain/"]),
     (&["toml"], &["src/config/"]),
+    (&["arc_malachitebft_core_consensus", "arc_malachitebft_core_types"], &["src/consensus/bft/"]),
     (&["tracing_subscriber"], &["src/service/log/"]),
 ];
 

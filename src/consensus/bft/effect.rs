@@ -87,7 +87,7 @@ pub enum Effect {
     },
     /// Stop a timer, if it runs.
     CancelTimer(Timer),
-    /// Stop all timers of the steps of a height: those of its rounds.
+    /// Stop all timers of the rounds of a height: those for bodies and sync run on.
     CancelRoundTimers {
         /// The height.
         height: u64,

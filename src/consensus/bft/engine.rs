@@ -164,6 +164,11 @@ impl Engine {
         self.state.driver.step_is_propose()
     }
 
+    /// Whether a block is decided: nothing that comes later matters.
+    pub(super) fn has_decided(&self) -> bool {
+        self.state.driver.step_is_commit()
+    }
+
     pub(super) fn take_asked(&mut self) -> Vec<Asked> {
         std::mem::take(&mut self.desk.asked)
     }

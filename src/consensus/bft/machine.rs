@@ -61,8 +61,8 @@ pub(super) struct Work {
     pub(super) logged: BTreeSet<Vec<u8>>,
     /// A block of this node's own that is being put forward.
     pub(super) built: Option<Box<Body>>,
-    /// This node's proposal of the round it is in, to be said again while nothing moves.
-    pub(super) own_proposal: Option<SignedVote>,
+    /// This node's last proposal and the proof of lock behind it, to be said again while nothing moves.
+    pub(super) repeated: Vec<Message>,
     /// The round for which a block was asked for and has not come.
     pub(super) building: Option<u32>,
     /// The last round for which the node was asked to build.
@@ -197,7 +197,7 @@ impl Machine {
             early: Vec::new(),
             logged: BTreeSet::new(),
             built: None,
-            own_proposal: None,
+            repeated: Vec::new(),
             building: None,
             asked_build: None,
             certified: None,
@@ -250,8 +250,10 @@ impl Machine {
             }
             TimerKind::Rebroadcast => {
                 let Some(engine) = &mut work.engine else { return Ok(()) };
-                if let Some(proposal) = work.own_proposal.filter(|proposal| proposal.round == engine.round()) {
-                    self.outbox.push((Recipient::All, Message::Vote(proposal)));
+                let of_round = |message: &Message| matches!(message, Message::Vote(vote) if vote.is_proposal() && vote.round == engine.round());
+                if work.repeated.iter().any(of_round) {
+                    let again = work.repeated.iter().map(|message| (Recipient::All, message.clone()));
+                    self.outbox.extend(again);
                 }
                 engine.elapsed(timer.kind, timer.round)?;
             }

@@ -17,6 +17,9 @@ use crate::keys::HighestSigned;
 use alloy_primitives::B256;
 use lucid_types::{Certificate, VoteKind};
 
+/// Most messages that are said again while nothing moves, votes aside: a proposal and proofs of lock.
+const MOST_REPEATED: usize = 3;
+
 impl Machine {
     pub(super) fn settle(&mut self) -> Result<(), BftError> {
         self.open_if_due()?;
@@ -59,7 +62,7 @@ impl Machine {
     fn feed_one_proposal(&mut self) -> Result<bool, BftError> {
         let slot = self.now.slot;
         let Some(work) = &mut self.work else { return Ok(false) };
-        let Some(engine) = &mut work.engine else { return Ok(false) };
+        let Some(engine) = work.engine.as_mut().filter(|engine| !engine.has_decided()) else { return Ok(false) };
         let standing = Standing { slot, round: engine.round(), may_prevote: engine.may_prevote() };
         let verdict = |vote: &SignedVote| gate_of(vote, work.bodies.verdict(vote.block_hash?), standing);
         let passing = work.proposals.waiting().find_map(|vote| verdict(vote).map(|feed| (*vote, feed)));
@@ -96,6 +99,14 @@ impl Machine {
     fn carry_out_one(&mut self, work: &mut Work, asked: Asked) {
         let height = work.facts.height;
         match asked {
+            // Once the height is decided its log is gone, and what came after would stand in that of the next. Only what is
+            // sent still helps others.
+            Asked::Append(_)
+            | Asked::AppendJudged { .. }
+            | Asked::SetTimer(..)
+            | Asked::RoundBegan { .. }
+            | Asked::Build { .. }
+                if height != self.next_height() => {}
             Asked::Append(entry) => self.append(work, entry),
             Asked::AppendJudged { block_hash, round, valid } => {
                 let slot = work.bodies.verdict(block_hash).map_or(0, |(_, slot, _)| slot);
@@ -145,9 +156,15 @@ impl Machine {
             let said = HighestSigned { height: vote.height, round: vote.round, step: step_of(vote.kind) };
             self.to_record = self.to_record.max(said);
             if vote.is_proposal() {
-                work.own_proposal = Some(*vote);
                 body = work.built.take_if(|body| is_proposal_of(vote, body.block_hash));
+                work.repeated.retain(|message| is_polka_behind(message, vote));
+                work.repeated.push(message.clone());
             }
+        }
+        if let Message::Polka(_) = &message {
+            // It goes out just before the proposal that it is for.
+            work.repeated.insert(0, message.clone());
+            work.repeated.truncate(MOST_REPEATED);
         }
         self.outbox.push((Recipient::All, message));
         self.outbox.extend(body.map(|body| (Recipient::All, Message::Body(body))));
@@ -241,6 +258,12 @@ fn is_proposed(work: &Work, slot: u64) -> bool {
         let first = vote.kind == VoteKind::Proposal { pol_round: None };
         first && verdict.is_some_and(|(_, _, valid)| valid) && gate_of(vote, verdict, standing) == Some(true)
     })
+}
+
+/// Whether this is the proof of lock behind a proposal.
+fn is_polka_behind(message: &Message, proposal: &SignedVote) -> bool {
+    let VoteKind::Proposal { pol_round } = proposal.kind else { return false };
+    matches!(message, Message::Polka(polka) if Some(polka.round) == pol_round && Some(polka.block_hash) == proposal.block_hash)
 }
 
 fn is_proposal_of(vote: &SignedVote, block_hash: B256) -> bool {

@@ -18,6 +18,8 @@ const PEERS_TOLD: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Sync {
     ahead: BTreeMap<Peer, u64>,
+    /// How often each was asked in vain.
+    failures: BTreeMap<Peer, u32>,
     asked: Option<Peer>,
     told: BTreeMap<Peer, u64>,
 }
@@ -33,6 +35,7 @@ impl Sync {
 
     pub(super) fn gone(&mut self, peer: Peer) {
         self.ahead.remove(&peer);
+        self.failures.remove(&peer);
         self.told.remove(&peer);
         if self.asked == Some(peer) {
             self.asked = None;
@@ -45,15 +48,21 @@ impl Sync {
         if self.asked.is_some() {
             return None;
         }
-        self.asked = self.ahead.keys().next().copied();
+        // Who never answers and is always ahead comes last.
+        let failures = |peer: &&Peer| self.failures.get(peer).copied().unwrap_or_default();
+        self.asked = self.ahead.keys().min_by_key(failures).copied();
         self.asked
     }
 
-    /// The one that was asked has not answered, or not well: it comes last from now on.
+    /// The one that was asked has not answered, or not well: it comes after the others from now on.
     pub(super) fn failed(&mut self) {
-        if let Some(peer) = self.asked.take() {
-            self.ahead.remove(&peer);
+        let Some(peer) = self.asked.take() else { return };
+        self.ahead.remove(&peer);
+        if self.failures.len() >= PEERS_AHEAD {
+            self.failures.clear();
         }
+        let failures = self.failures.entry(peer).or_default();
+        *failures = failures.saturating_add(1);
     }
 
     /// The block is here.
@@ -94,12 +103,18 @@ mod tests {
     }
 
     #[test]
-    fn a_liar_about_his_head_is_asked_once_and_then_forgotten() {
+    fn a_liar_about_his_head_is_asked_once_and_then_after_all_others() {
         let mut sync = Sync::default();
         sync.heard(Peer(1), u64::MAX);
         assert_eq!(sync.ask(5), Some(Peer(1)));
         sync.failed();
         assert_eq!(sync.ask(5), None);
+        for height in 5..50 {
+            sync.heard(Peer(1), u64::MAX);
+            sync.heard(Peer(2), height);
+            assert_eq!(sync.ask(height), Some(Peer(2)));
+            sync.done();
+        }
     }
 
     #[test]

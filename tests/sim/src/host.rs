@@ -17,8 +17,8 @@ pub(crate) struct Host {
     pub(crate) ledger: Box<dyn Ledger>,
     /// `None` while it is down.
     pub(crate) machine: Option<Machine>,
-    /// The file of the highest signed step: it outlives crashes and restored stores.
-    pub(crate) file: HighestSigned,
+    /// The file of the highest signed step: it outlives crashes, and restored stores unless it is lost with them.
+    pub(crate) file: Option<HighestSigned>,
     pub(crate) guard: SigningGuard,
     pub(crate) attacker: Option<Box<dyn Attacker>>,
     pub(crate) skew_ms: i64,
@@ -40,14 +40,14 @@ impl Host {
         skew_ms: i64,
         attacker: Option<Box<dyn Attacker>>,
     ) -> Self {
-        let (file, own) = (HighestSigned::NOTHING, chain.addresses[index]);
+        let (file, own) = (Some(HighestSigned::NOTHING), chain.addresses[index]);
         Self {
             index,
             chain,
             ledger,
             machine: None,
             file,
-            guard: SigningGuard::at_start(Some(file), 0, &[], own, 0),
+            guard: SigningGuard::at_start(file, 0, &[], own, 0),
             attacker,
             skew_ms,
             timers: BTreeMap::new(),
@@ -84,18 +84,34 @@ impl Host {
         self.ledger.crash();
     }
 
+    /// A copy of some blocks ago takes the place of the store, while the node is down. The file beside the
+    /// keys stays, or is lost too.
+    pub(crate) fn restore(&mut self, blocks_ago: u64, file_lost: bool, now_ms: u64) -> Result<(), String> {
+        if file_lost {
+            self.file = None;
+        }
+        self.ledger.restore(blocks_ago);
+        self.guard = self.guard_at_start(now_ms)?;
+        Ok(())
+    }
+
+    fn guard_at_start(&self, now_ms: u64) -> Result<SigningGuard, String> {
+        let (own, log) = (self.chain.addresses[self.index], self.ledger.log()?);
+        Ok(SigningGuard::at_start(self.file, self.ledger.head().height, &log, own, self.slot(now_ms)))
+    }
+
     /// Starts from what is on disk.
     pub(crate) fn start(&mut self, now_ms: u64) -> Result<(), String> {
         let head = self.ledger.head();
-        let (own, log) = (self.chain.addresses[self.index], self.ledger.log()?);
-        self.guard = SigningGuard::at_start(Some(self.file), head.height, &log, own, self.slot(now_ms));
+        let own = self.chain.addresses[self.index];
+        self.guard = self.guard_at_start(now_ms)?;
         self.machine = Some(Machine::new(MachineConfig {
             genesis_hash: self.chain.genesis_hash,
             own,
             key: self.chain.keys[self.index].clone(),
             head: head.height,
             head_hash: head.hash,
-            recorded: self.file,
+            recorded: self.file.unwrap_or(HighestSigned::NOTHING),
             verifier: self.verifier.clone(),
         }));
         self.life += 1;

@@ -4,29 +4,32 @@ use crate::rng::Rng;
 
 /// How bad the wire is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Weather {
+pub(crate) struct Weather {
     /// Messages lost, in a thousand.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// Messages that come twice, in a thousand.
-    pub doubled: u64,
+    pub(crate) doubled: u64,
     /// Least and most delay, in milliseconds.
-    pub delay_ms: (u64, u64),
+    pub(crate) delay_ms: (u64, u64),
 }
 
 impl Weather {
     /// What a network is like when nothing is wrong.
-    pub const FAIR: Self = Self { lost: 0, doubled: 0, delay_ms: (5, 120) };
+    pub(crate) const FAIR: Self = Self { lost: 0, doubled: 0, delay_ms: (5, 120) };
 }
 
 /// All links.
 #[derive(Debug)]
-pub struct Links {
+pub(crate) struct Links {
     weather: Weather,
     /// The group of each node: only nodes of one group hear each other.
     groups: Vec<u8>,
     /// Nodes whose links take several times as long.
     slow: Vec<bool>,
 }
+
+/// The group of a node that was cut off; at most one is at a time.
+const ALONE: u8 = u8::MAX;
 
 /// How much longer a slow node's messages take.
 const SLOWDOWN: u64 = 5;
@@ -51,8 +54,13 @@ impl Links {
     pub(crate) fn part(&mut self, rng: &mut Rng) {
         let parts = rng.between(2, 3);
         for group in &mut self.groups {
-            *group = (rng.next() % parts) as u8;
+            *group = (rng.bits() % parts) as u8;
         }
+    }
+
+    /// Nobody hears this node, and it hears nobody.
+    pub(crate) fn cut_off(&mut self, node: usize) {
+        self.groups[node] = ALONE;
     }
 
     pub(crate) fn join(&mut self) {

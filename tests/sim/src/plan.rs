@@ -25,12 +25,13 @@ impl Plan {
         rng.between(NODES.0, NODES.1) as usize
     }
 
-    /// The rest of the plan.
-    pub fn draw(rng: &mut Rng, nodes: usize, slot_ms: u64) -> Self {
+    /// The rest of the plan. With `only`, there are as many attackers as there can be, all of that kind.
+    pub fn draw(rng: &mut Rng, nodes: usize, slot_ms: u64, only: Option<AttackerKind>) -> Self {
         let most = (nodes - 1) / 3;
-        let count = rng.between(0, most as u64) as usize;
+        let count = if only.is_some() { most } else { rng.between(0, most as u64) as usize };
         let who = rng.some_of(nodes, count);
-        let attackers = who.into_iter().map(|i| (i, AttackerKind::ALL[rng.place(AttackerKind::ALL.len())])).collect();
+        let kind = |rng: &mut Rng| only.unwrap_or(AttackerKind::ALL[rng.place(AttackerKind::ALL.len())]);
+        let attackers = who.into_iter().map(|i| (i, kind(rng))).collect();
         let most_skew = slot_ms / SKEW_SHARE;
         let skew = |rng: &mut Rng| rng.between(0, 2 * most_skew) as i64 - most_skew as i64;
         let skews_ms = (0..nodes).map(|_| skew(rng)).collect();
@@ -38,7 +39,7 @@ impl Plan {
     }
 
     /// Bad weather.
-    pub fn draw_weather(rng: &mut Rng) -> Weather {
+    pub(crate) fn draw_weather(rng: &mut Rng) -> Weather {
         let most = rng.between(50, 3_000);
         Weather { lost: rng.between(0, 300), doubled: rng.between(0, 200), delay_ms: (1, most) }
     }

@@ -11,7 +11,7 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,17 +21,17 @@ impl Rng {
 
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
+        low + self.bits() % (high - low + 1)
     }
 
     /// Yes in so many of a thousand cases.
     pub fn in_thousand(&mut self, cases: u64) -> bool {
-        self.next() % 1_000 < cases
+        self.bits() % 1_000 < cases
     }
 
     /// One of the places of a list of this length.
     pub fn place(&mut self, length: usize) -> usize {
-        (self.next() % length as u64) as usize
+        (self.bits() % length as u64) as usize
     }
 
     /// Some of the numbers below `length`, `count` of them.

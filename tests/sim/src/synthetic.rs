@@ -150,9 +150,8 @@ impl Synthetic {
         let proof = body.vrf_proof.as_ref();
         let alpha = vrf_alpha(self.parent_mix(), block.height);
         let mix_hash = proof.and_then(|proof| self.vrf_output(block.beneficiary, proof, &alpha));
-        let of_parent = |c: &Certificate| {
-            (c.height, c.block_hash) == (head.height, head.hash) && self.certificate_holds(c)
-        };
+        let of_parent =
+            |c: &Certificate| (c.height, c.block_hash) == (head.height, head.hash) && self.certificate_holds(c);
         let certified = match &body.parent_certificate {
             Some(certificate) => of_parent(certificate),
             None => head.height == 0,
@@ -173,7 +172,8 @@ impl Synthetic {
 impl Ledger for Synthetic {
     fn head(&self) -> Head {
         let genesis = Head { height: 0, hash: self.chain.genesis_hash, slot: 0 };
-        let head = |last: &Decided| Head { height: last.block.height, hash: last.body.block_hash, slot: last.block.slot };
+        let head =
+            |last: &Decided| Head { height: last.block.height, hash: last.body.block_hash, slot: last.block.slot };
         self.blocks.last().map_or(genesis, head)
     }
 

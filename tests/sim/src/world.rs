@@ -1,7 +1,7 @@
 //! The run: a queue of events by time, carried out one after the other, and what comes of each.
 
 use crate::{
-    attackers::Attack,
+    attackers::{Attack, AttackerKind},
     chain::SimChain,
     host::Host,
     ledger::Craft,
@@ -36,6 +36,9 @@ const BUILDING_MS: u64 = 120;
 
 /// How many blocks back a restored copy of a store lies at most.
 const BLOCKS_AGO_MAX: u64 = 3;
+
+/// How often the first node that decides a height is cut off at that moment in bad times, in a thousand.
+const FIRST_CUT_OFF: u64 = 500;
 
 enum Event {
     Deliver { from: usize, to: usize, bytes: Rc<[u8]> },
@@ -92,12 +95,12 @@ pub struct World {
     digest: alloy_primitives::B256,
 }
 
-/// Runs a seed for some virtual minutes.
+/// Runs a seed for some virtual minutes; with `only`, against as many attackers of that kind as there can be.
 ///
 /// # Errors
 /// [`Failure`]: what must hold did not.
-pub fn run(seed: u64, minutes: u64) -> Result<Summary, Failure> {
-    let mut world = World::new(seed, minutes).map_err(|what| Failure { seed, at_ms: 0, what })?;
+pub fn run(seed: u64, minutes: u64, only: Option<AttackerKind>) -> Result<Summary, Failure> {
+    let mut world = World::new(seed, minutes, only).map_err(|what| Failure { seed, at_ms: 0, what })?;
     world.run().map_err(|what| Failure { seed, at_ms: world.now_ms, what })?;
     Ok(world.summary())
 }
@@ -107,11 +110,11 @@ impl World {
     ///
     /// # Errors
     /// A chain that cannot be made.
-    pub fn new(seed: u64, minutes: u64) -> Result<Self, String> {
+    pub fn new(seed: u64, minutes: u64, only: Option<AttackerKind>) -> Result<Self, String> {
         let mut rng = Rng::new(seed);
         let nodes = Plan::draw_nodes(&mut rng);
         let chain = Rc::new(SimChain::new(&mut rng, nodes)?);
-        let plan = Plan::draw(&mut rng, nodes, chain.slot_ms);
+        let plan = Plan::draw(&mut rng, nodes, chain.slot_ms, only);
         let (verifier, memory) = (Verifier::default(), Rc::new(Memory::default()));
         let host = |i: usize| {
             let ledger = Box::new(Synthetic::new(chain.clone(), memory.clone(), i));
@@ -239,10 +242,15 @@ impl World {
         while let Some(input) = inputs.pop_front() {
             let now = Now { ms: self.now_ms, slot: self.hosts[node].slot(self.now_ms) };
             let Some(machine) = &mut self.hosts[node].machine else { return Ok(()) };
-            for effect in machine.step(input, now).map_err(|error| format!("node {node} ends: {error}"))? {
+            let effects = match machine.step(input, now) {
+                Ok(effects) => effects,
+                // What an attacker does to itself is its own affair.
+                Err(_) if !self.hosts[node].is_honest() => return self.die(node),
+                Err(error) => return Err(format!("node {node} ends: {error}")),
+            };
+            for effect in effects {
                 if self.hosts[node].dies_in == Some(0) {
-                    self.die(node);
-                    return Ok(());
+                    return self.die(node);
                 }
                 let left = &mut self.hosts[node].dies_in;
                 *left = left.map(|left| left - 1);
@@ -259,7 +267,7 @@ impl World {
             Effect::Append { height, entry } => host.ledger.append(height, &entry),
             Effect::StoreBody(body) => host.ledger.store_body(&body),
             Effect::Flush => host.ledger.flush(),
-            Effect::RecordSigned(signed) => host.file = signed,
+            Effect::RecordSigned(signed) => host.file = Some(signed),
             Effect::Send { to, message } => self.send(node, to, message)?,
             Effect::SetTimer { timer, after_ms } => {
                 let setting = self.sequence;
@@ -269,9 +277,9 @@ impl World {
             Effect::CancelTimer(timer) => {
                 host.timers.remove(&timer);
             }
-            Effect::CancelRoundTimers { height } => host.timers.retain(|timer, _| {
-                timer.height != height || matches!(timer.kind, TimerKind::Body | TimerKind::Sync)
-            }),
+            Effect::CancelRoundTimers { height } => host
+                .timers
+                .retain(|timer, _| timer.height != height || matches!(timer.kind, TimerKind::Body | TimerKind::Sync)),
             Effect::Build { height, round } => self.build(node, height, round),
             Effect::Judge(body) => {
                 let (height, block_hash, verdict) = (body.height, body.block_hash, host.ledger.judge(&body));
@@ -318,6 +326,11 @@ impl World {
         let craft = host.attacker.as_mut().map_or(Craft::Honest, |attacker| attacker.craft(&mut attack));
         let (slot, life) = (host.slot(now_ms), host.life);
         let built = host.ledger.build(round, slot, craft).filter(|built| built.height == height);
+        if let (Some(attacker), Some(built)) = (host.attacker.as_mut().filter(|a| a.makes_twins()), &built)
+            && let Some(twin) = host.ledger.build(round, slot, Craft::Twin)
+        {
+            attacker.twin(&mut attack, built.block_hash, twin);
+        }
         if let Some(built) = built {
             let after = self.rng.between(1, BUILDING_MS);
             self.schedule(after, Event::Tell { node, life, input: Input::Built(Box::new(built)) });
@@ -362,25 +375,40 @@ impl World {
         host.ledger.commit(decision)?;
         host.guard.decided(decision.height, host.ledger.head().slot);
         if host.is_honest() {
+            let first = decision.height > self.watch.highest();
             self.watch.commits(self.chain.genesis_hash, &self.chain.set, &honest, decision)?;
+            if first && !self.healed && self.rng.in_thousand(FIRST_CUT_OFF) {
+                self.cut_off_the_first(node);
+            }
         }
         self.note(decision.block_hash.as_slice());
         self.wake_later(node);
         Ok(Input::Next(Box::new(self.hosts[node].next_facts())))
     }
 
-    fn die(&mut self, node: usize) {
+    /// The worst moment for a lock to be forgotten: one node has decided, nobody else can know, and what would tell them
+    /// is lost on the way.
+    fn cut_off_the_first(&mut self, node: usize) {
+        self.links.join();
+        self.links.cut_off(node);
+        self.queue.retain(|_, event| !matches!(event, Event::Deliver { .. }));
+    }
+
+    fn die(&mut self, node: usize) -> Result<(), String> {
         self.note(&[1, node as u8]);
         self.deaths.0 += 1;
         self.hosts[node].die();
         let restored = !self.healed && self.rng.in_thousand(150) && self.may_be_restored();
         if restored {
             let blocks = self.rng.between(0, BLOCKS_AGO_MAX);
-            self.hosts[node].ledger.restore(blocks);
+            let file_lost = self.rng.in_thousand(500);
+            self.hosts[node].restore(blocks, file_lost, self.now_ms)?;
             self.deaths.1 += 1;
         }
-        let after = if self.healed { 1 } else { self.rng.between(1, 3 * self.chain.slot_ms) };
+        let at_once = self.healed && self.hosts[node].is_honest();
+        let after = if at_once { 1 } else { self.rng.between(1, 3 * self.chain.slot_ms) };
         self.schedule(after, Event::Start { node });
+        Ok(())
     }
 
     /// Whether one more node may lose what it signed: the others must still be more than two thirds.

@@ -199,6 +199,27 @@ fn timeouts_are_those_of_the_chain_and_the_same_in_every_round() {
 }
 
 #[test]
+fn a_timer_of_a_decided_height_or_of_a_round_that_is_over_means_nothing() {
+    let mut net = Net::new(4);
+    net.nodes.iter_mut().for_each(|node| node.builds = false);
+    net.all_wait(1);
+    net.run_until(|net| net.nodes[1].machine.round() == Some(1));
+    let kinds = [TimerKind::Propose, TimerKind::Prevote, TimerKind::Precommit, TimerKind::Rebroadcast];
+    let stale = |net: &mut Net, height| {
+        let now = net.now;
+        let timers = kinds.map(|kind| Timer { height, round: 0, kind });
+        timers.map(|timer| net.nodes[1].machine.step(Input::Elapsed(timer), now).unwrap()).concat()
+    };
+    assert_eq!(stale(&mut net, 1), []);
+    net.nodes.iter_mut().for_each(|node| node.builds = true);
+    net.decide(1, &ALL);
+    net.set_slot(net.now.slot + 1);
+    net.all_wait(2);
+    assert!(net.nodes[1].machine.is_open());
+    assert_eq!(stale(&mut net, 1), []);
+}
+
+#[test]
 fn facts_come_for_the_next_height_and_for_members_only() {
     let mut net = Net::new(4);
     let facts = net.facts(0);

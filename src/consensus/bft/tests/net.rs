@@ -48,6 +48,8 @@ pub(super) struct Net {
     /// Whether a message is lost, by sender, receiver and message.
     pub(super) loses: fn(usize, usize, &Message) -> bool,
     pub(super) verifier: Verifier,
+    /// How many of the members lead.
+    pub(super) leaders: usize,
     inbox: VecDeque<(usize, Input)>,
     steps: usize,
 }
@@ -90,6 +92,7 @@ impl Net {
             sent: Vec::new(),
             loses: |_, _, _| false,
             verifier,
+            leaders: usize::from(count),
             inbox: VecDeque::new(),
             steps: 0,
         };
@@ -104,7 +107,7 @@ impl Net {
         let node = &self.nodes[i];
         let height = node.machine.next_height();
         let members: Vec<Address> = self.set.members().iter().map(|member| member.address).collect();
-        let order = (0..members.len()).map(|k| members[(k + height as usize - 1) % members.len()]).collect();
+        let order = (0..self.leaders).map(|k| members[(k + height as usize - 1) % members.len()]).collect();
         let parent_slot = node.chain.last().map_or(0, |(_, body)| slot_of(body));
         let (set, may_sign) = (self.set.clone(), node.may_sign);
         HeightFacts { height, parent_slot, set, order, timeouts: TIMEOUTS, block_bytes_max: 1 << 10, may_sign }
@@ -145,7 +148,10 @@ impl Net {
         let node = &mut self.nodes[i];
         node.effects.push(effect.clone());
         match effect {
-            Effect::Append { entry, .. } => node.log.push(entry),
+            Effect::Append { height, entry } => {
+                assert_eq!(height, node.chain.len() as u64 + 1, "the log is that of the height that is open");
+                node.log.push(entry);
+            }
             Effect::StoreBody(body) => {
                 node.bodies.insert(body.block_hash, *body);
             }
@@ -159,6 +165,7 @@ impl Net {
             }
             Effect::Send { to, message } => self.send(i, to, message),
             Effect::SetTimer { timer, after_ms } => {
+                assert_eq!(timer.height, node.chain.len() as u64 + 1, "a timer of a height that is not decided");
                 node.timers.insert(timer, now.ms + after_ms);
             }
             Effect::CancelTimer(timer) => {

@@ -60,6 +60,29 @@ fn a_log_is_fed_again_without_writing_it_again() {
     assert_eq!(net.nodes[1].effects.iter().filter(written).count(), 0);
 }
 
+/// Found by the simulation: what was held back went into the engine after the decision, and into the log of the next height.
+#[test]
+fn nothing_is_written_to_a_log_once_its_height_is_decided() {
+    let mut net = Net::new(4);
+    net.loses = |_, _, _| true;
+    net.tell(0, Input::Waiting { height: 1 });
+    let body = net.nodes[0].bodies.values().next().unwrap().clone();
+    let hash = Some(body.block_hash);
+    net.tell(2, Input::Waiting { height: 1 });
+    let precommits = [0, 1, 3].map(|i| net.vote(i, 0, VoteKind::Precommit, hash));
+    let first = body.proposal(net.nodes[0].address);
+    let again = net.vote(1, 1, VoteKind::Proposal { pol_round: Some(0) }, hash);
+    for vote in precommits.into_iter().chain([first, again]) {
+        net.tell(2, Input::Message { from: Peer(0), message: Message::Vote(vote) });
+    }
+    net.tell(2, Input::Elapsed(Timer { height: 1, round: 0, kind: TimerKind::Precommit }));
+    assert_eq!(net.nodes[2].machine.round(), Some(1), "both proposals wait for the body");
+    net.tell(2, Input::Message { from: Peer(0), message: Message::Body(Box::new(body)) });
+    assert_eq!(net.nodes[2].chain.len(), 1);
+    let decided = net.nodes[2].effects.iter().position(|effect| matches!(effect, Effect::Decided(_))).unwrap();
+    assert!(net.nodes[2].effects[decided..].iter().all(|effect| !matches!(effect, Effect::Append { .. })));
+}
+
 #[test]
 fn a_log_that_leads_to_another_vote_than_was_signed_ends_the_node() {
     let mut net = Net::new(4);

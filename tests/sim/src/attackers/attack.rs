@@ -5,7 +5,8 @@ use super::{
     liar::Liar, replayer::Replayer, silent_leader::SilentLeader, withholder::Withholder,
 };
 use crate::{chain::SimChain, ledger::Craft, rng::Rng};
-use lucid_node::consensus::bft::{Message, Peer, Recipient, SignedVote};
+use alloy_primitives::B256;
+use lucid_node::consensus::bft::{BuiltBlock, Message, Peer, Recipient, SignedVote};
 
 /// What an attacker sees when it acts.
 pub struct Attack<'a> {
@@ -50,6 +51,14 @@ pub trait Attacker {
     fn craft(&mut self, _attack: &mut Attack<'_>) -> Craft {
         Craft::Honest
     }
+
+    /// Whether it makes a second block whenever it makes one.
+    fn makes_twins(&self) -> bool {
+        false
+    }
+
+    /// The second block, beside the first.
+    fn twin(&mut self, _attack: &mut Attack<'_>, _first: B256, _built: BuiltBlock) {}
 
     /// What goes out in place of a message of its machine.
     fn sends(&mut self, _attack: &mut Attack<'_>, to: Recipient, message: Message) -> Vec<(Recipient, Message)> {
@@ -102,10 +111,15 @@ impl AttackerKind {
         Self::Liar,
     ];
 
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| format!("{kind:?}") == name)
+    }
+
     /// A new one.
     pub fn attacker(self) -> Box<dyn Attacker> {
         match self {
-            Self::Equivocator => Box::new(Equivocator),
+            Self::Equivocator => Box::<Equivocator>::default(),
             Self::SilentLeader => Box::new(SilentLeader),
             Self::InvalidBlock => Box::new(InvalidBlock),
             Self::Replayer => Box::<Replayer>::default(),

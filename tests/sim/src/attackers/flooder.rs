@@ -14,10 +14,10 @@ impl Attacker for Flooder {
     fn acts(&mut self, attack: &mut Attack<'_>) -> Outgoing {
         let mut out = Vec::new();
         for _ in 0..VOTES {
-            let ahead = if attack.rng.in_thousand(700) { attack.rng.between(0, 3) } else { attack.rng.next() >> 1 };
+            let ahead = if attack.rng.in_thousand(700) { attack.rng.between(0, 3) } else { attack.rng.bits() >> 1 };
             let round = if attack.rng.in_thousand(700) { attack.rng.between(0, 12) as u32 } else { u32::MAX };
             let kind = if attack.rng.in_thousand(500) { VoteKind::Prevote } else { VoteKind::Precommit };
-            let block_hash = Some(B256::left_padding_from(&attack.rng.next().to_be_bytes()));
+            let block_hash = Some(B256::left_padding_from(&attack.rng.bits().to_be_bytes()));
             let height = attack.height.saturating_add(ahead);
             let (voter, signature) = (Address::ZERO, B512::ZERO);
             let vote = attack.sign(SignedVote { voter, height, round, kind, block_hash, signature });

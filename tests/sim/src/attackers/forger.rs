@@ -1,31 +1,61 @@
-//! Writes what nobody signed: votes in the name of others, certificates without enough votes or with votes of another
-//! kind, and a decided block with such a certificate.
+//! Writes what nobody signed: votes in the name of others, certificates of votes for something else, and a decided block with
+//! too few precommits, good ones.
 
 use super::attack::{Attack, Attacker, Outgoing};
 use alloy_primitives::{B256, B512};
 use lucid_node::consensus::bft::{Body, Message, PolkaCertificate, RoundCertificate, RoundReason, SignedVote};
 use lucid_types::{Certificate, CommitSignature, VoteKind};
 
+/// Votes of others that are kept.
+const KEPT: usize = 64;
+
 #[derive(Default)]
 pub(super) struct Forger {
     /// A body that it heard of, to put under a false certificate.
     body: Option<Box<Body>>,
-    /// Votes of others that it heard.
+    /// Votes of others, the newest last.
     votes: Vec<SignedVote>,
 }
 
-/// Votes kept.
-const KEPT: usize = 64;
-
 impl Forger {
     /// Signatures in the name of all, made of what others signed for something else, or of nothing.
-    fn signatures(&self, attack: &mut Attack<'_>) -> Vec<CommitSignature> {
-        let addresses = attack.chain.addresses.clone();
+    fn false_signatures(&self, attack: &Attack<'_>) -> Vec<CommitSignature> {
         let made = |address| {
             let heard = self.votes.iter().rev().find(|vote| vote.voter == address);
             CommitSignature { address, signature: heard.map_or(B512::repeat_byte(7), |vote| vote.signature) }
         };
-        addresses.into_iter().map(made).collect()
+        attack.chain.addresses.iter().copied().map(made).collect()
+    }
+
+    /// The precommits for the body that it heard, with its own beside them, in the round of the newest.
+    fn true_signatures(&self, attack: &Attack<'_>, body: &Body) -> Option<(u32, Vec<CommitSignature>)> {
+        let of_body = |vote: &&SignedVote| {
+            (vote.height, vote.kind, vote.block_hash) == (body.height, VoteKind::Precommit, Some(body.block_hash))
+        };
+        let newest = *self.votes.iter().rev().find(of_body)?;
+        let same = self.votes.iter().filter(of_body).filter(|vote| vote.round == newest.round).copied();
+        let mut signatures: Vec<_> = same
+            .chain([attack.sign(newest)])
+            .map(|vote| CommitSignature { address: vote.voter, signature: vote.signature })
+            .collect();
+        signatures.sort_by_key(|vote| vote.address);
+        signatures.dedup_by_key(|vote| vote.address);
+        Some((newest.round, signatures))
+    }
+
+    fn forged_vote(attack: &mut Attack<'_>, round: u32, block_hash: B256) -> Message {
+        let voter = attack.chain.addresses[attack.rng.place(attack.chain.addresses.len())];
+        let (kind, signature) = (VoteKind::Precommit, B512::repeat_byte(3));
+        Message::Vote(SignedVote { voter, height: attack.height, round, kind, block_hash: Some(block_hash), signature })
+    }
+
+    /// A round is over, says one vote as many times as there are voters.
+    fn forged_round(attack: &Attack<'_>, round: u32) -> Message {
+        let (voter, signature) = (attack.chain.addresses[attack.own], B512::ZERO);
+        let (height, kind, block_hash) = (attack.height, VoteKind::Precommit, None);
+        let vote = attack.sign(SignedVote { voter, height, round, kind, block_hash, signature });
+        let votes = vec![vote; attack.chain.addresses.len()];
+        Message::Round(RoundCertificate { height, round, reason: RoundReason::Over, votes })
     }
 }
 
@@ -46,36 +76,18 @@ impl Attacker for Forger {
     fn acts(&mut self, attack: &mut Attack<'_>) -> Outgoing {
         let (height, round) = (attack.height, attack.rng.between(0, 3) as u32);
         let block_hash = self.body.as_ref().map_or(B256::repeat_byte(9), |body| body.block_hash);
-        let signatures = self.signatures(attack);
-        let message = match attack.rng.between(0, 3) {
-            0 => {
-                let victim = attack.chain.addresses[attack.rng.place(attack.chain.addresses.len())];
-                let vote = SignedVote {
-                    voter: victim,
-                    height,
-                    round,
-                    kind: VoteKind::Precommit,
-                    block_hash: Some(block_hash),
-                    signature: B512::repeat_byte(3),
-                };
-                Message::Vote(vote)
+        let signatures = self.false_signatures(attack);
+        let message = match (attack.rng.between(0, 4), self.body.clone()) {
+            (0, _) => Self::forged_vote(attack, round, block_hash),
+            (1, _) => Message::Polka(PolkaCertificate { height, round, block_hash, signatures }),
+            (2, _) => Self::forged_round(attack, round),
+            (_, None) => return Vec::new(),
+            (3, Some(body)) => {
+                let certificate = Certificate { height: body.height, round, block_hash, signatures };
+                Message::Block { body, certificate }
             }
-            1 => Message::Polka(PolkaCertificate { height, round, block_hash, signatures }),
-            2 => {
-                let own = SignedVote { height, round: round + 1, ..self.votes.first().copied().unwrap_or(SignedVote {
-                    voter: attack.chain.addresses[attack.own],
-                    height,
-                    round,
-                    kind: VoteKind::Precommit,
-                    block_hash: None,
-                    signature: B512::ZERO,
-                }) };
-                let vote = SignedVote { kind: VoteKind::Precommit, ..own };
-                let votes = vec![attack.sign(vote); attack.chain.addresses.len()];
-                Message::Round(RoundCertificate { height, round: round + 1, reason: RoundReason::Over, votes })
-            }
-            _ => {
-                let Some(body) = self.body.clone() else { return Vec::new() };
+            (_, Some(body)) => {
+                let Some((round, signatures)) = self.true_signatures(attack, &body) else { return Vec::new() };
                 let certificate = Certificate { height: body.height, round, block_hash, signatures };
                 Message::Block { body, certificate }
             }

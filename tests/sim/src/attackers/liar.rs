@@ -12,7 +12,7 @@ impl Attacker for Liar {
     }
 
     fn acts(&mut self, attack: &mut Attack<'_>) -> Outgoing {
-        let height = attack.height.saturating_add(attack.rng.next() >> 2);
+        let height = attack.height.saturating_add(attack.rng.bits() >> 2);
         vec![(attack.somebody(), Message::Head { height, block_hash: B256::repeat_byte(1) })]
     }
 }
