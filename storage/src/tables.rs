@@ -309,7 +309,10 @@ mod tests {
         );
         for c in COLLECTIONS {
             let key = c.key_fields.join(", ");
-            let indexes = c.indexes.iter().map(|(_, fields)| *fields).collect::<Vec<_>>().join(", ");
+            let index = |(table, fields): &(TableId, &str)| {
+                format!("{fields}{}", if table.is_layered() { " (layered)" } else { "" })
+            };
+            let indexes = c.indexes.iter().map(index).collect::<Vec<_>>().join(", ");
             let placement = match c.placement {
                 Replicated => "replicated".into(),
                 Sharded(fields) => format!("sharded by {}", fields.join(", ")),

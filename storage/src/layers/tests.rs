@@ -123,7 +123,7 @@ fn holds(reader: &impl Reader, model: &BTreeSet<Vec<u8>>, bounds: &[Bounds]) -> 
         if let Bound::Included(key) = lower {
             prop_assert_eq!(reader.view(TABLE, key).unwrap().is_some(), model.contains(key));
             let first = model.iter().find(|found| found.starts_with(key));
-            prop_assert_eq!(reader.raw_first_key(TABLE, key).unwrap().as_ref(), first);
+            prop_assert_eq!(reader.raw_first_key(TABLE, key).unwrap(), first.cloned());
         }
     }
     Ok(())
