@@ -68,6 +68,9 @@ pub(super) struct Part<'a> {
     value: Lent<'a>,
     value_bytes: usize,
     end_bytes: usize,
+    keys: usize,
+    /// Bytes of each key, where all have the same number of them, as in an index by a hash.
+    width: Option<usize>,
 }
 
 impl<'a> Part<'a> {
@@ -76,10 +79,18 @@ impl<'a> Part<'a> {
         let value_bytes = checksum::part_bytes(table, row_key.value(), value.value())?;
         let mut rest = &value.value()[..value_bytes];
         let end_bytes = take(&mut rest).map(<[u8]>::len);
-        let mut keys = Keys(rest);
-        let is_whole = keys.by_ref().count() > 0 && keys.0.is_empty();
-        match end_bytes {
-            Some(end_bytes) if is_whole => Ok(Self { row_key, value, value_bytes, end_bytes }),
+        let mut walk = Keys(rest);
+        let first = walk.next().map(<[u8]>::len);
+        let (mut keys, mut are_alike) = (1, true);
+        for key in walk.by_ref() {
+            keys += 1;
+            are_alike &= Some(key.len()) == first;
+        }
+        match (end_bytes, first) {
+            (Some(end_bytes), Some(width)) if walk.0.is_empty() => {
+                let width = are_alike.then_some(width);
+                Ok(Self { row_key, value, value_bytes, end_bytes, keys, width })
+            }
             _ => Err(StoreError::damaged_row(table, row_key.value(), "it is no part of a level")),
         }
     }
@@ -117,8 +128,37 @@ impl<'a> Part<'a> {
         self.start() <= key && is_below(key, self.end())
     }
 
+    /// How many keys it has: one at least.
+    pub(super) fn len(&self) -> usize {
+        self.keys
+    }
+
+    /// The key at a place in their order.
+    pub(super) fn key(&self, place: usize) -> Option<&[u8]> {
+        match self.width {
+            Some(width) => self.key_bytes().get(place * (LENGTH_BYTES + width)..)?.get(LENGTH_BYTES..LENGTH_BYTES + width),
+            None => self.keys().nth(place),
+        }
+    }
+
+    /// How many of its keys come before the others, as `is_before` says.
+    pub(super) fn count_before(&self, is_before: impl Fn(&[u8]) -> bool) -> usize {
+        if self.width.is_none() {
+            return self.keys().take_while(|key| is_before(key)).count();
+        }
+        let (mut low, mut high) = (0, self.keys);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.key(middle).is_some_and(&is_before) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        low
+    }
+
     pub(super) fn contains(&self, key: &[u8]) -> bool {
-        self.keys().find(|found| *found >= key) == Some(key)
+        self.key(self.count_before(|found| found < key)) == Some(key)
     }
 }
 
@@ -138,6 +178,20 @@ pub(super) fn part_at<'a>(
     last_part(table, parts, level, Bound::Included(&wanted))?
         .filter(|part| part.covers(key))
         .ok_or_else(|| StoreError::damaged_row(table, &wanted, "no part of its level covers it"))
+}
+
+/// The part that begins where the one before it ends.
+pub(super) fn part_after<'a>(
+    table: TableId,
+    parts: &'a impl Parts,
+    level: u8,
+    end: &[u8],
+) -> Result<Part<'a>, StoreError> {
+    let part = part_at(table, parts, level, end)?;
+    if part.start() == end {
+        return Ok(part);
+    }
+    Err(StoreError::damaged_row(table, part.row_key(), "the part before it ends elsewhere"))
 }
 
 /// The part that ends where the one before `start` has to end, which is not the first of its level.

@@ -1,7 +1,7 @@
 //! A layered table as a snapshot sees it.
 
 use super::{
-    part::{Part, part_at},
+    part::{Part, part_after, part_at},
     state::State,
     walk::LayeredRange,
 };
@@ -47,8 +47,20 @@ impl Layers {
 
     /// The first key that begins so.
     pub(crate) fn first_key(&self, prefix: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut keys = self.range(Bound::Included(prefix), Bound::Unbounded, Direction::Forward);
-        Ok(keys.next_key()?.filter(|key| key.starts_with(prefix)))
+        let mut first: Option<Vec<u8>> = None;
+        for level in self.state.filled() {
+            let mut part = self.part_at(level, prefix)?;
+            let mut place = part.count_before(|key| key < prefix);
+            if place == part.len() && part.end().starts_with(prefix) && !part.end().is_empty() {
+                part = part_after(self.table, &self.parts, level, part.end())?;
+                place = 0;
+            }
+            let found = part.key(place).filter(|key| key.starts_with(prefix));
+            if let Some(key) = found.filter(|key| first.as_deref().is_none_or(|first| *key < first)) {
+                first = Some(key.to_vec());
+            }
+        }
+        Ok(first)
     }
 
     pub(super) fn part_at(&self, level: u8, key: &[u8]) -> Result<Part<'_>, StoreError> {

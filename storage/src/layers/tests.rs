@@ -290,13 +290,17 @@ fn a_copy_lies_in_one_level() {
 
 #[test]
 fn entries_in_rows_of_an_older_format_come_into_levels_as_they_were() {
-    let (_folder, store) = new_store();
+    let (folder, store) = new_store();
     write(&store, |batch| (0..500).for_each(|n| batch.put_new_entry(TABLE, spread(n))));
     let before = all(&store.snapshot().unwrap(), Direction::Forward).unwrap();
     unlay(&store, TABLE);
     let snapshot = store.snapshot().unwrap();
     assert!(snapshot.layers(TABLE).unwrap().is_none() && snapshot.len(TABLE).unwrap() == 500);
     assert!(all(&snapshot, Direction::Forward).unwrap() == before, "it is read as it is");
+    let copy = folder.path().join("copy");
+    snapshot.copy_to(&copy, &Options::default(), &mut |_| Ok(())).unwrap();
+    let copy = Store::open(&copy, &Options::default()).unwrap().snapshot().unwrap();
+    assert!(copy.layers(TABLE).unwrap().is_none() && copy.len(TABLE).unwrap() == 500, "a copy is as its original");
     drop(snapshot);
     let mut steps = 0;
     lay_rows(&store, TABLE, &mut |_| {

@@ -1,14 +1,11 @@
 //! A walk over the entries of a layered table: a walk over each level, of which the first key comes next.
 
 use super::{
-    part::{LENGTH_BYTES, Part, part_at, part_at_end, part_before},
+    part::{Part, part_after, part_at, part_at_end, part_before},
     read::Layers,
 };
 use crate::{error::StoreError, range::Direction};
 use std::ops::{Bound, Range};
-
-/// Keys of an index by a hash that a part has.
-const USUAL_KEYS: usize = 56;
 
 /// Entries within bounds, in key order or against it. Nothing is loaded before it is asked for.
 pub(crate) struct LayeredRange<'a> {
@@ -159,8 +156,8 @@ impl<'a> LevelWalk<'a> {
         };
         let mut open = OpenPart::new(part);
         match self.direction {
-            Direction::Forward => open.left.start = open.count(|key| !bounds.is_above_lower(key)),
-            Direction::Reverse => open.left.end = open.count(|key| bounds.is_below_upper(key)),
+            Direction::Forward => open.left.start = open.part.count_before(|key| !bounds.is_above_lower(key)),
+            Direction::Reverse => open.left.end = open.part.count_before(|key| bounds.is_below_upper(key)),
         }
         (self.open, self.stage) = (Some(open), Stage::Moved);
         Ok(())
@@ -180,55 +177,33 @@ impl<'a> LevelWalk<'a> {
         }
         let (table, parts) = (layers.table, &layers.parts);
         let next = match self.direction {
-            Direction::Forward => part_at(table, parts, self.level, place)?,
+            Direction::Forward => part_after(table, parts, self.level, place)?,
             Direction::Reverse => part_before(table, parts, self.level, place)?,
         };
-        if self.direction == Direction::Forward && next.start() != place {
-            return Err(StoreError::damaged_row(table, next.row_key(), "the part before it ends elsewhere"));
-        }
         self.open = Some(OpenPart::new(next));
         Ok(())
     }
 }
 
-/// A part with where its keys lie.
+/// A part with the places of its keys that are yet to come.
 struct OpenPart<'a> {
     part: Part<'a>,
-    /// Of each key its first byte and the one behind its last.
-    keys: Vec<(u32, u32)>,
-    /// Those that are yet to come.
     left: Range<usize>,
 }
 
 impl<'a> OpenPart<'a> {
     fn new(part: Part<'a>) -> Self {
-        let mut keys = Vec::with_capacity(USUAL_KEYS);
-        let mut at = 0;
-        for key in part.keys() {
-            // A value is below 4 GiB.
-            let begin = at + LENGTH_BYTES as u32;
-            at = begin + key.len() as u32;
-            keys.push((begin, at));
-        }
-        let left = 0..keys.len();
-        Self { part, keys, left }
+        let left = 0..part.len();
+        Self { part, left }
     }
 
     fn head(&self, direction: Direction) -> Option<&[u8]> {
         if self.left.is_empty() {
             return None;
         }
-        let place = match direction {
+        self.part.key(match direction {
             Direction::Forward => self.left.start,
             Direction::Reverse => self.left.end - 1,
-        };
-        let (begin, end) = self.keys.get(place)?;
-        self.part.key_bytes().get(*begin as usize..*end as usize)
-    }
-
-    /// How many of its keys are before a bound.
-    fn count(&self, is_before: impl Fn(&[u8]) -> bool) -> usize {
-        let bytes = self.part.key_bytes();
-        self.keys.partition_point(|(begin, end)| is_before(&bytes[*begin as usize..*end as usize]))
+        })
     }
 }

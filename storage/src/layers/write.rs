@@ -2,7 +2,7 @@
 
 use super::{
     merge::Cutter,
-    part::{Part, is_below, part_at, part_before, push_key, row_key},
+    part::{Part, is_below, part_after, part_at, part_before, push_key, row_key},
     state::{STATE_KEY, State, YOUNGEST, capacity},
 };
 use crate::{
@@ -105,6 +105,11 @@ impl<'a> Levels<'a> {
         Ok(false)
     }
 
+    /// The part after one that ends so.
+    pub(super) fn part_after(&self, level: u8, end: &[u8]) -> Result<Part<'_>, StoreError> {
+        part_after(self.table, &self.parts, level, end)
+    }
+
     /// Whether a key is there, and then in one level alone: where it is in more, it is taken out of the older ones.
     fn is_held_once(&mut self, key: &[u8]) -> Result<bool, StoreError> {
         let mut is_held = false;
@@ -193,7 +198,7 @@ impl<'a> Levels<'a> {
         let mut count = 0;
         let (mut start, mut at) = (None, cursor);
         loop {
-            let part = self.part_at(level, &at)?;
+            let part = if start.is_none() { self.part_at(level, &at)? } else { self.part_after(level, &at)? };
             let this = part.start().to_vec();
             at = part.end().to_vec();
             taken.extend_from_slice(part.key_bytes());
