@@ -138,7 +138,11 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
             check_layers(layers, &mut |key, what| check.findings.add(index.table, key, what))?;
             let counted = snapshot.len(index.table)?;
             if counted != found {
-                check.findings.add(index.table, &[], format!("its levels have {counted} entries, of which {found} differ"));
+                check.findings.add(
+                    index.table,
+                    &[],
+                    format!("its levels have {counted} entries, of which {found} differ"),
+                );
             }
         }
         if found != asked_for {

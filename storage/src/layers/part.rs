@@ -136,7 +136,9 @@ impl<'a> Part<'a> {
     /// The key at a place in their order.
     pub(super) fn key(&self, place: usize) -> Option<&[u8]> {
         match self.width {
-            Some(width) => self.key_bytes().get(place * (LENGTH_BYTES + width)..)?.get(LENGTH_BYTES..LENGTH_BYTES + width),
+            Some(width) => {
+                self.key_bytes().get(place * (LENGTH_BYTES + width)..)?.get(LENGTH_BYTES..LENGTH_BYTES + width)
+            }
             None => self.keys().nth(place),
         }
     }

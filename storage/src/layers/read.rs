@@ -5,12 +5,7 @@ use super::{
     state::State,
     walk::LayeredRange,
 };
-use crate::{
-    error::StoreError,
-    range::Direction,
-    snapshot::Table,
-    tables::TableId,
-};
+use crate::{error::StoreError, range::Direction, snapshot::Table, tables::TableId};
 use std::ops::Bound;
 
 /// The levels of one table.

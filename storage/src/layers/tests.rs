@@ -1,7 +1,7 @@
 //! A layered table is a set of keys like any other, whatever lies in which level; and what is damaged in it is found.
 
 use super::{
-    part::{ROW_BYTES, Part, place_between},
+    part::{Part, ROW_BYTES, place_between},
     state::{GROWTH, STATE_KEY, State, YOUNGEST, YOUNGEST_ENTRIES, capacity},
     write::Levels,
     *,
@@ -110,9 +110,7 @@ fn holds(reader: &impl Reader, model: &BTreeSet<Vec<u8>>, bounds: &[Bounds]) -> 
     let everything = [(Bound::Unbounded, Bound::Unbounded)];
     for (lower, upper) in everything.iter().chain(bounds) {
         let (lower, upper) = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
-        let is_within = |key: &&Vec<u8>| {
-            std::ops::RangeBounds::<[u8]>::contains(&(lower, upper), key.as_slice())
-        };
+        let is_within = |key: &&Vec<u8>| std::ops::RangeBounds::<[u8]>::contains(&(lower, upper), key.as_slice());
         let mut wanted: Vec<_> = model.iter().filter(is_within).cloned().collect();
         for direction in [Direction::Forward, Direction::Reverse] {
             let found = reader.raw_range(TABLE, lower, upper, direction).unwrap();
@@ -280,7 +278,9 @@ fn a_copy_lies_in_one_level() {
     let snapshot = copy.snapshot().unwrap();
     assert_eq!(levels_of(&snapshot), [0, 0, 0, 400]);
     assert_eq!(wrong(&snapshot), [""; 0]);
-    assert!(all(&snapshot, Direction::Forward).unwrap() == all(&store.snapshot().unwrap(), Direction::Forward).unwrap());
+    assert!(
+        all(&snapshot, Direction::Forward).unwrap() == all(&store.snapshot().unwrap(), Direction::Forward).unwrap()
+    );
     for n in 400..800 {
         write(&copy, |batch| batch.put_new_entry(TABLE, spread(n)));
     }

@@ -55,12 +55,7 @@ impl Bounds {
 }
 
 impl<'a> LayeredRange<'a> {
-    pub(super) fn new(
-        layers: &'a Layers,
-        lower: Bound<&[u8]>,
-        upper: Bound<&[u8]>,
-        direction: Direction,
-    ) -> Self {
+    pub(super) fn new(layers: &'a Layers, lower: Bound<&[u8]>, upper: Bound<&[u8]>, direction: Direction) -> Self {
         let bounds = Bounds { lower: lower.map(<[u8]>::to_vec), upper: upper.map(<[u8]>::to_vec), direction };
         let levels = layers.state.filled().map(|level| LevelWalk::new(level, direction)).collect();
         Self { layers, bounds, levels }
