@@ -87,6 +87,7 @@ pub(crate) struct StoredRows<'a> {
 }
 
 /// As [`StoredRows`], of either kind of table.
+#[expect(clippy::large_enum_variant, reason = "each walk has one, and hardly any is over levels")]
 pub(crate) enum Stored<'a> {
     Rows(StoredRows<'a>),
     Layers(LayeredRange<'a>),

@@ -2,7 +2,7 @@
 
 use super::{
     part::{Part, ROW_BYTES, place_between},
-    state::{GROWTH, STATE_KEY, State, YOUNGEST, YOUNGEST_ENTRIES, capacity},
+    state::{STATE_KEY, State, YOUNGEST, capacity},
     write::Levels,
     *,
 };
@@ -220,10 +220,13 @@ fn each_level_keeps_to_its_capacity_and_older_entries_are_in_older_levels() {
     assert!(levels[..3].iter().zip(YOUNGEST..).all(|(entries, level)| entries * 3 > capacity(level)), "{levels:?}");
 }
 
+/// The key of each number.
+type Order = fn(u16) -> Vec<u8>;
+
 /// In whatever order keys come, and however few at once: a commit writes some pages for each level, and not a level.
 #[test]
 fn no_commit_writes_more_than_a_few_parts_of_each_level() {
-    let orders: [(&str, fn(u16) -> Vec<u8>); 4] = [
+    let orders: [(&str, Order); 4] = [
         ("spread", spread),
         ("rising", |n| [&[1; 30][..], &n.to_be_bytes()].concat()),
         ("falling", |n| [&[1; 30][..], &(u16::MAX - n).to_be_bytes()].concat()),
@@ -490,9 +493,4 @@ fn an_entry_that_goes_and_comes_in_one_batch_is_there_once() {
     });
     assert_eq!(findings(&store), [""; 0]);
     assert_eq!(store.snapshot().unwrap().len(TABLE).unwrap(), 200);
-}
-
-#[test]
-fn constants_of_tests_make_several_levels() {
-    assert!(YOUNGEST_ENTRIES * GROWTH * GROWTH < 300, "stores of tests have three levels at least");
 }
