@@ -17,7 +17,7 @@
 //! - **Work is bounded by what is written.** After a commit each level has at most its capacity, so at most what came into
 //!   it goes down, and what is left of one part. Stretches are taken from a cursor that walks round the space. A key that
 //!   goes down changes at most one part, and beside that a move changes the part before the stretch: for `n` keys at most
-//!   `n` parts and a few in each level, and one for about four keys where they are dense.
+//!   `n` parts and a few in each level, and one for about three keys where they are dense.
 //!
 //! What lies above sees one table: reads through [`Layers`], writes through [`write_layers`].
 

@@ -8,7 +8,7 @@ pub(super) const YOUNGEST_ENTRIES: u64 = if cfg!(test) { 24 } else { 8_192 };
 
 /// How many times as many entries the next level may have. More of it makes a key cost more on its way down, which is in
 /// proportion to it for each level; less makes more levels, each of which a read asks. docs/storage.md has what both cost.
-pub(super) const GROWTH: u64 = if cfg!(test) { 3 } else { 12 };
+pub(super) const GROWTH: u64 = if cfg!(test) { 3 } else { 16 };
 
 /// The row's key; parts begin with the number of their level.
 pub(super) const STATE_KEY: [u8; 1] = [0];

@@ -3,7 +3,7 @@
 use super::{
     merge::Cutter,
     part::{Part, is_below, part_after, part_at, part_before, push_key, row_key},
-    state::{STATE_KEY, State, YOUNGEST, capacity},
+    state::{STATE_KEY, State, YOUNGEST, YOUNGEST_ENTRIES, capacity},
 };
 use crate::{
     checksum,
@@ -13,6 +13,10 @@ use crate::{
     tables::TableId,
 };
 use redb::{ReadableTableMetadata, WriteTransaction};
+
+/// Entries that are taken at once out of a level, so that they need less memory than the youngest level has on disk,
+/// however many a commit has.
+const MOST_TAKEN: u64 = YOUNGEST_ENTRIES;
 
 type RawTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
@@ -182,7 +186,7 @@ impl<'a> Levels<'a> {
         let mut level = YOUNGEST;
         while level < YOUNGEST + self.state.levels().count() as u8 {
             while let beyond @ 1.. = self.state.entries_of(level).saturating_sub(capacity(level)) {
-                let moved = self.take_stretch(level, beyond)?;
+                let moved = self.take_stretch(level, beyond.min(MOST_TAKEN))?;
                 self.merge(level + 1, &moved)?;
             }
             level += 1;
