@@ -40,7 +40,7 @@ impl Levels<'_> {
     ) -> Result<u64, StoreError> {
         let mut part = self.part_at(level, first)?;
         let mut run = Cutter::new(level, part.start());
-        let (mut added, mut is_first) = (0, true);
+        let mut added = 0;
         loop {
             let (start, end) = (part.start().to_vec(), part.end().to_vec());
             for old in part.keys() {
@@ -56,17 +56,17 @@ impl Levels<'_> {
                 run.push(key);
                 added += 1;
             }
-            // The row of the first one is written over.
-            if !std::mem::take(&mut is_first) {
-                self.remove_part(level, &start)?;
-            }
+            self.replace_part(level, &start)?;
             run.cut(self)?;
-            let Some(key) = keys.peek() else { return run.finish(self, &end).map(|()| added) };
-            part = self.part_after(level, &end)?;
-            if !part.covers(key) {
-                drop(part);
-                return run.finish(self, &end).map(|()| added);
+            let follows = match keys.peek() {
+                Some(key) => self.part_after(level, &end)?.covers(key),
+                None => false,
+            };
+            if !follows {
+                run.finish(self, &end)?;
+                return self.end_run().map(|()| added);
             }
+            part = self.part_after(level, &end)?;
         }
     }
 }

@@ -12,11 +12,15 @@ use crate::{
     snapshot::layers_definition,
     tables::TableId,
 };
-use redb::{ReadableTableMetadata, WriteTransaction};
+use redb::{CursorError, ReadableTableMetadata, WriteTransaction};
+use std::ops::Bound;
 
 /// Entries that are taken at once out of a level, so that they need less memory than the youngest level has on disk,
 /// however many a commit has.
 const MOST_TAKEN: u64 = YOUNGEST_ENTRIES;
+
+/// Parts that are replaced together at most: with what takes their place half a megabyte.
+const RUN_PARTS: usize = if cfg!(test) { 3 } else { 64 };
 
 type RawTable<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
@@ -28,6 +32,18 @@ pub(super) struct Levels<'a> {
     /// Where rows are put together.
     value: Vec<u8>,
     closed: Vec<u8>,
+    /// Rows of parts that follow each other, and what takes their place.
+    run: Run,
+}
+
+/// Rows that are replaced together: for the engine one after the other is as much work as it is to look for each.
+#[derive(Default)]
+struct Run {
+    /// The first and the last row that goes.
+    old: Option<(Vec<u8>, Vec<u8>)>,
+    /// How many go.
+    parts: usize,
+    new: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Applies changes in a transaction.
@@ -69,7 +85,7 @@ impl<'a> Levels<'a> {
         let parts = transaction.open_table(definition).map_err(StoreError::engine)?;
         let is_new = parts.is_empty().map_err(StoreError::engine)?;
         let state = if is_new { State::default() } else { State::read(table, &parts)? };
-        Ok(Self { table, parts, state, value: Vec::new(), closed: Vec::new() })
+        Ok(Self { table, parts, state, value: Vec::new(), closed: Vec::new(), run: Run::default() })
     }
 
     /// Notes what the levels have now.
@@ -87,9 +103,62 @@ impl<'a> Levels<'a> {
         value.clear();
         push_key(&mut value, end);
         value.extend_from_slice(keys);
-        let put = self.put_row(&row_key(level, start), &value);
+        let key = row_key(level, start);
+        let put = if self.run.old.is_some() {
+            let mut closed = Vec::new();
+            checksum::close_part_into(&mut closed, self.table, &key, &value);
+            self.run.new.push((key, closed));
+            Ok(())
+        } else {
+            self.put_row(&key, &value)
+        };
         self.value = value;
         put
+    }
+
+    /// Takes a part into the run of those that are replaced, which it follows. What is put from here on takes their place.
+    pub(super) fn replace_part(&mut self, level: u8, start: &[u8]) -> Result<(), StoreError> {
+        if self.run.parts >= RUN_PARTS {
+            self.end_run()?;
+        }
+        let key = row_key(level, start);
+        self.run.parts += 1;
+        match &mut self.run.old {
+            Some((_, last)) => *last = key,
+            None => self.run.old = Some((key.clone(), key)),
+        }
+        Ok(())
+    }
+
+    /// Puts what was put for the parts of the run in their place.
+    pub(super) fn end_run(&mut self) -> Result<(), StoreError> {
+        let Run { old, parts, new } = std::mem::take(&mut self.run);
+        let Some((first, last)) = old else { return Ok(()) };
+        let mut new = new.into_iter().peekable();
+        // Where the first one begins as it did, it is written over, and no page beside it changes.
+        let written_over = new.next_if(|(key, _)| *key == first);
+        let bound = match written_over {
+            Some(_) => Bound::Excluded(first.as_slice()),
+            None => Bound::Included(first.as_slice()),
+        };
+        if let Some((key, value)) = &written_over {
+            self.parts.insert(key.as_slice(), value.as_slice()).map_err(StoreError::engine)?;
+        }
+        if parts > 1 || written_over.is_none() {
+            let gone = (bound, Bound::Included(last.as_slice()));
+            self.parts.retain_in::<&[u8], _>(gone, |_, _| false).map_err(StoreError::engine)?;
+        }
+        if new.peek().is_none() {
+            return Ok(());
+        }
+        let mut cursor = self.parts.lower_bound_mut(bound).map_err(StoreError::engine)?;
+        for (key, value) in new {
+            cursor.insert_before(key.as_slice(), value.as_slice()).map_err(|error| match error {
+                CursorError::UnorderedKey => StoreError::damaged_row(self.table, &key, "parts overlap"),
+                error => StoreError::engine(error),
+            })?;
+        }
+        cursor.close().map_err(StoreError::engine)
     }
 
     pub(super) fn remove_part(&mut self, level: u8, start: &[u8]) -> Result<(), StoreError> {
