@@ -18,8 +18,8 @@ use std::{
     time::Instant,
 };
 
-/// All fixtures, and the chunks whose sessions are in each.
-const FIXTURES: [&str; 2] = ["format-1-no-ranges", "format-1-ranges"];
+/// All fixtures with their formats, and the chunks whose sessions are in each.
+const FIXTURES: [(&str, u32); 3] = [("format-1-no-ranges", 1), ("format-1-ranges", 1), ("format-2", 2)];
 const CHUNKS: u64 = 14;
 
 fn path(path: &Path) -> &str {
@@ -79,14 +79,14 @@ fn check_shards(datadir: &Path) {
 
 #[test]
 fn a_chain_of_an_earlier_version_is_migrated_by_run_and_goes_on() {
-    for name in FIXTURES {
+    for (name, format) in FIXTURES {
         let folder = tempfile::tempdir().unwrap();
         let datadir = fixture(name, folder.path());
         let file = datadir.join("lucid.redb");
         let before = contents(&file);
         let node = DevNode::run_in(&datadir, &["--accept-clock"]);
-        let backup = "lucid-00000002-format-1.redb";
-        assert_eq!(backups(&datadir), [backup]);
+        let backup = format!("lucid-00000002-format-{format}.redb");
+        assert_eq!(backups(&datadir), [&*backup]);
         let recording = folder.path().join("recording");
         fs::create_dir(&recording).unwrap();
         fs::write(recording.join("chunk-0"), "of a later version").unwrap();
@@ -98,12 +98,12 @@ fn a_chain_of_an_earlier_version_is_migrated_by_run_and_goes_on() {
         assert_eq!(sessions.to_string().matches("\"confirmed\"").count(), 3, "{sessions}");
         assert!(node.terminate().success());
         assert_eq!(format_of(&file), FORMAT_VERSION);
-        assert_eq!(backups(&datadir), [backup], "once");
+        assert_eq!(backups(&datadir), [&*backup], "once");
         let verified = run(&["db", "verify", "--datadir", path(&datadir)]);
         assert!(verified.status.success(), "{}", text(&verified.stdout));
         // The backup is the old store, and what comes back of it is migrated as well.
         let backup = datadir.join("backups").join(backup);
-        assert!(contents(&backup) == before && format_of(&backup) == 1, "{name}");
+        assert!(contents(&backup) == before && format_of(&backup) == format, "{name}");
         let other = folder.path().join("other");
         json(&["db", "restore", "--json", "--datadir", path(&other), path(&backup)]);
         json(&["db", "migrate", "--json", "--datadir", path(&other)]);
@@ -113,12 +113,12 @@ fn a_chain_of_an_earlier_version_is_migrated_by_run_and_goes_on() {
 
 #[test]
 fn an_older_format_is_read_as_it_is_and_migrated_by_hand() {
-    for name in FIXTURES {
+    for (name, format) in FIXTURES {
         let folder = tempfile::tempdir().unwrap();
         let datadir = fixture(name, folder.path());
         let (file, place) = (datadir.join("lucid.redb"), ["--datadir", path(&datadir)]);
         let (before, bytes) = (contents(&file), fs::read(&file).unwrap());
-        assert_eq!(json(&[&["db", "stats", "--json"], &place[..]].concat())["format_version"], 1);
+        assert_eq!(json(&[&["db", "stats", "--json"], &place[..]].concat())["format_version"], format);
         assert_eq!(json(&[&["db", "verify", "--json"], &place[..]].concat())["clean"], true, "{name}");
         let count = run(&[&["db", "count", "chunks"], &place[..]].concat());
         assert_eq!(text(&count.stdout).trim(), CHUNKS.to_string());
@@ -127,17 +127,18 @@ fn an_older_format_is_read_as_it_is_and_migrated_by_hand() {
         let out = folder.path().join("export");
         let exported = run(&[&["export", "jsonl", "--out", path(&out)], &place[..]].concat());
         assert!(exported.status.success(), "{}", text(&exported.stderr));
-        for command in ["shards", "reindex"] {
+        let refused: &[&str] = if format == 1 { &["shards", "reindex"] } else { &["reindex"] };
+        for command in refused {
             let refused = run(&[&["db", command], &place[..]].concat());
             assert_eq!(refused.status.code(), Some(65), "{command}");
             assert!(text(&refused.stderr).contains("db migrate"), "{command}: {}", text(&refused.stderr));
         }
         assert!(fs::read(&file).unwrap() == bytes, "none of them changes the file");
 
-        let with_backup = name == FIXTURES[0];
+        let with_backup = name == FIXTURES[0].0;
         let more = if with_backup { &[][..] } else { &["--no-backup"] };
         let migrated = json(&[&["db", "migrate", "--json"], &place[..], more].concat());
-        assert_eq!((&migrated["from"], &migrated["to"]), (&1.into(), &FORMAT_VERSION.into()));
+        assert_eq!((&migrated["from"], &migrated["to"]), (&format.into(), &FORMAT_VERSION.into()));
         assert_eq!(migrated["backup"].is_string(), with_backup);
         assert_eq!(backups(&datadir).len(), usize::from(with_backup));
         assert!(contents(&file) == before);
@@ -152,7 +153,7 @@ fn an_older_format_is_read_as_it_is_and_migrated_by_hand() {
 #[test]
 fn a_newer_format_is_refused_with_both_numbers() {
     let folder = tempfile::tempdir().unwrap();
-    let datadir = fixture(FIXTURES[1], folder.path());
+    let datadir = fixture(FIXTURES[1].0, folder.path());
     let file = datadir.join("lucid.redb");
     json(&["db", "migrate", "--no-backup", "--json", "--datadir", path(&datadir)]);
     let store = Store::open(&file, &Options::default()).unwrap();
@@ -170,12 +171,13 @@ fn a_newer_format_is_refused_with_both_numbers() {
     }
 }
 
-/// Killed at any moment: the store has the old format or the new one with all that belongs to it, and one backup.
+/// Killed at any moment: the store has the old format, one between or the new one, with all that belongs to it, and a backup
+/// of the old one. One of the format between is there too where that was what the next run found.
 #[test]
 fn a_killed_migration_is_finished_by_the_next() {
     let rounds = std::env::var("LUCID_KILL_ROUNDS").map_or(16, |rounds| rounds.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let datadir = fixture(FIXTURES[0], folder.path());
+    let datadir = fixture(FIXTURES[0].0, folder.path());
     let file = datadir.join("lucid.redb");
     let old = fs::read(&file).unwrap();
     let before = contents(&file);
@@ -197,12 +199,18 @@ fn a_killed_migration_is_finished_by_the_next() {
         child.wait().unwrap();
         assert!(contents(&file) == before, "round {round}");
         match format_of(&file) {
-            1 => unfinished += 1,
-            _ => done += 1,
+            FORMAT_VERSION => done += 1,
+            _ => unfinished += 1,
         }
         assert!(migrate().wait().unwrap().success(), "round {round}");
         assert_eq!(format_of(&file), FORMAT_VERSION);
-        assert_eq!(backups(&datadir), ["lucid-00000002-format-1.redb"], "round {round}");
+        let mut kept = backups(&datadir);
+        kept.sort();
+        let names = ["lucid-00000002-format-1.redb", "lucid-00000002-format-2.redb"];
+        assert!(
+            !kept.is_empty() && names.starts_with(&kept.iter().map(String::as_str).collect::<Vec<_>>()),
+            "{kept:?}"
+        );
         let backup = datadir.join("backups/lucid-00000002-format-1.redb");
         assert!(contents(&backup) == before && format_of(&backup) == 1, "round {round}");
         check_shards(&datadir);

@@ -3,6 +3,7 @@
 use crate::{
     checksum,
     error::StoreError,
+    layers::fill_layers,
     range::Direction,
     reader::Reader,
     snapshot::{Snapshot, definition},
@@ -13,7 +14,7 @@ use redb::{Database, Durability};
 use std::{ops::Bound, path::Path, sync::Arc};
 
 /// Bytes that one transaction of the copy takes: about what the cache for changed pages holds.
-const STEP_BYTES: usize = 4 << 20;
+pub(crate) const STEP_BYTES: usize = 4 << 20;
 
 /// A finished copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,29 +86,61 @@ impl Snapshot {
 
     fn fill(&self, database: &Database, walk: &mut Walk<'_>) -> Result<[u8; 32], StoreError> {
         let mut hasher = Hasher::new();
-        let mut closed = Vec::new();
         for table in TableId::ALL {
             hasher.table(table, self.len(table)?);
-            let mut entries = self.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
-            let mut next = entries.next_view()?;
-            while next.is_some() {
-                let mut transaction = database.begin_write().map_err(StoreError::engine)?;
-                transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
-                let mut to = transaction.open_table(definition(table)).map_err(StoreError::engine)?;
-                let mut bytes = 0;
-                while let Some((key, value)) = next.take_if(|_| bytes < STEP_BYTES) {
-                    hasher.entry(&key, &value);
-                    checksum::close_into(&mut closed, table, &key, &value);
-                    to.insert(&*key, closed.as_slice()).map_err(StoreError::engine)?;
-                    bytes += key.len() + value.len();
-                    walk.step()?;
-                    next = entries.next_view()?;
-                }
-                drop(to);
-                transaction.commit().map_err(StoreError::engine)?;
+            // A copy has the format of its original, and an older one has rows where this one has levels.
+            if self.layers(table)?.is_some() {
+                self.fill_levels(database, table, &mut hasher, walk)?;
+            } else {
+                self.fill_rows(database, table, &mut hasher, walk)?;
             }
         }
         Ok(hasher.finish())
+    }
+
+    fn fill_rows(
+        &self,
+        database: &Database,
+        table: TableId,
+        hasher: &mut Hasher,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), StoreError> {
+        let mut closed = Vec::new();
+        let mut entries = self.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+        let mut next = entries.next_view()?;
+        while next.is_some() {
+            let mut transaction = database.begin_write().map_err(StoreError::engine)?;
+            transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
+            let mut to = transaction.open_table(definition(table)).map_err(StoreError::engine)?;
+            let mut bytes = 0;
+            while let Some((key, value)) = next.take_if(|_| bytes < STEP_BYTES) {
+                hasher.entry(&key, &value);
+                checksum::close_into(&mut closed, table, &key, &value);
+                to.insert(&*key, closed.as_slice()).map_err(StoreError::engine)?;
+                bytes += key.len() + value.len();
+                walk.step()?;
+                next = entries.next_view()?;
+            }
+            drop(to);
+            transaction.commit().map_err(StoreError::engine)?;
+        }
+        Ok(())
+    }
+
+    fn fill_levels(
+        &self,
+        database: &Database,
+        table: TableId,
+        hasher: &mut Hasher,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), StoreError> {
+        let mut entries = self.raw_range(table, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+        fill_layers(database, table, self.len(table)?, &mut || {
+            let Some((key, value)) = entries.next_view()? else { return Ok(None) };
+            hasher.entry(&key, &value);
+            walk.step()?;
+            Ok(Some(key.to_vec()))
+        })
     }
 
     /// [`Copied::digest`] of this snapshot.

@@ -115,7 +115,7 @@ impl Batch {
                     self.raw_remove(index.table, entry);
                 }
                 if let Some(entry) = new {
-                    self.raw_put(index.table, entry, Vec::new());
+                    self.pending.insert_new(index.table, entry);
                 }
             }
         }
@@ -139,7 +139,7 @@ impl Batch {
         let value = self.encode::<C>(record, C::DEF.origin)?;
         for index in C::INDEXES {
             if let Some(entry) = index.entry_key(key, record, &row_key) {
-                self.raw_put(index.table, entry, Vec::new());
+                self.pending.insert_new(index.table, entry);
             }
         }
         self.note_sequence::<C>(&row_key);
@@ -246,6 +246,12 @@ impl Batch {
         self.pending.insert(table, key.into(), Some(value.into()));
     }
 
+    /// Puts an entry of an index that is not there, as the index of a new row is written.
+    #[cfg(test)]
+    pub(crate) fn put_new_entry(&mut self, table: TableId, key: Vec<u8>) {
+        self.pending.insert_new(table, key);
+    }
+
     /// Removes an entry of an internal table, whether or not there is one.
     pub fn raw_remove(&mut self, table: TableId, key: impl Into<Vec<u8>>) {
         self.pending.insert(table, key.into(), None);
@@ -283,7 +289,7 @@ impl Reader for Batch {
         upper: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<RawRange<'_>, StoreError> {
-        let stored = self.base.stored_range(table, lower, upper)?;
+        let stored = self.base.stored_range(table, lower, upper, direction)?;
         let pending = match self.pending.get(table) {
             Some(pending) if !is_empty_range(lower, upper) => Some(pending.range::<[u8], _>((lower, upper))),
             _ => None,

@@ -9,7 +9,10 @@ use crate::{error::StoreError, tables::TableId};
 use crc32fast::Hasher;
 
 /// Bytes of a checksum.
-const CHECKSUM_BYTES: usize = 4;
+pub(crate) const CHECKSUM_BYTES: usize = 4;
+
+/// What the names of tables end with whose rows are parts of levels.
+const LAYERS: &[u8] = b".layers";
 
 /// Checksums of the tables' names, which those of their rows go on from.
 static NAMES: [u32; TableId::COUNT] = {
@@ -38,8 +41,9 @@ const fn of_name(name: &[u8]) -> u32 {
     !crc
 }
 
-fn checksum(table: TableId, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_BYTES] {
+fn checksum(table: TableId, ending: &[u8], key: &[u8], value: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = Hasher::new_with_initial(NAMES[table as usize]);
+    hasher.update(ending);
     // A key is far from 4 GiB.
     hasher.update(&(key.len() as u32).to_le_bytes());
     hasher.update(key);
@@ -49,16 +53,34 @@ fn checksum(table: TableId, key: &[u8], value: &[u8]) -> [u8; CHECKSUM_BYTES] {
 
 /// Puts the value as it goes into the file in place of what `out` held.
 pub(crate) fn close_into(out: &mut Vec<u8>, table: TableId, key: &[u8], value: &[u8]) {
+    close(out, table, &[], key, value);
+}
+
+/// As [`close_into`], of a row in the table of a layered table's parts.
+pub(crate) fn close_part_into(out: &mut Vec<u8>, table: TableId, key: &[u8], value: &[u8]) {
+    close(out, table, LAYERS, key, value);
+}
+
+fn close(out: &mut Vec<u8>, table: TableId, ending: &[u8], key: &[u8], value: &[u8]) {
     out.clear();
     out.reserve(value.len() + CHECKSUM_BYTES);
     out.extend_from_slice(value);
-    out.extend_from_slice(&checksum(table, key, value));
+    out.extend_from_slice(&checksum(table, ending, key, value));
 }
 
 /// Bytes of the value in what the file has under `key`, which is what was written there.
 pub(crate) fn value_bytes(table: TableId, key: &[u8], stored: &[u8]) -> Result<usize, StoreError> {
+    checked(table, &[], key, stored)
+}
+
+/// As [`value_bytes`], of a row in the table of a layered table's parts.
+pub(crate) fn part_bytes(table: TableId, key: &[u8], stored: &[u8]) -> Result<usize, StoreError> {
+    checked(table, LAYERS, key, stored)
+}
+
+fn checked(table: TableId, ending: &[u8], key: &[u8], stored: &[u8]) -> Result<usize, StoreError> {
     match stored.split_last_chunk::<CHECKSUM_BYTES>() {
-        Some((value, sum)) if checksum(table, key, value) == *sum => Ok(value.len()),
+        Some((value, sum)) if checksum(table, ending, key, value) == *sum => Ok(value.len()),
         _ => Err(StoreError::damaged_row(table, key, "its checksum is not that of its bytes")),
     }
 }
@@ -96,6 +118,18 @@ mod tests {
         let error = value_bytes(TableId::Code, b"key", b"").unwrap_err();
         assert!(error.is_damage());
         assert!(error.to_string().starts_with("a row of code is damaged, key 6b6579"), "{error}");
+    }
+
+    #[test]
+    fn a_part_is_bound_to_the_name_of_the_table_of_parts() {
+        let table = TableId::ChunksByCiphertextSha256;
+        let mut stored = Vec::new();
+        close_part_into(&mut stored, table, b"key", b"value");
+        let name = table.layers_name().unwrap();
+        let whole = [name.as_bytes(), &3u32.to_le_bytes(), b"key", b"value"].concat();
+        assert_eq!(stored[5..], crc32fast::hash(&whole).to_le_bytes());
+        assert_eq!(part_bytes(table, b"key", &stored).unwrap(), 5);
+        assert!(value_bytes(table, b"key", &stored).is_err());
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use crate::{
     engine::Engine,
     error::StoreError,
     meta,
-    range::PendingTables,
+    range::{PendingTables, Puts},
     reader::Reader,
     snapshot::Snapshot,
     store::{Options, Store},
@@ -173,7 +173,8 @@ impl RunningCompaction {
         transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
         transaction.set_quick_repair(engine.notes_pages());
         for (table, pending) in step.clone().into_changed() {
-            write_table(&transaction, table, pending)?;
+            // What was noted may have been copied already.
+            write_table(&transaction, table, pending, Puts::Any)?;
         }
         transaction.commit().map_err(StoreError::engine)?;
         let copy = Snapshot::new(engine.database())?;

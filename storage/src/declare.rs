@@ -8,7 +8,7 @@ macro_rules! store_tables {
             $coll:ident $name:literal ($($field:ident),+): $key:ty => $record:ty {
                 placement: $placement:expr, origin: $origin:ident $(or $import:ident)?, retention: $retention:expr, writer: $writer:literal,
                 order: $order:ident $($sequence:ident)?,
-                indexes: [ $($index:ident $fields:literal: $index_key:ty = $found_by:expr;)* ]
+                indexes: [ $($index:ident $fields:literal $($layered:ident)?: $index_key:ty = $found_by:expr;)* ]
             }
         )* }
         internal { $(
@@ -26,6 +26,12 @@ macro_rules! store_tables {
         /// Names of all tables, by their ids.
         const TABLE_NAMES: &[&str] = &[
             $($name, $(by_sequence!($sequence $name),)? $(concat!($name, ".by_", $fields),)*)* $($table_name),*
+        ];
+
+        /// Of each table that is layered the name of that of its parts, by their ids.
+        const LAYERS_NAMES: &[Option<&str>] = &[
+            $(None::<&str>, $(no_layers!($sequence),)? $([$(Some(layers!($layered $name $fields)),)? None][0],)*)*
+            $(no_layers!($table)),*
         ];
 
         impl TableId {
@@ -151,6 +157,20 @@ macro_rules! by_sequence {
     };
 }
 
+/// Name of the table of an index's parts. The one word that may follow an index's fields says that there is one.
+macro_rules! layers {
+    (layered $name:literal $fields:literal) => {
+        concat!($name, ".by_", $fields, ".layers")
+    };
+}
+
+/// A table that is not layered.
+macro_rules! no_layers {
+    ($table:ident) => {
+        None
+    };
+}
+
 /// The one word that may follow a collection's origin.
 macro_rules! is_import {
     (Import) => {
@@ -158,4 +178,4 @@ macro_rules! is_import {
     };
 }
 
-pub(crate) use {by_sequence, is_import, store_tables};
+pub(crate) use {by_sequence, is_import, layers, no_layers, store_tables};

@@ -28,6 +28,7 @@ mod exports;
 mod import;
 mod import_row;
 mod key;
+mod layers;
 mod meta;
 mod migration;
 mod pages;

@@ -5,7 +5,7 @@ use alloy_primitives::B256;
 
 /// Newest format of the file that this program reads, and the one that it writes. It rises when tables, keys or
 /// the envelope change; a change of one record has the record's own version. docs/storage-format.md has what each was.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The first format whose shard ranges hold all rows.
 const FIRST_WITH_RANGES: u32 = 2;

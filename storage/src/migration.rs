@@ -5,6 +5,7 @@
 use crate::{
     backup::ReportProgress,
     error::StoreError,
+    layers::lay_rows,
     meta::{self, FORMAT_VERSION},
     reindex::make_ranges,
     store::{Options, Store},
@@ -22,7 +23,14 @@ struct Step {
 const STEPS: [Step; FORMAT_VERSION as usize - 1] = [
     // Format 1 has no shard ranges, or ranges that were begun when there were rows already.
     Step { from: 1, run: make_ranges },
+    // Format 2 has no layered tables.
+    Step { from: 2, run: lay_all_rows },
 ];
+
+fn lay_all_rows(store: &Store, progress: &mut ReportProgress<'_>) -> Result<(), StoreError> {
+    let mut layered = TableId::ALL.into_iter().filter(|table| table.is_layered());
+    layered.try_for_each(|table| lay_rows(store, table, progress))
+}
 
 /// A store of an older format, which nobody else can open while this is there.
 pub struct Migration {

@@ -1,6 +1,6 @@
 //! A walk over one table: what is stored, with what a batch has pending laid over it. Nothing is loaded ahead.
 
-use crate::{checksum, error::StoreError, snapshot::RangeEnds, tables::TableId};
+use crate::{checksum, error::StoreError, layers::LayeredRange, snapshot::RangeEnds, tables::TableId};
 use redb::AccessGuard;
 use std::{
     cmp::Ordering,
@@ -30,9 +30,16 @@ enum ViewBytes<'a> {
     /// With its length before the checksum.
     Value(Guard, usize),
     Pending(&'a [u8]),
+    /// A key of a layered table, out of its part.
+    Copied(Vec<u8>),
 }
 
 impl View<'_> {
+    /// The value of an entry of a layered table.
+    pub(crate) fn nothing() -> Self {
+        Self(ViewBytes::Pending(&[]))
+    }
+
     fn key(guard: Guard) -> Self {
         Self(ViewBytes::Key(guard))
     }
@@ -58,6 +65,7 @@ impl Deref for View<'_> {
             ViewBytes::Key(guard) => guard.value(),
             ViewBytes::Value(guard, bytes) => &guard.value()[..*bytes],
             ViewBytes::Pending(bytes) => bytes,
+            ViewBytes::Copied(bytes) => bytes,
         }
     }
 }
@@ -78,12 +86,34 @@ pub(crate) struct StoredRows<'a> {
     pub(crate) ends: RangeEnds<'a>,
 }
 
+/// As [`StoredRows`], of either kind of table.
+#[expect(clippy::large_enum_variant, reason = "each walk has one, and hardly any is over levels")]
+pub(crate) enum Stored<'a> {
+    Rows(StoredRows<'a>),
+    Layers(LayeredRange<'a>),
+}
+
+/// An entry of the file.
+enum Head {
+    Row(Guard, Guard),
+    Key(Vec<u8>),
+}
+
+impl Head {
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Row(key, _) => key.value(),
+            Self::Key(key) => key,
+        }
+    }
+}
+
 /// Entries of one table within bounds, in key order or against it. The iterator copies each entry.
 pub struct RawRange<'a> {
     table: TableId,
     direction: Direction,
-    stored: Option<StoredRows<'a>>,
-    stored_head: Option<(Guard, Guard)>,
+    stored: Option<Stored<'a>>,
+    stored_head: Option<Head>,
     /// Key of the last entry that the file gave; nothing at the beginning.
     last: Option<Vec<u8>>,
     pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
@@ -94,7 +124,7 @@ impl<'a> RawRange<'a> {
     pub(crate) fn new(
         table: TableId,
         direction: Direction,
-        stored: Option<StoredRows<'a>>,
+        stored: Option<Stored<'a>>,
         pending: Option<btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>>,
     ) -> Self {
         Self { table, direction, stored, stored_head: None, last: None, pending, pending_head: None }
@@ -107,9 +137,14 @@ impl<'a> RawRange<'a> {
             match self.first_head() {
                 None => return Ok(None),
                 Some(Ordering::Less) => {
-                    let Some((key, value)) = self.stored_head.take() else { return Ok(None) };
-                    let value = View::value(self.table, key.value(), value)?;
-                    return Ok(Some((View::key(key), value)));
+                    return match self.stored_head.take() {
+                        None => Ok(None),
+                        Some(Head::Key(key)) => Ok(Some((View(ViewBytes::Copied(key)), View::nothing()))),
+                        Some(Head::Row(key, value)) => {
+                            let value = View::value(self.table, key.value(), value)?;
+                            Ok(Some((View::key(key), value)))
+                        }
+                    };
                 }
                 Some(pending_first) => {
                     // The pending entry replaces the stored one of the same key.
@@ -130,9 +165,9 @@ impl<'a> RawRange<'a> {
             (None, None) => None,
             (Some(_), None) => Some(Ordering::Less),
             (None, Some(_)) => Some(Ordering::Greater),
-            (Some((stored, _)), Some((pending, _))) => Some(match self.direction {
-                Direction::Forward => stored.value().cmp(pending),
-                Direction::Reverse => stored.value().cmp(pending).reverse(),
+            (Some(stored), Some((pending, _))) => Some(match self.direction {
+                Direction::Forward => stored.key().cmp(pending),
+                Direction::Reverse => stored.key().cmp(pending).reverse(),
             }),
         }
     }
@@ -154,29 +189,38 @@ impl<'a> RawRange<'a> {
         Ok(())
     }
 
+    /// The next entry of the file, if there is one.
+    fn next_stored(&mut self) -> Result<Option<Head>, StoreError> {
+        match &mut self.stored {
+            None => Ok(None),
+            Some(Stored::Layers(keys)) => Ok(keys.next_key()?.map(Head::Key)),
+            Some(Stored::Rows(StoredRows { range, ends })) => {
+                let next = match self.direction {
+                    Direction::Forward => range.next(),
+                    Direction::Reverse => range.next_back(),
+                };
+                let next = next.transpose().map_err(StoreError::engine)?;
+                if next.is_none() {
+                    // No row is believed to be the last before its neighbour was looked at.
+                    ends.check(self.direction, self.last.as_deref())?;
+                }
+                Ok(next.map(|(key, value)| Head::Row(key, value)))
+            }
+        }
+    }
+
     fn fill_heads(&mut self) -> Result<(), StoreError> {
-        if self.stored_head.is_none()
-            && let Some(StoredRows { range, .. }) = &mut self.stored
-        {
-            let next = match self.direction {
-                Direction::Forward => range.next(),
-                Direction::Reverse => range.next_back(),
-            };
+        if self.stored_head.is_none() && self.stored.is_some() {
             // At the end, and after an error, the range is let go so that it is not asked again.
-            match next {
-                Some(Ok(entry)) => {
-                    self.check_order(entry.0.value())?;
-                    self.stored_head = Some(entry);
+            match self.next_stored() {
+                Ok(Some(head)) => {
+                    self.check_order(head.key())?;
+                    self.stored_head = Some(head);
                 }
-                Some(Err(error)) => {
+                Ok(None) => self.stored = None,
+                Err(error) => {
                     (self.stored, self.pending) = (None, None);
-                    return Err(StoreError::engine(error));
-                }
-                None => {
-                    if let Some(StoredRows { ends, .. }) = self.stored.take() {
-                        // No row is believed to be the last before its neighbour was looked at.
-                        ends.check(self.direction, self.last.as_deref()).inspect_err(|_| self.pending = None)?;
-                    }
+                    return Err(error);
                 }
             }
         }
@@ -204,10 +248,21 @@ impl Iterator for RawRange<'_> {
     }
 }
 
+/// What is known of the keys that are put into layered tables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Puts {
+    /// None of them is there.
+    #[default]
+    New,
+    /// Some may be there already.
+    Any,
+}
+
 /// What a batch would change, by table.
 #[derive(Clone, Default)]
 pub(crate) struct PendingTables {
     tables: Vec<Pending>,
+    puts: Puts,
     /// What stood there before each change since the savepoint; `None` where there is none.
     undo: Option<Vec<Undo>>,
 }
@@ -222,15 +277,37 @@ impl PendingTables {
 
     /// Sets what is pending under a key: a value, or that it goes.
     pub(crate) fn insert(&mut self, table: TableId, key: Vec<u8>, value: Option<Vec<u8>>) {
+        if table.is_layered() && value.is_some() {
+            self.puts = Puts::Any;
+        }
+        self.set(table, key, value);
+    }
+
+    /// Sets that an entry without a value is put that the store does not have, as no row asks for it there.
+    pub(crate) fn insert_new(&mut self, table: TableId, key: Vec<u8>) {
+        // What was to go is there.
+        if self.set(table, key, Some(Vec::new())) {
+            self.puts = Puts::Any;
+        }
+    }
+
+    /// Says whether the key was to go before.
+    fn set(&mut self, table: TableId, key: Vec<u8>, value: Option<Vec<u8>>) -> bool {
+        let pending = table_mut(&mut self.tables, table);
         match &mut self.undo {
             Some(undo) => {
-                let old = table_mut(&mut self.tables, table).insert(key.clone(), value);
+                let old = pending.insert(key.clone(), value);
+                let was_going = old == Some(None);
                 undo.push((table, key, old));
+                was_going
             }
-            None => {
-                table_mut(&mut self.tables, table).insert(key, value);
-            }
+            None => pending.insert(key, value) == Some(None),
         }
+    }
+
+    /// What is known of the keys that are put into layered tables.
+    pub(crate) fn puts(&self) -> Puts {
+        self.puts
     }
 
     /// The last key of a table up to `upper` and what is pending under it, to be changed where it stands.

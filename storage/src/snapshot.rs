@@ -3,8 +3,9 @@
 use crate::{
     checksum,
     error::StoreError,
+    layers::Layers,
     meta,
-    range::{Direction, RawRange, StoredRows, View, is_empty_range},
+    range::{Direction, RawRange, Stored, StoredRows, View, is_empty_range},
     reader::Reader,
     tables::TableId,
 };
@@ -21,6 +22,22 @@ pub(crate) type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 pub(crate) const fn definition(table: TableId) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
     TableDefinition::new(table.name())
+}
+
+/// The table of the parts of one that is layered.
+pub(crate) const fn layers_definition(table: TableId) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+    match table.layers_name() {
+        Some(name) => TableDefinition::new(name),
+        None => definition(table),
+    }
+}
+
+/// How the file has a table.
+enum Opened {
+    /// An entry in each row.
+    Rows(Table),
+    /// Levels.
+    Layers(Layers),
 }
 
 /// What a table takes in the file.
@@ -42,7 +59,7 @@ pub struct Snapshot {
 
 struct SnapshotInner {
     /// Opened when they are first asked for; `None` where the file has no such table yet.
-    tables: [OnceLock<Option<Table>>; TableId::COUNT],
+    tables: [OnceLock<Option<Opened>>; TableId::COUNT],
     transaction: ReadTransaction,
     sequence: OnceLock<u64>,
     /// The database stays open for as long as someone reads from it.
@@ -71,35 +88,67 @@ impl Snapshot {
         Ok(*self.inner.sequence.get_or_init(|| sequence))
     }
 
-    /// Entries of one table. The engine keeps count, so nothing is walked.
+    /// Entries of one table. They are counted as they are written, so nothing is walked.
     pub fn len(&self, table: TableId) -> Result<u64, StoreError> {
-        self.table(table)?.map_or(Ok(0), |table| table.len().map_err(StoreError::engine))
+        match self.opened(table)? {
+            None => Ok(0),
+            Some(Opened::Rows(rows)) => rows.len().map_err(StoreError::engine),
+            Some(Opened::Layers(layers)) => Ok(layers.len()),
+        }
     }
 
     /// Bytes of one table in the file. Walks all of it.
     pub fn table_bytes(&self, table: TableId) -> Result<TableBytes, StoreError> {
-        let Some(table) = self.table(table)? else { return Ok(TableBytes::default()) };
-        let stats = table.stats().map_err(StoreError::engine)?;
+        let rows = match self.opened(table)? {
+            None => return Ok(TableBytes::default()),
+            Some(Opened::Rows(rows)) => rows,
+            Some(Opened::Layers(layers)) => layers.rows(),
+        };
+        let stats = rows.stats().map_err(StoreError::engine)?;
         Ok(TableBytes {
             stored: stats.stored_bytes(),
             overhead: stats.metadata_bytes().saturating_add(stats.fragmented_bytes()),
         })
     }
 
-    fn table(&self, table: TableId) -> Result<Option<&Table>, StoreError> {
+    /// The levels of a table that has some.
+    pub(crate) fn layers(&self, table: TableId) -> Result<Option<&Layers>, StoreError> {
+        Ok(match self.opened(table)? {
+            Some(Opened::Layers(layers)) => Some(layers),
+            _ => None,
+        })
+    }
+
+    /// Whether the file has the table.
+    pub(crate) fn is_there(&self, table: TableId) -> Result<bool, StoreError> {
+        Ok(self.opened(table)?.is_some())
+    }
+
+    fn opened(&self, table: TableId) -> Result<Option<&Opened>, StoreError> {
         let slot = &self.inner.tables[table as usize];
         if let Some(open) = slot.get() {
             return Ok(open.as_ref());
         }
-        let open = match self.inner.transaction.open_table(definition(table)) {
-            Ok(open) => Some(open),
-            Err(TableError::TableDoesNotExist(_)) => {
-                self.check_names()?;
-                None
-            }
-            Err(error) => return Err(StoreError::engine(error)),
-        };
+        // One that is to be layered has its entries in rows as long as an older format's are there.
+        let mut open = self.open(definition(table))?.map(Opened::Rows);
+        if open.is_none() && table.is_layered() {
+            open = match self.open(layers_definition(table))? {
+                Some(parts) => Some(Opened::Layers(Layers::open(table, parts)?)),
+                None => None,
+            };
+        }
+        if open.is_none() {
+            self.check_names()?;
+        }
         Ok(slot.get_or_init(|| open).as_ref())
+    }
+
+    fn open(&self, table: TableDefinition<'_, &'static [u8], &'static [u8]>) -> Result<Option<Table>, StoreError> {
+        match self.inner.transaction.open_table(table) {
+            Ok(open) => Ok(Some(open)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(StoreError::engine(error)),
+        }
     }
 
     /// Holds the names of the file's tables against ours: where one was changed, a table that is not there need not be one
@@ -126,7 +175,7 @@ impl Snapshot {
 
     /// Whether a table has a row under one of these keys, whatever it holds.
     pub(crate) fn has_any(&self, table: TableId, keys: &[&str]) -> Result<bool, StoreError> {
-        let Some(rows) = self.table(table)? else { return Ok(false) };
+        let Some(Opened::Rows(rows)) = self.opened(table)? else { return Ok(false) };
         for key in keys {
             if rows.get(key.as_bytes()).map_err(StoreError::engine)?.is_some() {
                 return Ok(true);
@@ -137,7 +186,11 @@ impl Snapshot {
 
     /// The row under `key`, or the keys around it that have none either.
     pub(crate) fn row_or_gap(&self, table: TableId, key: &[u8]) -> Result<RowOrGap<'_>, StoreError> {
-        let Some(rows) = self.table(table)? else { return Ok(RowOrGap::Gap(None)) };
+        let rows = match self.opened(table)? {
+            Some(Opened::Rows(rows)) => rows,
+            Some(Opened::Layers(_)) => return Ok(self.view(table, key)?.map_or(RowOrGap::Gap(None), RowOrGap::Row)),
+            None => return Ok(RowOrGap::Gap(None)),
+        };
         if let Some(value) = rows.get(key).map_err(StoreError::engine)? {
             return View::value(table, key, value).map(RowOrGap::Row);
         }
@@ -152,11 +205,16 @@ impl Snapshot {
         table: TableId,
         lower: Bound<&[u8]>,
         upper: Bound<&[u8]>,
-    ) -> Result<Option<StoredRows<'_>>, StoreError> {
+        direction: Direction,
+    ) -> Result<Option<Stored<'_>>, StoreError> {
         if is_empty_range(lower, upper) {
             return Ok(None);
         }
-        let Some(rows) = self.table(table)? else { return Ok(None) };
+        let rows = match self.opened(table)? {
+            Some(Opened::Rows(rows)) => rows,
+            Some(Opened::Layers(layers)) => return Ok(Some(Stored::Layers(layers.range(lower, upper, direction)))),
+            None => return Ok(None),
+        };
         for bound in [lower, upper] {
             if let Bound::Included(key) | Bound::Excluded(key) = bound {
                 check_place(table, rows, key)?;
@@ -164,7 +222,7 @@ impl Snapshot {
         }
         let range = rows.range::<&[u8]>((lower, upper)).map_err(StoreError::engine)?;
         let ends = RangeEnds { table, rows, lower: lower.map(<[u8]>::to_vec), upper: upper.map(<[u8]>::to_vec) };
-        Ok(Some(StoredRows { range, ends }))
+        Ok(Some(Stored::Rows(StoredRows { range, ends })))
     }
 }
 
@@ -206,7 +264,7 @@ impl RangeEnds<'_> {
 }
 
 fn is_own_name(name: &str) -> bool {
-    TableId::ALL.iter().any(|table| table.name() == name)
+    TableId::ALL.iter().any(|table| table.name() == name || table.layers_name() == Some(name))
 }
 
 /// Whether a row that is wrongly taken for absent is found out elsewhere. A leaf of the account trie has no row and is made
@@ -324,7 +382,11 @@ impl Reader for Snapshot {
     }
 
     fn view(&self, table: TableId, key: &[u8]) -> Result<Option<View<'_>>, StoreError> {
-        let Some(rows) = self.table(table)? else { return Ok(None) };
+        let rows = match self.opened(table)? {
+            Some(Opened::Rows(rows)) => rows,
+            Some(Opened::Layers(layers)) => return Ok(layers.contains(key)?.then(View::nothing)),
+            None => return Ok(None),
+        };
         match rows.get(key).map_err(StoreError::engine)? {
             Some(value) => View::value(table, key, value).map(Some),
             None => check_absent(table, rows, key).map(|_| None),
@@ -338,11 +400,15 @@ impl Reader for Snapshot {
         upper: Bound<&[u8]>,
         direction: Direction,
     ) -> Result<RawRange<'_>, StoreError> {
-        Ok(RawRange::new(table, direction, self.stored_range(table, lower, upper)?, None))
+        Ok(RawRange::new(table, direction, self.stored_range(table, lower, upper, direction)?, None))
     }
 
     fn raw_first_key(&self, table: TableId, prefix: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(rows) = self.table(table)? else { return Ok(None) };
+        let rows = match self.opened(table)? {
+            Some(Opened::Rows(rows)) => rows,
+            Some(Opened::Layers(layers)) => return layers.first_key(prefix),
+            None => return Ok(None),
+        };
         match row_above(table, rows, Bound::Included(prefix))? {
             Some(key) if key.value().starts_with(prefix) => Ok(Some(key.value().to_vec())),
             // That there is none is not believed at once.

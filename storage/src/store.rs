@@ -8,7 +8,7 @@ use crate::{
     engine::{Engine, io_error, open_backend},
     error::StoreError,
     meta::{self, FORMAT_VERSION, Meta},
-    range::{Pending, PendingTables},
+    range::{Pending, PendingTables, Puts},
     snapshot::Snapshot,
     tables::TableId,
     write::write_table,
@@ -277,10 +277,11 @@ fn write_batch(engine: &Engine, pending: PendingTables, sequence: u64) -> Result
     let mut transaction = engine.database().begin_write().map_err(StoreError::engine)?;
     transaction.set_durability(Durability::Immediate).map_err(StoreError::engine)?;
     transaction.set_quick_repair(engine.notes_pages());
+    let puts = pending.puts();
     for (table, pending) in pending.into_changed() {
-        write_table(&transaction, table, pending)?;
+        write_table(&transaction, table, pending, puts)?;
     }
-    write_table(&transaction, TableId::Meta, entry(meta::SEQUENCE, &sequence.to_be_bytes()))?;
+    write_table(&transaction, TableId::Meta, entry(meta::SEQUENCE, &sequence.to_be_bytes()), puts)?;
     transaction.commit().map_err(StoreError::engine)
 }
 
@@ -295,7 +296,7 @@ fn write_meta(database: &Database, meta: &Meta) -> Result<(), StoreError> {
     entries.append(&mut entry(meta::GENESIS_HASH, meta.genesis_hash.as_slice()));
     entries.append(&mut entry(meta::SEQUENCE, &0u64.to_be_bytes()));
     let transaction = database.begin_write().map_err(StoreError::engine)?;
-    write_table(&transaction, TableId::Meta, entries)?;
+    write_table(&transaction, TableId::Meta, entries, Puts::Any)?;
     transaction.commit().map_err(StoreError::engine)
 }
 

@@ -1,13 +1,14 @@
 //! Every collection and every internal table of the store. Names, statistics, golden bytes and the table list of
 //! docs/storage-format.md come from this page; nothing else names a table.
 //!
-//! An index is written `Type "fields": key type = what a row is found by`. Times are Unix seconds.
+//! An index is written `Type "fields": key type = what a row is found by`; `layered` behind the fields says that its keys come
+//! in no order and in great number (see `layers`). Times are Unix seconds.
 
 use crate::{
     batch::Batch,
     codec::{Origin, Record as _},
     collection::{Collection, CollectionDef, Index, IndexEntry, InternalDef, Placement, Retention, WriteOrder},
-    declare::{by_sequence, is_import, store_tables},
+    declare::{by_sequence, is_import, layers, no_layers, store_tables},
     error::StoreError,
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
@@ -55,7 +56,7 @@ store_tables! {
             placement: Sharded(&["session_id", "idx"]), origin: Mixed or Import, retention: Forever, writer: "anchoring",
             order: Any ChunksBySequence,
             indexes: [
-                ChunksByCiphertextSha256 "ciphertext_sha256": B256 = |_, r| Some(r.ciphertext_sha256);
+                ChunksByCiphertextSha256 "ciphertext_sha256" layered: B256 = |_, r| Some(r.ciphertext_sha256);
             ]
         }
 
@@ -256,6 +257,16 @@ impl TableId {
     pub const fn name(self) -> &'static str {
         TABLE_NAMES[self as usize]
     }
+
+    /// Whether its entries lie in levels. They are keys without values.
+    pub const fn is_layered(self) -> bool {
+        self.layers_name().is_some()
+    }
+
+    /// Name of the table in the file that has its entries in levels, where it is layered.
+    pub(crate) const fn layers_name(self) -> Option<&'static str> {
+        LAYERS_NAMES[self as usize]
+    }
 }
 
 #[cfg(test)]
@@ -309,7 +320,10 @@ mod tests {
         );
         for c in COLLECTIONS {
             let key = c.key_fields.join(", ");
-            let indexes = c.indexes.iter().map(|(_, fields)| *fields).collect::<Vec<_>>().join(", ");
+            let index = |(table, fields): &(TableId, &str)| {
+                format!("{fields}{}", if table.is_layered() { " (layered)" } else { "" })
+            };
+            let indexes = c.indexes.iter().map(index).collect::<Vec<_>>().join(", ");
             let placement = match c.placement {
                 Replicated => "replicated".into(),
                 Sharded(fields) => format!("sharded by {}", fields.join(", ")),

@@ -9,6 +9,7 @@ use crate::{
     error::StoreError,
     import::{id_key, import_sources},
     key::StoreKey,
+    layers::check_layers,
     meta::has_ranges,
     range::Direction,
     reader::{Reader, decode_key, decode_row},
@@ -133,6 +134,17 @@ pub(crate) fn check_collection<C: Collection>(snapshot: &Snapshot, check: &mut C
     }
     for (index, asked_for) in C::INDEXES.iter().zip(asked_for) {
         let found = entries_of(snapshot, index.table)?;
+        if let Some(layers) = snapshot.layers(index.table)? {
+            check_layers(layers, &mut |key, what| check.findings.add(index.table, key, what))?;
+            let counted = snapshot.len(index.table)?;
+            if counted != found {
+                check.findings.add(
+                    index.table,
+                    &[],
+                    format!("its levels have {counted} entries, of which {found} differ"),
+                );
+            }
+        }
         if found != asked_for {
             let what = format!("{found} entries, and the rows of {} ask for {asked_for}", C::DEF.name);
             check.findings.add(index.table, &[], what);

@@ -4,7 +4,14 @@
 //! half empty, unless it is at the end of the table. So a run of neighbours, such as the chunks of a session, goes in as
 //! a whole, which fills pages.
 
-use crate::{checksum, error::StoreError, range::Pending, snapshot::definition, tables::TableId};
+use crate::{
+    checksum,
+    error::StoreError,
+    layers::write_layers,
+    range::{Pending, Puts},
+    snapshot::definition,
+    tables::TableId,
+};
 use redb::{CursorError, Table, WriteTransaction};
 use std::ops::Bound;
 
@@ -21,7 +28,15 @@ type Change = (Vec<u8>, Option<Vec<u8>>);
 
 /// Applies changes in key order, so that neighbours go into the same pages one after the other. Each is let go of as
 /// soon as it is written, while it is in the processor's cache.
-pub(crate) fn write_table(transaction: &WriteTransaction, table: TableId, pending: Pending) -> Result<(), StoreError> {
+pub(crate) fn write_table(
+    transaction: &WriteTransaction,
+    table: TableId,
+    pending: Pending,
+    puts: Puts,
+) -> Result<(), StoreError> {
+    if table.is_layered() {
+        return write_layers(transaction, table, &pending, puts);
+    }
     let mut rows = transaction.open_table(definition(table)).map_err(StoreError::engine)?;
     let mut closed = Vec::new();
     let mut pending = pending.into_iter();

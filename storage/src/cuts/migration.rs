@@ -3,10 +3,11 @@
 use super::model::{PATH, commit_next, meta, options, seeds};
 use crate::{
     Direction, FORMAT_VERSION, Findings, Meta, Migration, Options, Reader, Snapshot, Store, StoreError, TableId,
+    layers::tests::unlay,
     testing::{PowerCut, Random},
 };
 
-/// A disk with a store of format 1 without the shard ranges of its rows.
+/// A disk with a store of format 1 without the shard ranges of its rows, and with every index in rows.
 fn disk_of_format_1() -> PowerCut {
     let disk = PowerCut::new(0);
     let options = Options { disk: disk.disk(), quick_repair_from_bytes: u64::MAX, ..Options::default() };
@@ -21,6 +22,7 @@ fn disk_of_format_1() -> PowerCut {
         batch.raw_remove(TableId::ShardRanges, range.unwrap().0);
     }
     store.commit(batch).unwrap();
+    unlay(&store, TableId::ChunksByCiphertextSha256);
     drop(store);
     disk.restore();
     disk

@@ -58,7 +58,7 @@ pub(super) fn commit_next(store: &Store) -> Result<u64, StoreError> {
     }
     for idx in 0..u32::from(byte(15)) {
         let key = ChunkKey { session_id: session(byte(20)), idx, account: address(1) };
-        let record = ChunkRecord { size_bytes: n, ..Sample::sample() };
+        let record = ChunkRecord { size_bytes: n, ciphertext_sha256: hash(byte(255)), ..Sample::sample() };
         batch.put::<Chunks>(&key, &record)?;
     }
     for key in 0..50u64 {

@@ -31,8 +31,12 @@ pub(crate) fn reindex_collection<C: Collection>(run: &mut Reindex<'_>) -> Result
     let (there, are_whole) = mend_rows::<C>(run, &snapshot, &mut shards)?;
     for (place, (table, there)) in tables::<C>().zip(there).enumerate() {
         // Where there are as many as are asked for and there, there are no others.
-        if count_entries(run, &snapshot, table)? != there {
+        let found = count_entries(run, &snapshot, table)?;
+        if found != there {
             remove_superfluous::<C>(run, &snapshot, table, place)?;
+        }
+        if snapshot.len(table)? != found {
+            put_once(run, &snapshot, table)?;
         }
     }
     drop(snapshot);
@@ -153,6 +157,24 @@ fn count_entries(run: &mut Reindex<'_>, snapshot: &Snapshot, table: TableId) -> 
         run.step()?;
     }
     Ok(count)
+}
+
+/// Puts each entry of a layered table again of which some lie in two levels: what is put lies in one.
+fn put_once(run: &mut Reindex<'_>, snapshot: &Snapshot, table: TableId) -> Result<(), StoreError> {
+    run.expect(snapshot.len(table)?);
+    let mend = |batch: &mut Batch, entry: &[u8], repairs: &mut Repairs<'_>| {
+        if batch.view(table, entry)?.is_some() {
+            repairs.put(batch, table, entry, true, Vec::new());
+        }
+        Ok(())
+    };
+    let mut due = Vec::new();
+    let mut entries = snapshot.raw_range(table, Unbounded, Unbounded, Direction::Forward)?;
+    while let Some((entry, _)) = entries.next_view()? {
+        run.step()?;
+        run.mend_later(&mut due, &entry, mend)?;
+    }
+    run.mend(&mut due, mend)
 }
 
 /// Removes the entries that no row asks for.

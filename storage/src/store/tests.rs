@@ -246,7 +246,7 @@ fn a_store_of_a_newer_format_is_refused_with_both_versions() {
     let (unfinished, database) = begin(&path, &Options::default()).unwrap();
     let transaction = database.database().begin_write().unwrap();
     let newer = entry(meta::FORMAT, &(FORMAT_VERSION + 1).to_be_bytes());
-    write_table(&transaction, TableId::Meta, newer).unwrap();
+    write_table(&transaction, TableId::Meta, newer, crate::range::Puts::Any).unwrap();
     transaction.commit().unwrap();
     drop(database);
     fs::rename(unfinished, &path).unwrap();
