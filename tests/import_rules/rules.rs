@@ -45,7 +45,7 @@ const TEST_ROOM: &str = "testing";
 const MAIN: (&str, &[&str]) = ("src/main.rs", &["cli"]);
 
 /// Crates that are named in few places, so that each can be replaced there. A place is a file, or a folder with `/`.
-const CRATES: [(&[&str], &[&str]); 16] = [
+const CRATES: [(&[&str], &[&str]); 17] = [
     (&["redb"], &["storage/"]),
     (&["bson", "mongodb"], &["src/export/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
@@ -59,7 +59,7 @@ const CRATES: [(&[&str], &[&str]); 16] = [
     (&["k256"], &["src/keys/", "src/consensus/", "types/"]),
     (&["getrandom"], &["src/keys/", "src/node/", "src/cli/"]),
     (&["lucid_kernel"], &["src/node/", "src/cli/", "benches/"]),
-    (&["rustix"], &["src/node/", "src/doctor/"]),
+    (&["rustix"], &["src/node/", "src/doctor/", "src/cli/devnet.rs"]),
     (&["secp256k1"], &["src/chain/"]),
     (&["toml"], &["src/config/"]),
     (&["arc_malachitebft_core_consensus", "arc_malachitebft_core_types"], &["src/consensus/bft/"]),
