@@ -26,7 +26,12 @@ pub(crate) struct Links {
     groups: Vec<u8>,
     /// Nodes whose links take several times as long.
     slow: Vec<bool>,
+    /// Nodes that hear little of what they are told, and are heard well.
+    deaf: Vec<bool>,
 }
+
+/// What a deaf node misses, in a thousand: it votes without having seen what the others saw.
+const DEAF_MISSES: u64 = 700;
 
 /// The group of a node that was cut off; at most one is at a time.
 const ALONE: u8 = u8::MAX;
@@ -36,7 +41,7 @@ const SLOWDOWN: u64 = 5;
 
 impl Links {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { weather: Weather::FAIR, groups: vec![0; nodes], slow: vec![false; nodes] }
+        Self { weather: Weather::FAIR, groups: vec![0; nodes], slow: vec![false; nodes], deaf: vec![false; nodes] }
     }
 
     /// Everybody hears everybody.
@@ -44,6 +49,7 @@ impl Links {
         self.weather = Weather::FAIR;
         self.groups.fill(0);
         self.slow.fill(false);
+        self.deaf.fill(false);
     }
 
     pub(crate) fn set_weather(&mut self, weather: Weather) {
@@ -67,6 +73,10 @@ impl Links {
         self.groups.fill(0);
     }
 
+    pub(crate) fn deafen(&mut self, node: usize) {
+        self.deaf[node] = true;
+    }
+
     pub(crate) fn slow_down(&mut self, node: usize) {
         self.slow[node] = true;
     }
@@ -75,6 +85,9 @@ impl Links {
     pub(crate) fn arrivals(&self, rng: &mut Rng, from: usize, to: usize) -> Vec<u64> {
         let mut arrivals = Vec::new();
         if self.groups[from] != self.groups[to] || rng.in_thousand(self.weather.lost) {
+            return arrivals;
+        }
+        if self.deaf[to] && rng.in_thousand(DEAF_MISSES) {
             return arrivals;
         }
         let slow = if self.slow[from] || self.slow[to] { SLOWDOWN } else { 1 };

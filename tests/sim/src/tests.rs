@@ -2,7 +2,7 @@
 
 use crate::{AttackerKind, run};
 
-/// Seeds that the suite runs; about a minute unoptimised on two cores that others use too. `SIM_SEEDS` asks for more.
+/// Seeds that the suite runs: with those below about two minutes unoptimised on two cores. `SIM_SEEDS` asks for more.
 const SEEDS: u64 = 60;
 
 /// Virtual minutes of each.

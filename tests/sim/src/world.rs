@@ -492,10 +492,11 @@ impl World {
             return Ok(());
         }
         let node = self.rng.place(self.hosts.len());
-        match self.rng.between(0, 5) {
+        match self.rng.between(0, 6) {
             0 => self.links.part(&mut self.rng),
             1 => self.links.join(),
             2 => self.links.slow_down(node),
+            3 => self.links.deafen(node),
             // At one of the next effects, wherever that is.
             _ => self.hosts[node].dies_in = Some(self.rng.between(0, 60)),
         }
