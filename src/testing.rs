@@ -6,6 +6,7 @@ use crate::{
     },
     evm::Transaction,
     keys::SecretKey,
+    state::{LatestState, StateReader},
 };
 use alloy_consensus::{
     Header, Sealed, SignableTransaction, Signed, TxEip1559, TxEip2930, TxEip7702, TxEnvelope, TxLegacy,
@@ -195,6 +196,12 @@ pub(crate) struct TestChain {
 }
 
 impl TestChain {
+    /// What an account has after the head, in wei.
+    pub(crate) fn balance_of(&self, address: Address) -> U256 {
+        let account = LatestState::new(&self.store.snapshot().unwrap()).account(address).unwrap();
+        account.map_or(U256::ZERO, |account| account.balance)
+    }
+
     /// The genesis of [`spec`].
     pub(crate) fn new(rules: Rules) -> Self {
         Self::with_spec(spec(rules))

@@ -138,7 +138,6 @@ fn write_block(
         minted: block.withdrawals.iter().fold(before.minted, |sum, paid| sum.saturating_add(paid.amount_wei())),
         withdrawal_count: before.withdrawal_count + block.withdrawals.len() as u64,
         transaction_count: before.transaction_count + block.transactions.len() as u64,
-        ..before
     };
     batch.put::<BlockchainState>(&Current, &head)?;
     Ok(())

@@ -23,16 +23,12 @@ pub fn minted_work(receipts: &[ReceiptEnvelope], counts: impl Fn(&Address) -> bo
         // The contracts emit what decodes, and nobody else logs from their addresses.
         match log.address {
             LUCID_ANCHORS_ADDRESS => {
-                if SessionRegistered::decode_log(log).is_ok_and(|event| counts(&event.account)) {
-                    work.sessions += 1;
-                }
+                let registered = SessionRegistered::decode_log(log).is_ok_and(|event| counts(&event.account));
+                work.sessions += u64::from(registered);
             }
             LUCID_CHUNK_STORE_ADDRESS => {
-                if let Ok(event) = ChunkStored::decode_log(log)
-                    && counts(&event.account)
-                {
-                    work.bytes = work.bytes.saturating_add(event.sizeBytes);
-                }
+                let stored = ChunkStored::decode_log(log).ok().filter(|event| counts(&event.account));
+                work.bytes = work.bytes.saturating_add(stored.map_or(0, |event| event.data.sizeBytes));
             }
             _ => {}
         }

@@ -4,7 +4,7 @@ use super::{
     clock::{since_epoch, unix_now},
     error::NodeError,
     state::{Head, Node},
-    turn::Turn,
+    turn::{Decided, Turn},
 };
 use crate::{
     chain::{self, Imported, RecoveredBlock},
@@ -14,7 +14,7 @@ use crate::{
 };
 use alloy_consensus::{Header, Sealable, transaction::TxHashRef};
 use lucid_storage::{Batch, prune_expired};
-use lucid_types::{Certificate, ChainEvent, CommittedBlock, Rules, Seal, VrfProof};
+use lucid_types::{ChainEvent, CommittedBlock, Rules, VrfProof};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -124,10 +124,10 @@ impl Node {
         proof: Option<VrfProof>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
         let seal = self.author.seal_alone(&block.header.clone().seal_slow(), proof);
-        let (height, parent_certificate) = (block.header.number, head.certificate.as_ref());
+        let decided = Decided { block, seal: &seal, parent_certificate: head.certificate.as_ref() };
         // After the store and before anybody is told: only a store that lost blocks is behind the file.
-        let signed = || Ok(self.record_signed(height)?);
-        self.commit_final(head, turn, block, &seal, parent_certificate, |_| Ok(()), signed)
+        let signed = || Ok(self.record_signed(block.header.number)?);
+        self.commit_final(head, turn, decided, |_| Ok(()), signed)
     }
 
     /// The one function that makes a block part of the chain: judged by the chain room, its seal judged by consensus,
@@ -137,24 +137,22 @@ impl Node {
         &self,
         head: &Head,
         turn: &Turn,
-        block: &RecoveredBlock,
-        seal: &Seal,
-        parent_certificate: Option<&Certificate>,
+        decided: Decided<'_>,
         beside: impl FnOnce(&mut Batch) -> Result<(), NodeError>,
         committed: impl FnOnce() -> Result<(), NodeError>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
         let mut saved = self.saved_pool();
-        let used = saved.used(block.transactions.iter().map(TxHashRef::tx_hash));
+        let used = saved.used(decided.block.transactions.iter().map(TxHashRef::tx_hash));
         let change = |batch: &mut Batch| {
             used.write(batch);
-            let imported = self.write_final(batch, head, turn, block, seal, parent_certificate)?;
+            let imported = self.write_final(batch, head, turn, decided)?;
             beside(batch)?;
             Ok(imported)
         };
         let imported = self.write_then(change, |_: &Imported| committed())?;
         saved.committed(used);
         drop(saved);
-        self.set_head(Head { header: imported.header, certificate: Some(seal.certificate.clone()) });
+        self.set_head(Head { header: imported.header, certificate: Some(decided.seal.certificate.clone()) });
         self.pool().update(&LatestState::new(&self.snapshot()))?;
         self.settle_proofs()?;
         let event = Arc::new(imported.event);

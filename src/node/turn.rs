@@ -58,19 +58,26 @@ impl Turn {
     }
 }
 
+/// A block with what makes it final.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decided<'a> {
+    pub(super) block: &'a RecoveredBlock,
+    pub(super) seal: &'a Seal,
+    /// The certificate of the block before that this one commits to.
+    pub(super) parent_certificate: Option<&'a Certificate>,
+}
+
 impl Node {
     /// Judges a final block and writes all that belongs to it into `batch`: the block and its state, sessions, seal, what
-    /// consensus keeps, and what goes with it. `parent_certificate` is the one that the block commits to, and becomes that of
-    /// its parent's seal.
+    /// consensus keeps, and what goes with it. The certificate that it commits to becomes that of its parent's seal.
     pub(super) fn write_final(
         &self,
         batch: &mut Batch,
         head: &Head,
         turn: &Turn,
-        block: &RecoveredBlock,
-        seal: &Seal,
-        parent_certificate: Option<&Certificate>,
+        decided: Decided<'_>,
     ) -> Result<Imported, NodeError> {
+        let Decided { block, seal, parent_certificate } = decided;
         let imported = chain::import(batch, &self.spec, &head.header, block, &turn.minting)?;
         anchoring::write_events(batch, &imported.event)?;
         turn.seal_terms(&self.spec, self.genesis_hash, &head.header).verify(

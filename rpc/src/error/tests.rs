@@ -137,6 +137,9 @@ fn place(error: &RpcError) -> usize {
         Anchor(AnchorError::StoreFull(_)) => 63,
         Submit(SubmitError::StoreFull(_)) => 64,
         Anchor(AnchorError::Submit(SubmitError::StoreFull(_))) => 65,
+        TaskProof(TaskProofError::CountsNothing(_)) => 67,
+        TaskProof(TaskProofError::Full(_)) => 68,
+        TaskProof(TaskProofError::Node(_)) => 69,
     }
 }
 
@@ -231,6 +234,9 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (PayoutError::Node(NodeError::Full("full".into())).into(), -32000, Some(6005)),
         (Node(NodeError::Full("full".into())), -32000, Some(6005)),
         (PayoutError::Node(stopping()).into(), -32603, None),
+        (TaskProofError::CountsNothing("late".into()).into(), -32000, Some(1001)),
+        (TaskProofError::Full(9).into(), -32005, Some(3001)),
+        (TaskProofError::Node(stopping()).into(), -32603, None),
     ]
 }
 

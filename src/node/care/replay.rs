@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     chain::{self, ChainError},
-    consensus::poot::replay_block,
+    consensus::poot::{replay_block, replayed_height},
 };
 use alloy_consensus::Header;
 use lucid_storage::{
@@ -93,6 +93,8 @@ pub(super) fn check_consensus(
     findings: &mut Findings,
     progress: &mut ReportStep<'_>,
 ) -> Result<(), NodeError> {
+    // A store of an earlier version has none of these rows before a node has opened it, and a kill may leave it with some.
+    let Some(head) = replayed_height(snapshot)?.map(|height| height.min(head)) else { return Ok(()) };
     let mut tell = |difference: Difference| {
         findings.add(difference.table, &difference.key, difference.text());
         Ok(())

@@ -6,7 +6,7 @@ use super::{
         clock::unix_now,
         error::NodeError,
         state::{Head, Node},
-        turn::Turn,
+        turn::{Decided, Turn},
     },
     log::settle_height,
 };
@@ -174,8 +174,8 @@ impl Node {
             settle_height(batch, decision.height, &decision.evidence)?;
             beside(batch)
         };
-        let parent_certificate = body.parent_certificate.as_ref();
-        let event = self.commit_final(&head, &turn, &block, &seal, parent_certificate, beside, || Ok(()))?;
+        let decided = Decided { block: &block, seal: &seal, parent_certificate: body.parent_certificate.as_ref() };
+        let event = self.commit_final(&head, &turn, decided, beside, || Ok(()))?;
         log_block(&event, started.elapsed());
         Ok(slot)
     }

@@ -4,7 +4,7 @@ use crate::{
     consensus::bft::Message,
     network::{MessageId, PeerId, RequestId},
 };
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// What waits for the thread at most: the votes of some rounds of the largest chain, while it runs a block.
 const MAX_WAITING: usize = 4_096;
@@ -33,11 +33,7 @@ pub(in crate::node) struct Inbox(SyncSender<Told>);
 impl Inbox {
     /// Says whether there was room, or anybody to listen.
     pub(in crate::node) fn tell(&self, told: Told) -> bool {
-        self.try_tell(told).is_ok()
-    }
-
-    fn try_tell(&self, told: Told) -> Result<(), TrySendError<Told>> {
-        self.0.try_send(told)
+        self.0.try_send(told).is_ok()
     }
 
     /// Tells it whatever else waits; for what must not be lost.

@@ -2,13 +2,11 @@
 
 use super::*;
 use crate::{
-    anchoring::{ChunkMetadata, Registration, anchor_calls},
     chain::{BlockAttributes, MintedWork},
     consensus::poot::{
         Minting, ProofTerms, TaskProof, TaskProofFault, check_task_proof, next_schedule, set_after, validator_set_at,
     },
     keys::SecretKey,
-    state::{LatestState, StateReader},
     testing::{CHAIN_ID, TestChain, Tx, account, key},
 };
 use alloy_primitives::{B512, Bytes, U256};
@@ -18,8 +16,8 @@ use lucid_storage::{
     TaskProofs, TaskValue,
 };
 use lucid_types::{
-    CommitSignature, ConsensusKey, GenesisValidator, Preset, SessionId,
-    contracts::{LUCID_NODES_ADDRESS, LucidNodes, registration_digest},
+    CommitSignature, ConsensusKey, GenesisValidator, Preset,
+    contracts::{LUCID_ANCHORS_ADDRESS, LUCID_NODES_ADDRESS, LucidAnchors, LucidNodes, registration_digest},
 };
 
 /// Nodes 1 to 4 are the genesis validators; the operator of node n has account n + 4.
@@ -185,16 +183,19 @@ fn registration(spec: &ChainSpec, node: u8, operator: u8) -> Tx {
 
 /// A session of `size` bytes in one chunk, registered and stored by an account.
 fn session(signer: u8, id: u8, size: u64) -> Vec<(u8, Tx)> {
-    let registration = Registration {
-        session_id: SessionId::from_bytes([id, 1, 1, 1, 1, 1, 0x4c, 1, 0x9b, 1, 1, 1, 1, 1, 1, 1]).unwrap(),
-        manifest_hash: B256::repeat_byte(5),
-        started_at: 1_700_000_000,
+    let session_id = B256::right_padding_from(&[id, 1, 1, 1, 1, 1, 0x4c, 1, 0x9b, 1, 1, 1, 1, 1, 1, 1]);
+    let register = LucidAnchors::registerSessionCall {
+        sessionId: session_id,
+        manifestHash: B256::repeat_byte(5),
+        startedAt: 1_700_000_000,
         owner: account(9),
-        merkle_root: B256::repeat_byte(id),
+        merkleRoot: B256::repeat_byte(id),
+        chunkCount: 1,
     };
-    let chunks = [ChunkMetadata { ciphertext_sha256: B256::repeat_byte(id), size_bytes: size }];
-    let calls = anchor_calls(&registration, &chunks).unwrap();
-    calls.into_iter().map(|call| (signer, Tx { gas_limit: call.gas_limit, ..Tx::call(call.to, call.input) })).collect()
+    let (hashes, sizes) = (vec![B256::repeat_byte(id)], vec![size]);
+    let store = LucidChunkStore::storeRunCall { sessionId: session_id, firstIndex: 0, hashes, sizes };
+    let call = |to, input: Vec<u8>| (signer, Tx { gas_limit: 200_000, ..Tx::call(to, input) });
+    vec![call(LUCID_ANCHORS_ADDRESS, register.abi_encode()), call(LUCID_CHUNK_STORE_ADDRESS, store.abi_encode())]
 }
 
 #[test]
@@ -380,7 +381,7 @@ fn who_is_admitted_votes_from_the_block_after_the_first_of_the_next_epoch() {
     chain.next(vec![(8, nodes(&LucidNodes::leaveRegistryCall {}))]);
     assert_eq!(chain.members().len(), 4);
     assert_eq!(chain.schedule().set.members().len(), 5);
-    while chain.head_slot() % 16 != 0 {
+    while !chain.head_slot().is_multiple_of(16) {
         chain.next(vec![(1, Tx::default())]);
     }
     assert_eq!(chain.schedule().set, four);
@@ -403,7 +404,7 @@ fn a_pool_that_accepted_a_node_has_its_work() {
     assert_eq!(pools, [(account(1), Some(pool)), (account(2), Some(pool)), (account(3), None)].into());
     // It goes before the epoch ends: the tally reads who is in a pool then.
     chain.next(vec![(1, nodes(&LucidNodes::leavePoolCall {}))]);
-    while chain.head_slot() % 16 != 0 {
+    while !chain.head_slot().is_multiple_of(16) {
         chain.next(vec![]);
     }
     let epoch = chain.head_slot() / 16;
@@ -457,14 +458,10 @@ fn a_leader_is_paid_for_sessions_that_others_had_anchored() {
     let n = (1..=VALIDATORS).find(|n| account(*n) == leader).unwrap();
     let others = if n == 1 { 6 } else { 5 };
     let sessions = |signer: u8, ids: std::ops::Range<u8>| ids.flat_map(move |id| session(signer, id, 1_000)).collect();
-    let balance = |chain: &PootChain| {
-        let snapshot = chain.chain.store.snapshot().unwrap();
-        LatestState::new(&snapshot).account(leader).unwrap().map_or(U256::ZERO, |account| account.balance)
-    };
-    let before = balance(&chain);
+    let before = chain.chain.balance_of(leader);
     let event = chain.next(sessions(others, 1..11));
     // The leader has the fees too, which are far below a LUCID.
-    let paid = balance(&chain) - before;
+    let paid = chain.chain.balance_of(leader) - before;
     let lucid = U256::from(10).pow(U256::from(18));
     assert_eq!(paid / lucid, U256::from(50), "{paid} wei in block {}", event.header.number);
     // Of his own operator they earn nothing.
