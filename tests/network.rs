@@ -8,7 +8,7 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, transfer};
+use crate::support::{DevNode, block_on, run, text, transfer};
 use alloy_primitives::Address;
 use lucid_node::{
     keys::{DEV_ACCOUNTS, DevAccount},
@@ -44,23 +44,23 @@ struct Net {
 
 impl Net {
     fn start(nodes: usize) -> Self {
+        let mut net = Self::make(nodes, nodes, SLOT);
+        (0..nodes).for_each(|place| net.restart(place));
+        net
+    }
+
+    /// The folders of a network of which the first nodes are validators. Nothing runs yet.
+    fn make(nodes: usize, validators: usize, slot: Duration) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         // Held until all are known, so that no two are the same.
         let held: Vec<_> = (0..nodes).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
         let ports = held.iter().map(|held| (0, held.local_addr().unwrap().port())).collect();
         drop(held);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let options = DevnetOptions { folder: folder.path().to_owned(), slot_secs: SLOT.as_secs(), ports, now };
-        let infos = make_devnet(&options).unwrap();
-        let mut net = Self {
-            running: infos.iter().map(|_| None).collect(),
-            infos,
-            nonce: 0,
-            sender: &DEV_ACCOUNTS[0],
-            _folder: folder,
-        };
-        (0..nodes).for_each(|place| net.restart(place));
-        net
+        let (folder_path, slot_secs) = (folder.path().to_owned(), slot.as_secs());
+        let infos = make_devnet(&DevnetOptions { folder: folder_path, slot_secs, validators, ports, now }).unwrap();
+        let running = infos.iter().map(|_| None).collect();
+        Self { running, infos, nonce: 0, sender: &DEV_ACCOUNTS[0], _folder: folder }
     }
 
     fn restart(&mut self, place: usize) {
@@ -230,4 +230,78 @@ fn a_network_where_nothing_waits_makes_no_block() {
     let before = net.heights();
     thread::sleep(SLOT * 3);
     assert_eq!(net.heights(), before);
+}
+
+impl Net {
+    /// Makes blocks until the head's slot is in another epoch, so many times over, with work proven by some nodes.
+    fn pass_epochs(&mut self, epochs: u64, workers: &[usize]) {
+        for _ in 0..epochs {
+            let epoch =
+                |net: &Self| net.up().next().unwrap().request("lucid_slot", ())["head_slot"].as_u64().unwrap() / 16;
+            let began = epoch(self);
+            while epoch(self) == began {
+                for worker in workers {
+                    let datadir = self.infos[*worker].datadir.to_str().unwrap().to_owned();
+                    let rpc = self.up().next().unwrap().url().to_owned();
+                    let submit = ["proofs", "submit", "--datadir", &datadir, "--rpc", &rpc];
+                    // Those of a span in which there is a beacon already are refused.
+                    run(&[&submit[..], &["beacon", "--seconds", "4"]].concat());
+                    run(&[&submit[..], &["relay", "--bytes", "9000000", "--sessions", "3"]].concat());
+                }
+                self.send();
+                thread::sleep(Duration::from_millis(700));
+            }
+        }
+        self.wait_for_all_sent();
+    }
+
+    /// Runs a `validator` command with the keys of a node.
+    fn validator(&self, place: usize, arguments: &[&str]) {
+        let datadir = self.infos[place].datadir.to_str().unwrap();
+        let rpc = self.up().next().unwrap().url();
+        let (command, rest) = arguments.split_first().unwrap();
+        let output = run(&[&["validator", command, "--datadir", datadir, "--rpc", rpc], rest].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    }
+
+    /// Who votes on the last block.
+    fn voters(&self) -> BTreeSet<usize> {
+        let seal = self.up().next().unwrap().request("lucid_getSeal", ("latest",));
+        let validators = seal["validators"].as_array().unwrap();
+        validators.iter().map(|validator| self.place_of(validator["address"].as_str().unwrap())).collect()
+    }
+}
+
+#[test]
+fn nodes_come_and_go_over_epochs_and_all_have_the_same_rows() {
+    let mut net = Net::make(5, 4, Duration::from_secs(1));
+    // The server comes later: the chain begins without it.
+    (1..5).for_each(|place| net.restart(place));
+    net.send();
+    net.wait_for(1);
+    net.restart(0);
+    net.pass_epochs(1, &[1, 2]);
+    assert_eq!(net.voters(), BTreeSet::from([0, 1, 2, 3]));
+    // The fifth follows, registers, and is admitted by three of four.
+    let fifth = net.infos[4].address.to_string();
+    net.validator(4, &["register", "--endpoint", "/ip4/127.0.0.1/tcp/4001"]);
+    [0, 1, 2].iter().for_each(|voter| net.validator(*voter, &["admit", &fifth]));
+    net.pass_epochs(2, &[1, 2, 4]);
+    assert_eq!(net.voters(), BTreeSet::from([0, 1, 2, 3, 4]));
+    // The third is removed by four of five, the fourth leaves.
+    let third = net.infos[2].address.to_string();
+    [0, 1, 3, 4].iter().for_each(|voter| net.validator(*voter, &["remove", &third]));
+    net.validator(3, &["leave"]);
+    net.pass_epochs(2, &[1, 4]);
+    assert_eq!(net.voters(), BTreeSet::from([0, 1, 4]));
+    let tally = net.up().next().unwrap().request("lucid_getWorkTally", ());
+    assert!(!tally["entities"].as_array().unwrap().is_empty(), "{tally}");
+    net.assert_same_rows();
+    let node = net.running[4].take().unwrap();
+    assert!(node.terminate().success());
+    let datadir = net.infos[4].datadir.to_str().unwrap();
+    let verified = run(&["db", "verify", "--datadir", datadir]);
+    assert!(verified.status.success(), "{}{}", text(&verified.stdout), text(&verified.stderr));
+    let mended = run(&["db", "reindex", "--datadir", datadir]);
+    assert!(text(&mended.stdout).contains("nothing was written"), "{}{}", text(&mended.stdout), text(&mended.stderr));
 }

@@ -1,7 +1,7 @@
 use super::{
     config, db, demo, dev, devnet, doctor,
     exit_codes::{self, exit_code},
-    export, flight, import, init, key, run, session, status, why,
+    export, flight, genesis, import, init, key, proofs, run, session, status, validator, why,
 };
 use crate::{
     node::{DataDir, NodeError},
@@ -48,6 +48,12 @@ enum Command {
     Demo(demo::Args),
     #[command(subcommand)]
     Key(key::Command),
+    #[command(subcommand)]
+    Genesis(genesis::Command),
+    #[command(subcommand)]
+    Validator(validator::Command),
+    #[command(subcommand)]
+    Proofs(proofs::Command),
     #[command(subcommand)]
     Config(config::Command),
     #[command(subcommand)]
@@ -169,6 +175,9 @@ async fn dispatch(command: Command, flight_log: &FlightLog) -> anyhow::Result<()
         Command::Devnet(args) => devnet::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Key(command) => key::run(command),
+        Command::Genesis(command) => genesis::run(command),
+        Command::Validator(command) => validator::run(command).await,
+        Command::Proofs(command) => proofs::run(command).await,
         Command::Config(command) => config::run(&command),
         Command::Db(command) => db::run(command).await,
         Command::Export(command) => export::run(command).await,

@@ -65,7 +65,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let options = DevnetOptions { folder: folder.clone(), slot_secs: args.slot, ports: ports(&args)?, now: unix_now() };
+    let ports = ports(&args)?;
+    let (validators, slot_secs, now) = (ports.len(), args.slot, unix_now());
+    let options = DevnetOptions { folder: folder.clone(), slot_secs, validators, ports, now };
     let nodes = make_devnet(&options)?;
     let mut processes = Vec::new();
     let started = start_all(&nodes, &folder, &mut processes);

@@ -172,7 +172,11 @@ fn of_node(error: &NodeError) -> u8 {
         NodeError::Start(StartError::Unprotected(_)) => CONFIG,
         NodeError::Remote(_) | NodeError::Namespace(_) | NodeError::ForeignValidator { .. } => CONFIG,
         NodeError::StoreGone { .. } => CONFIG,
-        NodeError::NoChain(_) | NodeError::NotLoopback(_) | NodeError::NotAlone { .. } | NodeError::Config(_) => CONFIG,
+        NodeError::NoChain(_)
+        | NodeError::NotLoopback(_)
+        | NodeError::NotAlone { .. }
+        | NodeError::OtherValidator { .. }
+        | NodeError::Config(_) => CONFIG,
         NodeError::HoldsAStore(_)
         | NodeError::HoldsAChain { .. }
         | NodeError::NotEmpty { .. }

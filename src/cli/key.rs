@@ -1,4 +1,7 @@
-use super::exit_codes::{USAGE, coded};
+use super::{
+    address::parse_address,
+    exit_codes::{USAGE, coded},
+};
 use crate::{
     keys::{
         ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, KeyError, NodeKeys, SecretKey, create_key_file, create_key_folder,
@@ -6,9 +9,10 @@ use crate::{
     },
     node::DataDir,
 };
-use alloy_primitives::hex;
+use alloy_primitives::{Address, hex};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use lucid_types::{ConsensusKey, GenesisValidator};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -35,6 +39,15 @@ pub(super) enum Command {
         /// Print one line of JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Write what a chain's first block says of a node, as a line of JSON: for `genesis new --validators`.
+    Consensus {
+        /// The node's folder.
+        #[arg(long, value_name = "DIR")]
+        datadir: PathBuf,
+        /// Account of the person who runs it; the node's own without it.
+        #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+        operator: Option<Address>,
     },
     /// Write a node's key as 64 hexadecimal digits, to a new file of mode 0600 or, if asked, to standard output.
     Export {
@@ -110,10 +123,21 @@ impl Scope {
     }
 }
 
+/// What anybody may know of a node's keys, as a chain spec has it.
+fn consensus(datadir: &Path, operator: Option<Address>) -> anyhow::Result<()> {
+    let keys = NodeKeys::load(&DataDir::at(datadir)?.keys())?;
+    let node = keys.account().address();
+    let consensus_key = ConsensusKey::from_bytes(keys.consensus().public_key_compressed())?;
+    let validator = GenesisValidator { node, operator: operator.unwrap_or(node), consensus_key };
+    println!("{}", serde_json::to_string(&validator)?);
+    Ok(())
+}
+
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::New { place, json } => new(&place, json),
         Command::Show { place, json } => show(&place, json),
+        Command::Consensus { datadir, operator } => consensus(&datadir, operator),
         Command::Export { datadir, consensus, output, stdout } => {
             if output.is_none() && !stdout {
                 return Err(coded(

@@ -84,10 +84,7 @@ impl Node {
     /// This node's turn to make the block after the head, where it makes blocks final alone.
     fn turn(&self, timestamp: u64) -> Result<Turn, NodeError> {
         let turn = Turn::read(&self.store.snapshot()?, &self.spec, self.author.address(), timestamp)?;
-        if self.author.is_alone(&turn.schedule) {
-            return Ok(turn);
-        }
-        Err(NodeError::NotAlone { validators: turn.schedule.set.members().len(), node: self.author.address() })
+        if self.author.is_alone(&turn.schedule) { Ok(turn) } else { Err(self.not_alone()?) }
     }
 
     /// Builds the next block, made in `round`, and forgets the transactions that no block can take.

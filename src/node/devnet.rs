@@ -30,6 +30,8 @@ pub struct DevnetOptions {
     pub folder: PathBuf,
     /// Length of a slot, in seconds.
     pub slot_secs: u64,
+    /// How many of the nodes, the first ones, are validators from the beginning. The others follow, and may register.
+    pub validators: usize,
     /// For each node the port of its JSON-RPC server and the one where peers reach it.
     pub ports: Vec<(u16, u16)>,
     /// The time of now, in Unix seconds.
@@ -66,7 +68,8 @@ pub fn make_devnet(options: &DevnetOptions) -> Result<Vec<DevnetNode>, NodeError
         parts.push((datadir, keys, *http, format!("{listen}/p2p/{id}"), listen));
     }
     let keys: Vec<_> = parts.iter().map(|(_, keys, ..)| keys).collect();
-    let spec = spec_of(&options.folder, &keys, options)?;
+    let validators = keys.get(..options.validators).unwrap_or(&keys);
+    let spec = spec_of(&options.folder, &keys, validators, options)?;
     let peers: Vec<_> = parts.iter().map(|(.., peer, _)| peer.clone()).collect();
     let mut nodes = Vec::new();
     for (datadir, keys, http, peer, listen) in &parts {
@@ -88,29 +91,41 @@ pub fn make_devnet(options: &DevnetOptions) -> Result<Vec<DevnetNode>, NodeError
 }
 
 /// The spec that lies in the folder, or a new one.
-fn spec_of(folder: &Path, keys: &[&NodeKeys], options: &DevnetOptions) -> Result<ChainSpec, NodeError> {
+fn spec_of(
+    folder: &Path,
+    keys: &[&NodeKeys],
+    validators: &[&NodeKeys],
+    options: &DevnetOptions,
+) -> Result<ChainSpec, NodeError> {
     let path = folder.join("chain.json");
     if path.exists() {
         let text = std::fs::read(&path).map_err(|source| NodeError::Io { path: path.clone(), source })?;
         return Ok(ChainSpec::from_json(&text)?);
     }
-    let spec = devnet_chain_spec(keys, options.slot_secs, options.now)?;
+    let spec = devnet_chain_spec(keys, validators, options.slot_secs, options.now)?;
     write_whole(&path, &spec.to_canonical_json())?;
     Ok(spec)
 }
 
-/// A chain of these nodes, the first of them the server: the parameters of `dev` with a slot of its own, and the rules of
-/// PoOT. Every node is its own operator.
-fn devnet_chain_spec(keys: &[&NodeKeys], slot_secs: u64, now: u64) -> Result<ChainSpec, NodeError> {
+/// A chain of these validators, the first of them the server, with money on the accounts of all nodes: the parameters of
+/// `dev` with a slot of its own, and the rules of PoOT. Every node is its own operator.
+fn devnet_chain_spec(
+    keys: &[&NodeKeys],
+    validators: &[&NodeKeys],
+    slot_secs: u64,
+    now: u64,
+) -> Result<ChainSpec, NodeError> {
     let validator = |keys: &&NodeKeys| {
         let node = keys.account().address();
         let consensus_key = ConsensusKey::from_bytes(keys.consensus().public_key_compressed())?;
         Ok(GenesisValidator { node, operator: node, consensus_key })
     };
-    let validators: Vec<_> = keys.iter().map(validator).collect::<Result<_, _>>().map_err(super::SoloSpecError::Key)?;
+    let validators: Vec<_> =
+        validators.iter().map(validator).collect::<Result<_, _>>().map_err(super::SoloSpecError::Key)?;
     let server = validators.first().map(|first| first.node).unwrap_or_default();
     let balance = U256::from(BALANCE_LUCID) * U256::from(10).pow(U256::from(18));
     let accounts = DEV_ACCOUNTS.iter().map(|account| account.address());
+    let nodes = keys.iter().map(|keys| keys.account().address());
     let spec = ChainSpec {
         chain_id: CHAIN_ID,
         rules: Rules::Poot,
@@ -118,7 +133,7 @@ fn devnet_chain_spec(keys: &[&NodeKeys], slot_secs: u64, now: u64) -> Result<Cha
         slot_origin: now,
         parameters: Params { slot_duration_secs: slot_secs, ..Preset::Dev.params() },
         server,
-        allocations: accounts.chain(validators.iter().map(|v| v.node)).map(|address| (address, balance)).collect(),
+        allocations: accounts.chain(nodes).map(|address| (address, balance)).collect(),
         validators,
         contracts: genesis_contract_hashes(),
     };

@@ -281,10 +281,21 @@ pub enum NodeError {
     /// The network could not be set up.
     #[error("the network: {0}")]
     Network(#[from] NetworkError),
-    /// Others vote on this chain's blocks too, or instead.
+    /// The one validator of the chain is another node, and there is no way to it.
     #[error(
-        "the blocks of this chain are voted on by {validators} validators, and not by this node ({node}) alone; this \
-         version makes blocks only where it is the one validator"
+        "the chain's only validator is {validator}, and the account key here is that of {node}: one of the two belongs to \
+         another chain. A node that is to follow that one names it in network.peers"
+    )]
+    OtherValidator {
+        /// The chain's.
+        validator: Address,
+        /// This node.
+        node: Address,
+    },
+    /// Others vote on this chain's blocks too, and there is no way to them.
+    #[error(
+        "{validators} validators vote on the blocks of this chain, and there is no way to them from this node ({node}): name \
+         some in network.peers, or in network.listen where they reach it"
     )]
     NotAlone {
         /// Validators of the next height.

@@ -145,6 +145,9 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let making = match node.spec().rules {
         Rules::Dev => Making::Alone(Sealing::Instant),
         Rules::Poot if node.is_alone()? => Making::Alone(Sealing::Slots),
+        Rules::Poot if network.listen.is_empty() && network.peers.is_empty() && !network.mdns => {
+            return Err(node.not_alone()?);
+        }
         Rules::Poot => Making::Voted(network),
     };
     let memory = MemoryShare { unread_answer_bytes: budget.unread_answer_bytes, large_requests: budget.large_requests };

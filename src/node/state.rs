@@ -194,6 +194,16 @@ impl Node {
         Ok(self.author.is_alone(&poot::next_schedule(&self.snapshot(), &self.spec)?))
     }
 
+    /// That others vote too, or instead.
+    pub(super) fn not_alone(&self) -> Result<NodeError, NodeError> {
+        let schedule = poot::next_schedule(&self.snapshot(), &self.spec)?;
+        let node = self.author.address();
+        Ok(match schedule.set.members() {
+            [only] if only.address != node => NodeError::OtherValidator { validator: only.address, node },
+            members => NodeError::NotAlone { validators: members.len(), node },
+        })
+    }
+
     /// A view of the last block that may be told of, and everything with it.
     pub fn snapshot(&self) -> Snapshot {
         self.commits.snapshot()

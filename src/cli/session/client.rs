@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The node that session commands talk to.
 #[derive(Debug, clap::Args)]
-pub(super) struct NodeArgs {
+pub(in crate::cli) struct NodeArgs {
     /// Address of the node.
     #[arg(
         long = "rpc",
@@ -21,7 +21,7 @@ pub(super) struct NodeArgs {
 
 impl NodeArgs {
     /// A client of the node.
-    pub(super) fn client(&self) -> anyhow::Result<Client> {
+    pub(in crate::cli) fn client(&self) -> anyhow::Result<Client> {
         connect(&self.url, self.token_file.as_deref())
     }
 }

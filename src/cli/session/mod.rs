@@ -14,7 +14,7 @@ mod wait;
 mod watch;
 
 pub(super) use anchor::Anchored;
-pub(super) use client::{connect, with_hint};
+pub(super) use client::{NodeArgs, connect, with_hint};
 pub(super) use output::check_folder;
 pub(super) use run::{Command, run};
 pub(super) use submit::{AnchorOptions, submit_folder};
