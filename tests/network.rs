@@ -17,7 +17,7 @@ use lucid_node::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    env,
+    env, fs,
     net::{Ipv4Addr, TcpListener},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -264,6 +264,30 @@ impl Net {
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
     }
 
+    /// Anchors a session through the first node, and checks its proof with nothing but the hash of the first block.
+    fn prove_a_session(&mut self) {
+        let (node, folder) = (self.running[0].as_ref().unwrap(), tempfile::tempdir().unwrap());
+        let (recording, proof) = (folder.path().join("recording"), folder.path().join("proof.json"));
+        fs::create_dir(&recording).unwrap();
+        (0..3).for_each(|chunk| fs::write(recording.join(format!("chunk-{chunk}")), [chunk; 1_000]).unwrap());
+        let token = self.infos[0].datadir.join("tokens/anchor");
+        let session = "7f1c2d3e-4a5b-4c6d-8e9f-0a1b2c3d4e5f";
+        let [recording, proof, token] = [&recording, &proof, &token].map(|path| path.to_str().unwrap());
+        let genesis = self.infos[0].genesis_hash.to_string();
+        for command in [
+            &["anchor", "--rpc", node.url(), "--token-file", token, "--session-id", session, recording][..],
+            &["proof", "--rpc", node.url(), session, "--chunk", "1", "-o", proof],
+            &["verify", proof, "--genesis", &genesis],
+        ] {
+            let output = run(&[&["session"], command].concat());
+            assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+        }
+        let file: Value = serde_json::from_slice(&fs::read(proof).unwrap()).unwrap();
+        assert!(file["setChanges"].as_array().unwrap().len() >= 2, "two times others voted: {}", file["setChanges"]);
+        // The node's own transactions came in between.
+        self.wait_for_all_sent();
+    }
+
     /// Who votes on the last block.
     fn voters(&self) -> BTreeSet<usize> {
         let seal = self.up().next().unwrap().request("lucid_getSeal", ("latest",));
@@ -297,6 +321,7 @@ fn nodes_come_and_go_over_epochs_and_all_have_the_same_rows() {
     let tally = net.up().next().unwrap().request("lucid_getWorkTally", ());
     assert!(!tally["entities"].as_array().unwrap().is_empty(), "{tally}");
     net.assert_same_rows();
+    net.prove_a_session();
     let node = net.running[4].take().unwrap();
     assert!(node.terminate().success());
     let datadir = net.infos[4].datadir.to_str().unwrap();

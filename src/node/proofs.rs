@@ -9,12 +9,13 @@ use alloy_sol_types::SolEvent;
 use lucid_rpc::{NodeError, ProofError, ProofRequest, limits::MAX_NAMED_ACCOUNTS};
 use lucid_storage::{
     Blocks, Direction, MerkleTreeRecord, MerkleTrees, Reader, Receipts, Seals, SessionAnchoringsBySession, SessionKey,
-    SessionRecord, Sessions, Snapshot, StoreError, TransactionsByHash,
+    SessionRecord, Sessions, Snapshot, StoreError, TableId, TransactionsByHash,
 };
 use lucid_types::{
-    AnchorProof, ChunkPath, Manifest, PROOF_VERSION, SessionId,
+    AnchorProof, ChunkPath, Manifest, PROOF_VERSION, SessionId, SetChange, ValidatorSet,
     contracts::{LUCID_ANCHORS_ADDRESS, LucidAnchors::SessionRegistered},
 };
+use std::ops::Bound;
 
 impl Node {
     /// Builds the proof of a session whose registration is final.
@@ -34,8 +35,7 @@ impl Node {
             version: PROOF_VERSION,
             chain_spec: self.spec.clone(),
             genesis_header: header_rlp(&snapshot, 0)?,
-            // The validator set of a chain with one validator is that of genesis.
-            set_changes: Vec::new(),
+            set_changes: set_changes(&snapshot, height)?,
             header: header_rlp(&snapshot, height)?,
             certificate: seal.certificate,
             transaction_index: event.transaction_index,
@@ -46,6 +46,28 @@ impl Node {
             chunks,
         })
     }
+}
+
+/// The blocks up to `height` after which others vote, each with what made it final and who votes then.
+fn set_changes(snapshot: &Snapshot, height: u64) -> Result<Vec<SetChange>, ProofError> {
+    let (store, corrupt) = (NodeError::from, || NodeError::Corrupt("validator set"));
+    let end = height.to_be_bytes();
+    let mut rows = snapshot
+        .raw_range(TableId::ValidatorSets, Bound::Unbounded, Bound::Included(&end), Direction::Forward)
+        .map_err(store)?;
+    let mut changes = Vec::new();
+    while let Some((key, set)) = rows.next_view().map_err(store)? {
+        let first = key[..].try_into().map(u64::from_be_bytes).map_err(|_| corrupt())?;
+        // The first set is that of the chain spec.
+        let Some(before) = first.checked_sub(1).filter(|before| *before > 0) else { continue };
+        let seal = snapshot.get::<Seals>(&before).map_err(store)?.ok_or(NodeError::Corrupt("seal"))?;
+        changes.push(SetChange {
+            header: header_rlp(snapshot, before)?,
+            certificate: seal.certificate,
+            next_set: ValidatorSet::from_canonical_bytes(&set).map_err(|_| corrupt())?,
+        });
+    }
+    Ok(changes)
 }
 
 /// The session that one account registered, or the only one with this id.
