@@ -1,0 +1,133 @@
+//! Four real processes agree on one chain: under load, when leaders are killed, when too few are left, when one was away.
+//!
+//! `LUCID_NETWORK_BLOCKS` says how many blocks the long test makes, and `LUCID_NETWORK_KILLS` how many leaders it kills.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy knows that a test may panic, and not that what tests share may"
+)]
+
+mod net;
+mod partition;
+
+use crate::support::{run, text};
+use net::{Net, SLOT};
+use serde_json::json;
+use std::{collections::BTreeSet, env, thread, time::Duration};
+
+/// How long a leader may be silent before the next one's turn comes.
+const SLOT_TIMEOUT: Duration = Duration::from_secs(1);
+
+fn number(variable: &str, default: u64) -> u64 {
+    env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
+
+#[test]
+fn four_nodes_agree_under_load_and_a_killed_leader_is_replaced() {
+    let (blocks, kills) = (number("LUCID_NETWORK_BLOCKS", 12), number("LUCID_NETWORK_KILLS", 2));
+    let mut net = Net::start(4);
+    net.send();
+    net.wait_for(1);
+    let kill_every = blocks / (kills + 1);
+    let mut killed = 0;
+    for height in 2..=blocks {
+        if height % kill_every == 0 && killed < kills {
+            killed += 1;
+            let leader = net.next_leader();
+            net.kill(leader);
+            net.send();
+            // The slot that is due, 2 s that those sent together have, the leader's time, and the next one's block.
+            let took = net.wait_for(height);
+            let most = SLOT + Duration::from_secs(2) + SLOT_TIMEOUT + Duration::from_secs(2);
+            assert!(took < most + Duration::from_secs(8), "a silent leader cost {took:?}");
+            let node = net.up().next().unwrap();
+            let filter = json!({"result.reason": "fallback_success"});
+            let row =
+                node.request("lucid_find", ("leader_schedule", filter, json!({"sort": {"slot": -1}, "limit": 1})));
+            let row = &row["documents"][0];
+            let winner = net.place_of(row["result"]["winner"].as_str().unwrap());
+            assert_ne!(winner, leader, "{row}");
+            assert_eq!(net.place_of(row["primary"].as_str().unwrap()), leader, "{row}");
+            assert!(row["result"]["role"].as_str().unwrap().ends_with("fallback"), "{row}");
+            net.restart(leader);
+        } else {
+            (0..3).for_each(|_| net.send());
+        }
+        net.wait_for(height);
+    }
+    net.wait_for_all_sent();
+    net.assert_same_rows();
+    // What makes a block final is kept with it, and named in its child.
+    let node = net.up().next().unwrap();
+    let seal = node.request("lucid_getSeal", ("0x2",));
+    assert_eq!(seal["validators"].as_array().unwrap().len(), 4);
+    let signers = seal["seal"]["certificate"]["signatures"].as_array().unwrap();
+    let distinct: BTreeSet<_> = signers.iter().map(|vote| vote["address"].as_str().unwrap()).collect();
+    assert!(distinct.len() >= 3, "{seal}");
+}
+
+#[test]
+fn with_two_of_four_there_is_no_block_and_nothing_is_lost() {
+    let mut net = Net::start(4);
+    net.send();
+    net.wait_for(1);
+    net.kill(1);
+    net.kill(3);
+    let before = net.heights().into_iter().max().unwrap();
+    net.send();
+    thread::sleep(SLOT * 4);
+    assert_eq!(net.heights(), [before; 2], "two of four are no majority");
+    // The third makes it one, by itself.
+    net.restart(1);
+    net.wait_for_all_sent();
+    net.restart(3);
+    net.send();
+    net.wait_for_all_sent();
+    net.assert_same_rows();
+}
+
+#[test]
+fn a_network_where_nothing_waits_makes_no_block() {
+    let mut net = Net::start(4);
+    net.send();
+    net.wait_for_all_sent();
+    let before = net.heights();
+    thread::sleep(SLOT * 3);
+    assert_eq!(net.heights(), before);
+}
+
+#[test]
+fn nodes_come_and_go_over_epochs_and_all_have_the_same_rows() {
+    let mut net = Net::make(5, 4, Duration::from_secs(1));
+    // The server comes later: the chain begins without it.
+    (1..5).for_each(|place| net.restart(place));
+    net.send();
+    net.wait_for(1);
+    net.restart(0);
+    net.pass_epochs(1, &[1, 2]);
+    assert_eq!(net.voters(), BTreeSet::from([0, 1, 2, 3]));
+    // The fifth follows, registers, and is admitted by three of four.
+    let fifth = net.infos[4].address.to_string();
+    net.validator(4, &["register", "--endpoint", "/ip4/127.0.0.1/tcp/4001"]);
+    [0, 1, 2].iter().for_each(|voter| net.validator(*voter, &["admit", &fifth]));
+    net.pass_epochs(2, &[1, 2, 4]);
+    assert_eq!(net.voters(), BTreeSet::from([0, 1, 2, 3, 4]));
+    // The third is removed by four of five, the fourth leaves.
+    let third = net.infos[2].address.to_string();
+    [0, 1, 3, 4].iter().for_each(|voter| net.validator(*voter, &["remove", &third]));
+    net.validator(3, &["leave"]);
+    net.pass_epochs(2, &[1, 4]);
+    assert_eq!(net.voters(), BTreeSet::from([0, 1, 4]));
+    let tally = net.up().next().unwrap().request("lucid_getWorkTally", ());
+    assert!(!tally["entities"].as_array().unwrap().is_empty(), "{tally}");
+    net.assert_same_rows();
+    net.prove_a_session();
+    let node = net.running[4].take().unwrap();
+    assert!(node.terminate().success());
+    let datadir = net.infos[4].datadir.to_str().unwrap();
+    let verified = run(&["db", "verify", "--datadir", datadir]);
+    assert!(verified.status.success(), "{}{}", text(&verified.stdout), text(&verified.stderr));
+    let mended = run(&["db", "reindex", "--datadir", datadir]);
+    assert!(text(&mended.stdout).contains("nothing was written"), "{}{}", text(&mended.stdout), text(&mended.stderr));
+}
