@@ -288,3 +288,18 @@ async fn a_task_proof_is_taken_or_refused_with_the_reason() {
     assert_eq!((code, &data.unwrap()["code"]), (-32000, &json!("LUCID_ERR_1001")), "{text}");
     assert!(text.contains("counts nothing"), "{text}");
 }
+
+#[tokio::test]
+async fn how_consensus_stands_is_told_and_peers_are_behind_a_token() {
+    let served = serve(TestChain::short()).await;
+    let status = served.call("lucid_consensusStatus", json!([])).await;
+    assert_eq!((&status["height"], &status["round"], &status["leader"]), (&json!(3), &json!(1), &json!(sender())));
+    assert!(status.get("stopped").is_none(), "{status}");
+    assert_eq!(served.call("lucid_consensusHistory", json!([{"limit": 3}])).await["documents"], json!([]));
+    assert_eq!(served.call("lucid_peers", json!([])).await, json!([]));
+    assert_eq!(served.call("admin_addPeer", json!(["/ip4/192.0.2.1/tcp/1/p2p/12D3"])).await, json!(true));
+    let (_, text, _) = served.fail("admin_addPeer", json!(["example.org"])).await;
+    assert!(text.contains("is no address of a peer"), "{text}");
+    assert_eq!(served.call("admin_removePeer", json!(["12D3"])).await, json!(false));
+    assert_eq!(served.call("admin_nodeInfo", json!([])).await["listening"], json!([]));
+}

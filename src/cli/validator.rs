@@ -191,7 +191,7 @@ async fn status(client: &Client, node: Option<Address>, as_json: bool) -> anyhow
         println!("{}", serde_json::to_string(&nodes.iter().map(document).collect::<Vec<_>>())?);
         return Ok(());
     }
-    println!("{:42} {:>6}  {:13} {:42} {:>5}  {}", "node", "number", "standing", "operator", "votes", "pool");
+    println!("{:42} {:>6}  {:13} {:42} {:>5}  pool", "node", "number", "standing", "operator", "votes");
     for info in &nodes {
         let pool = if info.pool == Address::ZERO { "-".to_owned() } else { info.pool.to_string() };
         let (node, operator) = (info.node.to_string(), info.operator.to_string());

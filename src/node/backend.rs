@@ -7,6 +7,7 @@ use super::{
     guards::SealingStop,
     proof_pool::{MAX_WAITING_PROOFS, ProofRefused},
     state::Node,
+    voting::Standing,
 };
 use crate::{
     anchoring::{self, MerkleTree},
@@ -15,16 +16,18 @@ use crate::{
     evm::{self, Simulation, World},
     keys::DEV_ACCOUNTS,
     mempool,
+    network::{NetworkError, NetworkSnapshot, PeerInfo},
     state::{HistoricalState, LatestState, StateError, StateReader, prove},
 };
 use alloy_consensus::{Header, Sealed};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use lucid_rpc::{
-    self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo, DbJobDocument,
-    DbJobError, DbJobKind, DbStatsDocument, LeaderScheduleDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi,
-    PayoutError, PendingTransaction, PlaceDocument, PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress,
-    TaskProofAcceptedDocument, TaskProofError, VerifiedAnchor, VerifyError, VerifyRequest,
+    self as rpc, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
+    ConsensusStatusDocument, DbJobDocument, DbJobError, DbJobKind, DbStatsDocument, LeaderScheduleDocument, LogQuery,
+    MerkleBuilt, MerkleError, NodeApi, NodeInfoDocument, PayoutError, PeerDocument, PendingTransaction, PlaceDocument,
+    PoolStatus, ProofError, ProofRequest, SubmitError, SyncProgress, TaskProofAcceptedDocument, TaskProofError,
+    VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{
     AccountRecord, DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName, StoreError,
@@ -127,6 +130,56 @@ impl NodeApi for Backend {
         // A slot to come has no reason yet.
         let reason = (slot <= node.slot_now()).then(|| node.reason_without_block().to_owned());
         Ok(Some(LeaderScheduleDocument { slot, primary, fallbacks, result: None, reason, order }))
+    }
+
+    fn consensus_status(&self) -> Result<ConsensusStatusDocument, rpc::NodeError> {
+        let node = &self.node;
+        let schedule = poot::next_schedule(&node.snapshot(), &node.spec).map_err(|fault| node_fault(fault.into()))?;
+        let is_alone = node.author.is_alone(&schedule);
+        let standing = match node.part.get() {
+            Some(part) => part.standing(),
+            None => Standing { may_sign: is_alone, ..Standing::default() },
+        };
+        Ok(ConsensusStatusDocument {
+            height: schedule.height,
+            is_open: standing.is_open,
+            round: standing.round,
+            leader: schedule.order.of_round(standing.round).leader,
+            validators: schedule.set.members().len(),
+            is_validator: schedule.set.get(&node.author.address()).is_some(),
+            may_sign: standing.may_sign,
+            stopped: self.sealing_stop(),
+        })
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerDocument>, rpc::NodeError> {
+        let Some(part) = self.node.part.get() else { return Ok(Vec::new()) };
+        Ok(part.snapshot().await.peers.into_iter().map(peer_document).collect())
+    }
+
+    async fn node_info(&self) -> Result<NodeInfoDocument, rpc::NodeError> {
+        let (part, mut snapshot) = (self.node.part.get(), NetworkSnapshot::default());
+        if let Some(part) = part {
+            snapshot = part.snapshot().await;
+        }
+        Ok(NodeInfoDocument {
+            id: part.map(|part| part.network.local_id().to_string()),
+            agent: self.info.client_version.clone(),
+            address: self.info.node_address,
+            listening: snapshot.listening,
+            peers: snapshot.peers.len(),
+            known_peers: snapshot.known,
+        })
+    }
+
+    fn add_peer(&self, address: &str) -> Result<bool, String> {
+        let address = address.parse().map_err(|error: NetworkError| error.to_string())?;
+        Ok(self.node.part.get().is_some_and(|part| part.network.add_peer(address).is_ok()))
+    }
+
+    fn remove_peer(&self, id: &str) -> Result<bool, String> {
+        let id = id.parse().map_err(|error: NetworkError| error.to_string())?;
+        Ok(self.node.part.get().is_some_and(|part| part.network.remove_peer(id).is_ok()))
     }
 
     async fn submit_task_proof(&self, record: Bytes) -> Result<TaskProofAcceptedDocument, TaskProofError> {
@@ -377,6 +430,21 @@ impl Node {
             }
             false => rpc::NodeError::Store(error),
         }
+    }
+}
+
+fn peer_document(peer: PeerInfo) -> PeerDocument {
+    PeerDocument {
+        id: peer.id.to_string(),
+        address: peer.address,
+        is_outbound: peer.is_outbound,
+        is_static: peer.is_static,
+        agent: peer.agent,
+        score: peer.score,
+        connected_since: peer.connected_since,
+        received_bytes: peer.received_bytes,
+        sent_bytes: peer.sent_bytes,
+        height: peer.head.map(|(height, _)| height),
     }
 }
 

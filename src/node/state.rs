@@ -7,6 +7,7 @@ use super::{
     guards::{Guards, Signing},
     proof_pool::ProofPool,
     supervise::Progress,
+    voting::Part,
 };
 use crate::{
     chain::{self, ChainError, next_base_fee},
@@ -30,7 +31,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -91,6 +92,8 @@ pub struct Node {
     pub(super) sessions_anchored: AtomicU64,
     pub(super) progress: Progress,
     proofs: Mutex<ProofPool>,
+    /// Where the node takes part with others.
+    pub(super) part: OnceLock<Part>,
 }
 
 /// How an existing chain is opened.
@@ -176,6 +179,7 @@ impl Node {
             sessions_anchored: AtomicU64::new(0),
             progress: Progress::new(),
             proofs: Mutex::default(),
+            part: OnceLock::new(),
         })
     }
 

@@ -58,6 +58,19 @@ fn four_nodes_agree_under_load_and_a_killed_leader_is_replaced() {
     }
     net.wait_for_all_sent();
     net.assert_same_rows();
+    // What the node saw of rounds, those that a killed leader cost among them.
+    let node = net.up().next().unwrap();
+    let status = node.request("lucid_consensusStatus", ());
+    assert_eq!(
+        (&status["validators"], &status["is_validator"], &status["may_sign"]),
+        (&json!(4), &json!(true), &json!(true))
+    );
+    let participants = node.request("lucid_consensusParticipants", ());
+    assert_eq!(participants["order"].as_array().unwrap().len(), 4, "{participants}");
+    let history = node.request("lucid_consensusHistory", (json!({"limit": 50}),));
+    let rounds = history["documents"].as_array().unwrap();
+    let results: BTreeSet<_> = rounds.iter().map(|round| round["result"].as_str().unwrap()).collect();
+    assert_eq!(results, BTreeSet::from(["approved", "timeout"]), "{history}");
     // What makes a block final is kept with it, and named in its child.
     let node = net.up().next().unwrap();
     let seal = node.request("lucid_getSeal", ("0x2",));

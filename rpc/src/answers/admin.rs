@@ -6,7 +6,7 @@ use crate::{
     view::stored,
     wire::{
         ChangePageDocument, DbJobDocument, DbJobKind, DbStatsDocument, ExportStateDocument, ExportStatusDocument,
-        ImportRowParts, RowPageDocument,
+        ImportRowParts, NodeInfoDocument, PeerDocument, RowPageDocument,
     },
 };
 use alloy_primitives::Bytes;
@@ -24,6 +24,24 @@ impl<A: NodeApi> AdminServer for Backend<A> {
     async fn db_stats(&self, sizes: Option<Param<bool>>) -> Result<DbStatsDocument, RpcError> {
         let sizes = Param::read_optional(sizes)?.unwrap_or_default();
         self.execute(move |api| Ok(api.db_stats(sizes)?)).await
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerDocument>, RpcError> {
+        self.write(|api| async move { Ok(api.peers().await?) }).await
+    }
+
+    async fn node_info(&self) -> Result<NodeInfoDocument, RpcError> {
+        self.write(|api| async move { Ok(api.node_info().await?) }).await
+    }
+
+    async fn add_peer(&self, address: Param<String>) -> Result<bool, RpcError> {
+        let address = address.read()?;
+        self.api().add_peer(&address).map_err(RpcError::InvalidRequest)
+    }
+
+    async fn remove_peer(&self, id: Param<String>) -> Result<bool, RpcError> {
+        let id = id.read()?;
+        self.api().remove_peer(&id).map_err(RpcError::InvalidRequest)
     }
 
     async fn db_verify(&self) -> Result<DbJobDocument, RpcError> {

@@ -5,17 +5,20 @@ use crate::{
     interface::{Param, PootServer},
     view::{ChainView, stored},
     wire::{
-        FindQuery, FoundDocument, LeaderScheduleDocument, SealDocument, SlotDocument, TallyDocument,
-        TallyEntryDocument, TaskProofAcceptedDocument, TaskProofQuery,
+        ConsensusParticipantsDocument, ConsensusStatusDocument, FindQuery, FoundDocument, LeaderScheduleDocument,
+        PageQuery, PeerDocument, SealDocument, SlotDocument, TallyDocument, TallyEntryDocument,
+        TaskProofAcceptedDocument, TaskProofQuery,
     },
 };
 use alloy_eips::BlockId;
 use alloy_primitives::Bytes;
 use jsonrpsee::core::async_trait;
 use lucid_storage::{
-    Collection as _, Direction, Epochs, LeaderSchedule, Reader, Seals, Snapshot, TableId, TaskProofs, WorkTally, find,
+    Collection as _, ConsensusEvents, Direction, Epochs, LeaderSchedule, Reader, Seals, Snapshot, TableId, TaskProofs,
+    WorkTally, find,
 };
 use lucid_types::{Document, ValidatorSet};
+use serde_json::json;
 use std::ops::Bound;
 
 #[async_trait]
@@ -74,6 +77,35 @@ impl<A: NodeApi> PootServer for Backend<A> {
     async fn submit_task_proof(&self, record: Param<Bytes>) -> Result<TaskProofAcceptedDocument, RpcError> {
         let record = record.read()?;
         self.write(move |api| async move { Ok(api.submit_task_proof(record).await?) }).await
+    }
+
+    async fn consensus_status(&self) -> Result<ConsensusStatusDocument, RpcError> {
+        self.read(|api| Ok(api.consensus_status()?)).await
+    }
+
+    async fn consensus_participants(&self) -> Result<ConsensusParticipantsDocument, RpcError> {
+        self.read(|api| {
+            let view = ChainView::open(api)?;
+            let height = view.head().height + 1;
+            let schedule = api.next_schedule(None)?;
+            let order = schedule.map(|schedule| schedule.order).unwrap_or_default();
+            Ok(ConsensusParticipantsDocument { height, validators: validators(view.snapshot(), height)?.into(), order })
+        })
+        .await
+    }
+
+    async fn consensus_history(&self, query: Option<Param<PageQuery>>) -> Result<FoundDocument<Document>, RpcError> {
+        let PageQuery { limit, cursor } = Param::read_optional(query)?.unwrap_or_default();
+        self.execute(move |api| {
+            let sort = serde_json::from_value(json!({"event_id": -1})).ok();
+            let options = FindQuery { limit, cursor, sort, ..FindQuery::default() };
+            Ok(find(&api.snapshot()?, ConsensusEvents::DEF.name, &json!({}), &options.into())?.into())
+        })
+        .await
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerDocument>, RpcError> {
+        self.write(|api| async move { Ok(api.peers().await?) }).await
     }
 
     async fn get_seal(&self, block: Param<BlockId>) -> Result<Option<SealDocument>, RpcError> {

@@ -3,7 +3,10 @@ use super::{
     DbJobError, LogQuery, MerkleBuilt, MerkleError, NodeError, PayoutError, PendingTransaction, PoolStatus, ProofError,
     ProofRequest, StateError, SubmitError, SyncProgress, TaskProofError, VerifiedAnchor, VerifyError, VerifyRequest,
 };
-use crate::wire::{DbJobDocument, DbJobKind, DbStatsDocument, LeaderScheduleDocument, TaskProofAcceptedDocument};
+use crate::wire::{
+    ConsensusStatusDocument, DbJobDocument, DbJobKind, DbStatsDocument, LeaderScheduleDocument, NodeInfoDocument,
+    PeerDocument, TaskProofAcceptedDocument,
+};
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::{DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
@@ -108,6 +111,21 @@ pub trait NodeApi: Send + Sync + 'static {
     /// The order of the height after the head, as that of `slot`, or of the slot after the head's. `None` for a slot whose
     /// order nobody knows: one at or before the head's that has no block, or one in another epoch than the head's next.
     fn next_schedule(&self, slot: Option<u64>) -> Result<Option<LeaderScheduleDocument>, NodeError>;
+
+    /// How consensus stands.
+    fn consensus_status(&self) -> Result<ConsensusStatusDocument, NodeError>;
+
+    /// The nodes that are connected; none where there is no network.
+    fn peers(&self) -> impl Future<Output = Result<Vec<PeerDocument>, NodeError>> + Send;
+
+    /// This node among nodes.
+    fn node_info(&self) -> impl Future<Output = Result<NodeInfoDocument, NodeError>> + Send;
+
+    /// Knows a node from now on. Says whether there is a network to know it; the error is what is wrong with the address.
+    fn add_peer(&self, address: &str) -> Result<bool, String>;
+
+    /// Hangs up on a node and dials it no more, likewise.
+    fn remove_peer(&self, id: &str) -> Result<bool, String>;
 
     /// Judges a task proof and keeps it until it is brought to the chain. It may be lost with the process.
     fn submit_task_proof(

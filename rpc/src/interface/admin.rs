@@ -3,7 +3,7 @@ use crate::{
     error::RpcError,
     wire::{
         ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, ImportRowParts,
-        RowPageDocument,
+        NodeInfoDocument, PeerDocument, RowPageDocument,
     },
 };
 use alloy_primitives::Bytes;
@@ -18,6 +18,22 @@ pub(crate) trait Admin {
     /// What the store holds; with the bytes of each table where they are asked for, which reads all of it.
     #[method(name = "dbStats")]
     async fn db_stats(&self, sizes: Option<Param<bool>>) -> Result<DbStatsDocument, RpcError>;
+
+    /// The nodes that are connected.
+    #[method(name = "peers")]
+    async fn peers(&self) -> Result<Vec<PeerDocument>, RpcError>;
+
+    /// This node among nodes.
+    #[method(name = "nodeInfo")]
+    async fn node_info(&self) -> Result<NodeInfoDocument, RpcError>;
+
+    /// Knows a node from now on, as one of network.peers: a multiaddress with its name.
+    #[method(name = "addPeer")]
+    async fn add_peer(&self, address: Param<String>) -> Result<bool, RpcError>;
+
+    /// Hangs up on a node, by its name, and dials it no more.
+    #[method(name = "removePeer")]
+    async fn remove_peer(&self, id: Param<String>) -> Result<bool, RpcError>;
 
     /// Begins to check the store as it is now.
     #[method(name = "dbVerify")]

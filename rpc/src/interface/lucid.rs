@@ -11,10 +11,11 @@ use jsonrpsee::proc_macros::rpc;
 use lucid_types::{AnchorProof, SessionId};
 
 /// The first parameter of each method that has one, and whether it must be there; no other one must.
-const FIRST_PARAMS: [(&str, &str, bool); 20] = [
+const FIRST_PARAMS: [(&str, &str, bool); 21] = [
     ("lucid_aggregate", "collection", true),
     ("lucid_anchorSession", "request", true),
     ("lucid_buildMerkle", "leaves", true),
+    ("lucid_consensusHistory", "query", false),
     ("lucid_count", "collection", true),
     ("lucid_distinct", "collection", true),
     ("lucid_find", "collection", true),
@@ -126,7 +127,17 @@ mod tests {
     #[test]
     fn every_method_with_parameters_has_its_first_one_named() {
         let methods = METHODS.iter().map(|(name, _)| *name);
-        let has_none = |name: &str| matches!(name, "lucid_chainInfo" | "lucid_importSources" | "lucid_slot");
+        let has_none = |name: &str| {
+            matches!(
+                name,
+                "lucid_chainInfo"
+                    | "lucid_consensusParticipants"
+                    | "lucid_consensusStatus"
+                    | "lucid_importSources"
+                    | "lucid_peers"
+                    | "lucid_slot"
+            )
+        };
         let with_params = methods.filter(|name| name.starts_with("lucid_") && !has_none(name));
         assert!(with_params.eq(FIRST_PARAMS.iter().map(|(name, ..)| *name)));
     }

@@ -19,7 +19,8 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 71] = [
+pub(crate) const METHODS: [(&str, Need); 79] = [
+    ("admin_addPeer", Token(Scope::Admin)),
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbCompact", Token(Scope::Admin)),
     ("admin_dbJob", Token(Scope::Admin)),
@@ -30,7 +31,10 @@ pub(crate) const METHODS: [(&str, Need); 71] = [
     ("admin_exportRows", Token(Scope::Admin)),
     ("admin_exportState", Token(Scope::Admin)),
     ("admin_importRows", Token(Scope::Admin)),
+    ("admin_nodeInfo", Token(Scope::Admin)),
+    ("admin_peers", Token(Scope::Admin)),
     ("admin_putExportState", Token(Scope::Admin)),
+    ("admin_removePeer", Token(Scope::Admin)),
     ("eth_accounts", Nothing),
     ("eth_blockNumber", Nothing),
     ("eth_call", Nothing),
@@ -68,6 +72,9 @@ pub(crate) const METHODS: [(&str, Need); 71] = [
     ("lucid_anchorSession", ToSign(Scope::Anchor)),
     ("lucid_buildMerkle", Nothing),
     ("lucid_chainInfo", Nothing),
+    ("lucid_consensusHistory", Nothing),
+    ("lucid_consensusParticipants", Nothing),
+    ("lucid_consensusStatus", Nothing),
     ("lucid_count", Offered(Namespace::Find)),
     ("lucid_distinct", Offered(Namespace::Find)),
     ("lucid_find", Offered(Namespace::Find)),
@@ -82,6 +89,7 @@ pub(crate) const METHODS: [(&str, Need); 71] = [
     ("lucid_getWorkTally", Nothing),
     ("lucid_importSources", Nothing),
     ("lucid_listSessions", Nothing),
+    ("lucid_peers", Token(Scope::Read)),
     ("lucid_recordPayout", Token(Scope::Payout)),
     ("lucid_retryAnchoring", Token(Scope::Anchor)),
     ("lucid_slot", Nothing),

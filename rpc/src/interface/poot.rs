@@ -2,8 +2,8 @@ use super::param::Param;
 use crate::{
     error::RpcError,
     wire::{
-        FoundDocument, LeaderScheduleDocument, SealDocument, SlotDocument, TallyDocument, TaskProofAcceptedDocument,
-        TaskProofQuery,
+        ConsensusParticipantsDocument, ConsensusStatusDocument, FoundDocument, LeaderScheduleDocument, PageQuery,
+        PeerDocument, SealDocument, SlotDocument, TallyDocument, TaskProofAcceptedDocument, TaskProofQuery,
     },
 };
 use alloy_eips::BlockId;
@@ -34,6 +34,22 @@ pub(crate) trait Poot {
     /// Takes a signed task proof (a record of 97 bytes) to be brought to the chain.
     #[method(name = "submitTaskProof")]
     async fn submit_task_proof(&self, record: Param<Bytes>) -> Result<TaskProofAcceptedDocument, RpcError>;
+
+    /// How consensus stands, as this node sees it.
+    #[method(name = "consensusStatus")]
+    async fn consensus_status(&self) -> Result<ConsensusStatusDocument, RpcError>;
+
+    /// Who votes on the height after the head, and who leads it.
+    #[method(name = "consensusParticipants")]
+    async fn consensus_participants(&self) -> Result<ConsensusParticipantsDocument, RpcError>;
+
+    /// What this node saw of rounds, the last ones first, in pages.
+    #[method(name = "consensusHistory")]
+    async fn consensus_history(&self, query: Option<Param<PageQuery>>) -> Result<FoundDocument<Document>, RpcError>;
+
+    /// The nodes that are connected.
+    #[method(name = "peers")]
+    async fn peers(&self) -> Result<Vec<PeerDocument>, RpcError>;
 
     /// The seal of a block and who could vote on it; null where there is no such block, or none with a seal.
     #[method(name = "getSeal")]

@@ -163,6 +163,18 @@ impl TaskProofQuery {
     }
 }
 
+/// Which page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageQuery {
+    /// Most of the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Where the page before ended: its `cursor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Bytes>,
+}
+
 /// A task proof that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskProofAcceptedDocument {
@@ -174,4 +186,79 @@ pub struct TaskProofAcceptedDocument {
     /// Kind of work.
     #[serde(rename = "type")]
     pub kind: TaskProofType,
+}
+
+/// How consensus stands, as this node sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsensusStatusDocument {
+    /// The height that is decided next.
+    pub height: u64,
+    /// Whether votes on it have begun.
+    pub is_open: bool,
+    /// The round that it is in; 0 before it is open.
+    pub round: u32,
+    /// Whose turn that round is.
+    pub leader: Address,
+    /// How many validators vote on it.
+    pub validators: usize,
+    /// Whether this node is one of them.
+    pub is_validator: bool,
+    /// Whether this node may sign: not while it could have signed before what it no longer knows of.
+    pub may_sign: bool,
+    /// Why this node makes no blocks and does not vote; absent where nothing keeps it from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+}
+
+/// Who votes on the height after the head, and who leads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsensusParticipantsDocument {
+    /// The height.
+    pub height: u64,
+    /// Who votes, by address.
+    pub validators: Vec<Validator>,
+    /// Who leads, round by round.
+    pub order: Vec<PlaceDocument>,
+}
+
+/// A node that is connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerDocument {
+    /// Its name.
+    pub id: String,
+    /// Where it is connected from, or was dialled at.
+    pub address: String,
+    /// Whether this node dialled it.
+    pub is_outbound: bool,
+    /// Whether the operator named it.
+    pub is_static: bool,
+    /// What its program calls itself.
+    pub agent: String,
+    /// Zero, or below it for what it did wrong.
+    pub score: i64,
+    /// Since when, in Unix seconds.
+    pub connected_since: u64,
+    /// Bytes that came from it.
+    pub received_bytes: u64,
+    /// Bytes that it was sent.
+    pub sent_bytes: u64,
+    /// Height of its last block, as it told.
+    pub height: Option<u64>,
+}
+
+/// This node among nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfoDocument {
+    /// The name by which peers know it; absent where it has no network.
+    pub id: Option<String>,
+    /// Name and version of the program.
+    pub agent: String,
+    /// Address of its account.
+    pub address: Address,
+    /// Where it listens, with its name.
+    pub listening: Vec<String>,
+    /// How many peers are connected.
+    pub peers: usize,
+    /// How many are known.
+    pub known_peers: usize,
 }

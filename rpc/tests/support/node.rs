@@ -7,10 +7,10 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, address, hex
 use k256::ecdsa::SigningKey;
 use lucid_rpc::{
     AccountInfo, AccountProof, AnchorAccepted, AnchorError, AnchorRequest, CallError, CallRequest, ChainInfo,
-    DbJobDocument, DbJobError, DbJobKind, DbStatsDocument, HeadDocument, LeaderScheduleDocument, LogQuery, MerkleBuilt,
-    MerkleError, NodeApi, NodeError, PayoutError, PendingTransaction, PlaceDocument, PoolStatus, ProofError,
-    ProofRequest, SlotProof, StateError, SubmitError, SyncProgress, TaskProofAcceptedDocument, TaskProofError,
-    VerifiedAnchor, VerifyError, VerifyRequest,
+    ConsensusStatusDocument, DbJobDocument, DbJobError, DbJobKind, DbStatsDocument, HeadDocument,
+    LeaderScheduleDocument, LogQuery, MerkleBuilt, MerkleError, NodeApi, NodeError, NodeInfoDocument, PayoutError,
+    PeerDocument, PendingTransaction, PlaceDocument, PoolStatus, ProofError, ProofRequest, SlotProof, StateError,
+    SubmitError, SyncProgress, TaskProofAcceptedDocument, TaskProofError, VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{
     AnchoringStatus, BlockchainState, Current, Direction, DocumentId, ExportStateRecord, ImportRow, Imported,
@@ -129,6 +129,36 @@ impl NodeApi for StandIn {
         let order = vec![PlaceDocument { entity: primary, leader: primary, role: ScheduleRole::EmergencyFallback }];
         let slot = slot.unwrap_or(101);
         Ok(Some(LeaderScheduleDocument { slot, primary, fallbacks: vec![], result: None, reason: None, order }))
+    }
+
+    fn consensus_status(&self) -> Result<ConsensusStatusDocument, NodeError> {
+        Ok(ConsensusStatusDocument {
+            height: 3,
+            is_open: true,
+            round: 1,
+            leader: sender(),
+            validators: 1,
+            is_validator: true,
+            may_sign: true,
+            stopped: None,
+        })
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerDocument>, NodeError> {
+        Ok(Vec::new())
+    }
+
+    async fn node_info(&self) -> Result<NodeInfoDocument, NodeError> {
+        let (id, agent, address) = (None, "test".to_owned(), sender());
+        Ok(NodeInfoDocument { id, agent, address, listening: vec![], peers: 0, known_peers: 0 })
+    }
+
+    fn add_peer(&self, address: &str) -> Result<bool, String> {
+        if address.starts_with('/') { Ok(true) } else { Err(format!("`{address}` is no address of a peer")) }
+    }
+
+    fn remove_peer(&self, _: &str) -> Result<bool, String> {
+        Ok(false)
     }
 
     async fn submit_task_proof(&self, record: Bytes) -> Result<TaskProofAcceptedDocument, TaskProofError> {

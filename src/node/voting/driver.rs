@@ -5,6 +5,7 @@ use super::{
     inbox::Told,
     log::{Written, read_bodies, read_body, read_log},
     notes::RoundNotes,
+    part::Standing,
     peers::PeerNumbers,
     wire::Wire,
 };
@@ -271,6 +272,10 @@ impl Driver {
             for effect in self.machine.step(input, self.clockwork.now())? {
                 self.carry_out(effect)?;
             }
+        }
+        if let Some(part) = self.node.part.get() {
+            let (is_open, round) = (self.machine.is_open(), self.machine.round().unwrap_or_default());
+            part.set_standing(Standing { is_open, round, may_sign: self.guard.may_sign() });
         }
         Ok(())
     }

@@ -11,8 +11,10 @@ mod inbox;
 mod link;
 mod log;
 mod notes;
+mod part;
 mod peers;
 mod start;
 mod wire;
 
+pub(super) use part::{Part, Standing};
 pub(super) use start::take_part;

@@ -4,6 +4,7 @@ use super::{
     driver::{Driver, drive},
     inbox::{Inbox, Told, inbox},
     link::{Link, follow_network, spread_transactions},
+    part::Part,
     wire::Wire,
 };
 use crate::{
@@ -38,6 +39,8 @@ pub(in crate::node) fn take_part(
     let (network, handle, events) = Network::new(&config_of(settings)?, node.genesis_hash.0, &key.seed(), &known)?;
     let (inbox, told) = inbox();
     let wire = Wire::new(handle.clone(), Handle::current(), inbox.clone());
+    // Nobody else sets it.
+    let _ = node.part.set(Part::new(handle.clone()));
     let driver = Driver::new(Arc::clone(node), wire)?;
     let link = Link { network: handle, inbox: inbox.clone() };
     tasks.spawn(async move {

@@ -1,0 +1,42 @@
+//! A node's part in consensus, as others may look at it: how its open height stands, and who is connected.
+
+use crate::network::{NetworkHandle, NetworkSnapshot};
+use std::sync::{Mutex, PoisonError};
+
+/// How the height that is decided next stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::node) struct Standing {
+    /// Whether votes on it have begun.
+    pub(in crate::node) is_open: bool,
+    /// The round that it is in.
+    pub(in crate::node) round: u32,
+    /// Whether this node may sign.
+    pub(in crate::node) may_sign: bool,
+}
+
+/// The part of a node that is not alone.
+#[derive(Debug)]
+pub(in crate::node) struct Part {
+    pub(in crate::node) network: NetworkHandle,
+    standing: Mutex<Standing>,
+}
+
+impl Part {
+    pub(super) fn new(network: NetworkHandle) -> Self {
+        Self { network, standing: Mutex::default() }
+    }
+
+    /// How the open height stands.
+    pub(in crate::node) fn standing(&self) -> Standing {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_standing(&self, standing: Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+
+    /// Who is connected; nobody once the network has stopped.
+    pub(in crate::node) async fn snapshot(&self) -> NetworkSnapshot {
+        self.network.snapshot().await.unwrap_or_default()
+    }
+}
