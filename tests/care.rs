@@ -359,13 +359,13 @@ pub(crate) fn chain_with_holes(folder: &Path) -> (PathBuf, PathBuf) {
     let datadir = stopped_chain(folder);
     let file = datadir.join("lucid.redb");
     let store = Store::open(&file, &Options::default()).unwrap();
-    for rows in [20_000u32, 16_000] {
+    for rows in [40_000u32, 36_000] {
         let mut batch = store.begin().unwrap();
         for n in 0..rows {
             let key = [n.to_be_bytes(), [0xee; 4]].concat();
             // The second batch takes most of the first out again.
             match rows {
-                20_000 => batch.raw_put(TableId::ConsensusLog, key, vec![n as u8; 900]),
+                40_000 => batch.raw_put(TableId::ConsensusLog, key, vec![n as u8; 900]),
                 _ => batch.raw_remove(TableId::ConsensusLog, key),
             }
         }

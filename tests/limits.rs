@@ -27,8 +27,8 @@ use std::{
 
 /// Memory of an idle node.
 const MAX_IDLE_KIB: u64 = 16 * 1024;
-/// Memory after [`TRANSFERS`], up to a quarter of it pages of the program itself.
-const MAX_BUSY_KIB: u64 = 52 * 1024;
+/// Memory after [`TRANSFERS`].
+const MAX_BUSY_KIB: u64 = 48 * 1024;
 /// What memory may grow by once it has filled its caches: allocators are not exact.
 const MAX_GROWTH_KIB: u64 = 2 * 1024;
 const TRANSFERS: u64 = 30_000;
