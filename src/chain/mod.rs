@@ -33,7 +33,7 @@ pub use import::{Imported, import};
 pub use logs::{LogFilter, find_logs};
 pub use minted::{MintedWork, minted_work};
 pub use receipts::receipt_path;
-pub use rules::next_base_fee;
+pub use rules::{check as check_header, next_base_fee};
 pub use sender::{recover_sender, recover_signer};
 
 /// What a transaction is, what it costs before it runs, and what mints, for the rooms above that never run one.

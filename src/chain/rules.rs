@@ -33,7 +33,7 @@ pub(super) fn skeleton(spec: &ChainSpec, parent: &Sealed<Header>) -> Header {
 ///
 /// What consensus gives (beneficiary, mixHash, the certificate's hash, round and next set) is only checked for its
 /// form; the roots and gas are checked when the block has been run.
-pub(super) fn check(spec: &ChainSpec, parent: &Sealed<Header>, header: &Header) -> Result<(), Invalid> {
+pub fn check(spec: &ChainSpec, parent: &Sealed<Header>, header: &Header) -> Result<(), Invalid> {
     let expected = skeleton(spec, parent);
     equal("parentHash", header.parent_hash, expected.parent_hash)?;
     equal("sha3Uncles", header.ommers_hash, expected.ommers_hash)?;

@@ -11,6 +11,8 @@ pub enum Offence {
     /// It said something of consensus or of a block that an honest node cannot say: a header with the wrong author, a
     /// certificate that does not verify.
     Forgery,
+    /// It sent headers, certificates or bodies of a history that is not the chain's.
+    ForgedHistory,
     /// It passed on a message that breaks a rule which it could check.
     InvalidMessage,
     /// Bytes that are no message at all.
@@ -36,7 +38,8 @@ impl Offence {
     pub const fn weight(self) -> i64 {
         match self {
             // At once: there is nothing to be had from such a peer, and nothing that happens by mistake.
-            Self::WrongChain | Self::Overload => 100,
+            // Rows have checksums, so no disk makes a history that is wrong.
+            Self::WrongChain | Self::Overload | Self::ForgedHistory => 100,
             // Two, so that one disk that went bad does not cost a network a validator's connections.
             Self::Forgery => 50,
             // A few in a quarter of an hour: the rules for both are plain to see before a message is passed on.
@@ -54,6 +57,7 @@ impl Offence {
         match self {
             Self::WrongChain => "is on another chain",
             Self::Forgery => "sent a forgery",
+            Self::ForgedHistory => "sent a forged history",
             Self::InvalidMessage => "passed on an invalid message",
             Self::Malformed => "sent bytes that are no message",
             Self::BadResponse => "sent a response that is none",

@@ -195,7 +195,9 @@ impl NodeApi for Backend {
     }
 
     fn sync_progress(&self) -> Option<SyncProgress> {
-        None
+        let noted = self.node.part.get()?.progress.get()?;
+        let current_block = self.node.head().header.number;
+        Some(SyncProgress { starting_block: noted.starting, current_block, highest_block: noted.highest })
     }
 
     fn dev_accounts(&self) -> Vec<Address> {

@@ -13,8 +13,9 @@ use crate::{
     state::{self, HISTORY_BYTES, LatestState},
 };
 use alloy_consensus::{Header, Sealable, transaction::TxHashRef};
+use alloy_primitives::B256;
 use lucid_storage::{Batch, prune_expired};
-use lucid_types::{ChainEvent, CommittedBlock, Rules, VrfProof};
+use lucid_types::{Certificate, ChainEvent, CommittedBlock, Rules, VrfProof};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -121,15 +122,16 @@ impl Node {
         proof: Option<VrfProof>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
         let seal = self.author.seal_alone(&block.header.clone().seal_slow(), proof);
-        let decided = Decided { block, seal: &seal, parent_certificate: head.certificate.as_ref() };
+        let parent_certificate = head.certificate.as_ref();
+        let decided = Decided { block, seal: &seal, parent_certificate, is_verified: false };
         // After the store and before anybody is told: only a store that lost blocks is behind the file.
         let signed = || Ok(self.record_signed(block.header.number)?);
         self.commit_final(head, turn, decided, |_| Ok(()), signed)
     }
 
-    /// The one function that makes a block part of the chain: judged by the chain room, its seal judged by consensus,
-    /// and committed with its state, indexes, sessions and seal in one batch. `beside` adds to the batch; `committed` is done
-    /// once it is on disk, before anybody is told.
+    /// Makes a block part of the chain: judged by the chain room, its seal judged by consensus, and committed with its state,
+    /// indexes, sessions and seal in one batch. `beside` adds to the batch; `committed` is done once it is on disk, before
+    /// anybody is told.
     pub(super) fn commit_final(
         &self,
         head: &Head,
@@ -138,24 +140,47 @@ impl Node {
         beside: impl FnOnce(&mut Batch) -> Result<(), NodeError>,
         committed: impl FnOnce() -> Result<(), NodeError>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
-        let mut saved = self.saved_pool();
-        let used = saved.used(decided.block.transactions.iter().map(TxHashRef::tx_hash));
-        let change = |batch: &mut Batch| {
-            used.write(batch);
+        let hashes = decided.block.transactions.iter().map(TxHashRef::tx_hash);
+        let write = |batch: &mut Batch| {
             let imported = self.write_final(batch, head, turn, decided)?;
             beside(batch)?;
-            Ok(imported)
+            Ok(vec![imported])
         };
-        let imported = self.write_then(change, |_: &Imported| committed())?;
+        let mut events = self.commit_all(hashes, &decided.seal.certificate, write, committed)?;
+        // What was written is what comes back.
+        events.pop().ok_or(NodeError::Chain(chain::ChainError::NoChain))
+    }
+
+    /// The one function that commits blocks: what `write` writes of them, in order, with what the pool saved of the
+    /// transactions in them. Then the node goes on from the last of them, which `certificate` makes final.
+    pub(super) fn commit_all<'a>(
+        &self,
+        transactions: impl Iterator<Item = &'a B256>,
+        certificate: &Certificate,
+        write: impl FnOnce(&mut Batch) -> Result<Vec<Imported>, NodeError>,
+        committed: impl FnOnce() -> Result<(), NodeError>,
+    ) -> Result<Vec<Arc<CommittedBlock>>, NodeError> {
+        let mut saved = self.saved_pool();
+        let used = saved.used(transactions);
+        let change = |batch: &mut Batch| {
+            used.write(batch);
+            write(batch)
+        };
+        let imported = self.write_then(change, |_| committed())?;
         saved.committed(used);
         drop(saved);
-        self.set_head(Head { header: imported.header, certificate: Some(decided.seal.certificate.clone()) });
+        if let Some(last) = imported.last() {
+            self.set_head(Head { header: last.header.clone(), certificate: Some(certificate.clone()) });
+        }
         self.pool().update(&LatestState::new(&self.snapshot()))?;
         self.settle_proofs()?;
-        let event = Arc::new(imported.event);
-        // Nobody may be listening, and that is no error.
-        let _ = self.events.send(ChainEvent::BlockCommitted(Arc::clone(&event)));
-        Ok(event)
+        let told = imported.into_iter().map(|imported| {
+            let event = Arc::new(imported.event);
+            // Nobody may be listening, and that is no error.
+            let _ = self.events.send(ChainEvent::BlockCommitted(Arc::clone(&event)));
+            event
+        });
+        Ok(told.collect())
     }
 }
 

@@ -28,6 +28,9 @@ mod state;
 mod status;
 mod store_bound;
 mod supervise;
+mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tokens;
 mod turn;
 mod voting;

@@ -113,4 +113,11 @@ pub enum Input {
     },
     /// A slot began.
     SlotBegan,
+    /// Blocks were committed that the machine did not decide: the node got them from peers, final already.
+    Overtaken {
+        /// Height of the last of them.
+        height: u64,
+        /// Its hash.
+        block_hash: B256,
+    },
 }

@@ -133,6 +133,11 @@ impl Machine {
         self.work.as_ref().is_some_and(|work| work.engine.is_some())
     }
 
+    /// The highest height that a peer says it has, where that is above this node's.
+    pub fn highest_heard(&self) -> u64 {
+        self.sync.highest()
+    }
+
     /// The round that the open height is in.
     pub fn round(&self) -> Option<u32> {
         self.work.as_ref()?.engine.as_ref().map(Engine::round)
@@ -172,6 +177,10 @@ impl Machine {
             Input::Judged { height, block_hash, verdict } => self.take_verdict(height, block_hash, verdict),
             // Settling looks at the slot.
             Input::SlotBegan => Ok(()),
+            Input::Overtaken { height, block_hash } => {
+                self.take_overtaken(height, block_hash);
+                Ok(())
+            }
         }
     }
 
@@ -235,6 +244,28 @@ impl Machine {
             }
         }
         self.open(Some(log))
+    }
+
+    /// The height that was open is decided, and maybe more: nothing of it is of use any longer.
+    fn take_overtaken(&mut self, height: u64, block_hash: B256) {
+        if height < self.next_height() {
+            return;
+        }
+        if let Some(work) = self.work.take() {
+            self.stop_timers(work.facts.height);
+        }
+        self.head = (height, block_hash);
+        self.sync.done();
+        // The batch of the blocks has taken the log's place on disk.
+        self.unflushed = false;
+    }
+
+    /// Of a height that is decided.
+    pub(super) fn stop_timers(&mut self, height: u64) {
+        self.effects.push(Effect::CancelRoundTimers { height });
+        for kind in [TimerKind::Body, TimerKind::Sync] {
+            self.effects.push(Effect::CancelTimer(Timer { height, round: 0, kind }));
+        }
     }
 
     fn take_elapsed(&mut self, timer: Timer) -> Result<(), BftError> {

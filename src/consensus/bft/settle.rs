@@ -11,7 +11,7 @@ use super::{
     machine::{Machine, Work},
     message::{Message, SignedVote},
     proposals::{Gate, Standing, gate},
-    timer::{Timer, TimerKind},
+    timer::Timer,
 };
 use crate::keys::HighestSigned;
 use alloy_primitives::B256;
@@ -203,10 +203,7 @@ impl Machine {
         let Certificate { height, round, block_hash, .. } = certificate;
         self.head = (height, block_hash);
         self.sync.done();
-        self.effects.push(Effect::CancelRoundTimers { height });
-        for kind in [TimerKind::Body, TimerKind::Sync] {
-            self.effects.push(Effect::CancelTimer(Timer { height, round: 0, kind }));
-        }
+        self.stop_timers(height);
         let decision = Decision { height, round, block_hash, certificate, evidence };
         self.effects.push(Effect::Decided(Box::new(decision)));
         // The batch of the block takes the log's place on disk.

@@ -33,6 +33,11 @@ impl Sync {
         }
     }
 
+    /// The highest head of those who are ahead; 0 where nobody is.
+    pub(super) fn highest(&self) -> u64 {
+        self.ahead.values().copied().max().unwrap_or_default()
+    }
+
     pub(super) fn gone(&mut self, peer: Peer) {
         self.ahead.remove(&peer);
         self.failures.remove(&peer);

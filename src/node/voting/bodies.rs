@@ -174,7 +174,8 @@ impl Node {
             settle_height(batch, decision.height, &decision.evidence)?;
             beside(batch)
         };
-        let decided = Decided { block: &block, seal: &seal, parent_certificate: body.parent_certificate.as_ref() };
+        let parent_certificate = body.parent_certificate.as_ref();
+        let decided = Decided { block: &block, seal: &seal, parent_certificate, is_verified: false };
         let event = self.commit_final(&head, &turn, decided, beside, || Ok(()))?;
         log_block(&event, started.elapsed());
         Ok(slot)

@@ -19,7 +19,12 @@ use crate::{
     },
     keys::HighestSigned,
     network::{MessageId, PeerId, RequestId, Verdict},
-    node::{clock::unix_now, error::NodeError, state::Node},
+    node::{
+        clock::unix_now,
+        error::NodeError,
+        state::Node,
+        sync::{CertifiedBlock, FAR_BLOCKS, one_write},
+    },
 };
 use alloy_primitives::B256;
 use std::{
@@ -30,6 +35,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::{Notify, oneshot};
 use tracing::{debug, info, warn};
 
 /// How long after the first transaction that waits a height is opened, so that those sent with it come into one block.
@@ -85,6 +91,8 @@ pub(in crate::node) struct Driver {
     faulted: bool,
     /// Since when something waits for a block; nothing where nothing does.
     waits_since: Option<Instant>,
+    /// Told where the node is far behind.
+    far_behind: Arc<Notify>,
     /// Where the answers go that the machine gives to whoever asked.
     asked: Option<(Peer, RequestId)>,
 }
@@ -94,7 +102,7 @@ impl Driver {
     ///
     /// # Errors
     /// The store or the file of what was signed cannot be read.
-    pub(in crate::node) fn new(node: Arc<Node>, wire: Wire) -> Result<Self, NodeError> {
+    pub(in crate::node) fn new(node: Arc<Node>, wire: Wire, far_behind: Arc<Notify>) -> Result<Self, NodeError> {
         let head = node.head();
         let snapshot = node.snapshot();
         let own = node.author.address();
@@ -127,6 +135,7 @@ impl Driver {
             rounds: RoundNotes::default(),
             faulted: false,
             waits_since: None,
+            far_behind,
             asked: None,
         })
     }
@@ -216,6 +225,12 @@ impl Driver {
             Told::Waiting => {
                 self.waits_since.get_or_insert_with(Instant::now);
                 Ok(())
+            }
+            Told::Blocks(blocks, done) => self.take_blocks(&blocks, done),
+            Told::CaughtUp => {
+                // How far peers are is asked anew: what is left comes in the course of consensus.
+                self.inputs.extend(self.peers.all().map(Input::Connected));
+                self.settle()
             }
             Told::Stop => Ok(()),
         }
@@ -325,6 +340,13 @@ impl Driver {
     }
 
     fn send(&self, to: Recipient, message: &Message) {
+        if let Message::BlockRequest { height } = message
+            && self.machine.highest_heard() >= height + FAR_BLOCKS
+        {
+            // One block at a time would take long. The machine asks again where nothing comes of this.
+            self.far_behind.notify_one();
+            return;
+        }
         match to {
             Recipient::All => self.wire.publish(message),
             Recipient::Peer(peer) => {
@@ -341,6 +363,11 @@ impl Driver {
         let (rounds, set) = (self.rounds.take(), &self.schedule.set);
         let slot = self.node.commit_decided(decision, body, |batch| rounds.write(batch, set, decision, unix_now()))?;
         self.guard.decided(decision.height, slot);
+        self.take_next_height()
+    }
+
+    /// Takes up the height after the head, which is another one than before.
+    fn take_next_height(&mut self) -> Result<(), NodeError> {
         self.bodies.clear();
         self.unflushed.clear();
         self.place = 0;
@@ -351,6 +378,33 @@ impl Driver {
             self.waits_since = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// Commits blocks that are final already, and takes the height after them up. Says how far the node is then.
+    fn take_blocks(&mut self, blocks: &[CertifiedBlock], done: oneshot::Sender<u64>) -> Result<(), NodeError> {
+        let next = self.node.head().header.number + 1;
+        let known = blocks.iter().take_while(|block| block.height() < next).count();
+        let mut rest = blocks.get(known..).unwrap_or_default();
+        let follows = rest.first().is_some_and(|first| first.height() == next);
+        while follows && !rest.is_empty() {
+            let (now, later) = rest.split_at(one_write(rest));
+            match self.node.commit_certified(now) {
+                Err(error) if error.is_disk_full() => break,
+                committed => committed?,
+            }
+            now.iter().for_each(|block| self.guard.decided(block.height(), block.seal.slot));
+            rest = later;
+        }
+        let head = self.node.head();
+        let (height, block_hash) = (head.header.number, head.header.hash());
+        if height >= next {
+            self.inputs.push_back(Input::Overtaken { height, block_hash });
+            self.rounds.take();
+            self.take_next_height()?;
+        }
+        // Nobody waits where the node stops.
+        let _ = done.send(height);
+        self.settle()
     }
 
     fn serve_body(&mut self, to: Peer, height: u64, block_hash: B256) -> Result<(), NodeError> {

@@ -3,8 +3,10 @@
 use crate::{
     consensus::bft::Message,
     network::{MessageId, PeerId, RequestId},
+    node::sync::CertifiedBlock,
 };
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tokio::sync::oneshot;
 
 /// What waits for the thread at most: the votes of some rounds of the largest chain, while it runs a block.
 const MAX_WAITING: usize = 4_096;
@@ -22,6 +24,10 @@ pub(in crate::node) enum Told {
     Disconnected(PeerId),
     /// Something waits that a block could take.
     Waiting,
+    /// Final blocks in a row, and whom to tell the height that the node has then.
+    Blocks(Vec<CertifiedBlock>, oneshot::Sender<u64>),
+    /// No peer has more blocks of that kind.
+    CaughtUp,
     /// The node stops.
     Stop,
 }

@@ -1,7 +1,12 @@
 //! Between the network and the node: what comes in is decoded and handed on, and what waits here is spread.
 
 use super::{
-    super::{error::NodeError, proof_pool::ProofRefused, state::Node},
+    super::{
+        error::NodeError,
+        proof_pool::ProofRefused,
+        state::Node,
+        sync::{Server, ask_what_waits, is_question},
+    },
     inbox::{Inbox, Told},
     wire::from_gossip,
 };
@@ -16,12 +21,16 @@ use alloy_eips::eip2718::Encodable2718;
 use lucid_storage::{Batch, Peers, StoreError};
 use lucid_types::TransactionRefusal;
 use std::sync::Arc;
-use tokio::sync::{broadcast::error::RecvError, watch};
+use tokio::{
+    sync::{broadcast::error::RecvError, watch},
+    task::JoinSet,
+};
 use tracing::{debug, info, warn};
 
 /// The node's end of the network.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(in crate::node) struct Link {
+    pub(in crate::node) server: Server,
     pub(in crate::node) network: NetworkHandle,
     pub(in crate::node) inbox: Inbox,
 }
@@ -33,9 +42,15 @@ pub(in crate::node) async fn follow_network(
     mut events: NetworkEvents,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), NodeError> {
+    // As many as there are peers at most: a peer that is gone answers nothing.
+    let mut asking = JoinSet::new();
     loop {
         let event = tokio::select! {
             event = events.next() => event,
+            Some(asked) = asking.join_next() => {
+                asked.map_err(|error| NodeError::Task(error.to_string()))??;
+                continue;
+            }
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let Some(event) = event else { break };
@@ -51,6 +66,7 @@ pub(in crate::node) async fn follow_network(
             NetworkEvent::Connected { peer } => {
                 info!(%peer, "peer connected");
                 link.inbox.tell(Told::Connected(peer));
+                asking.spawn(ask_what_waits(Arc::clone(&node), link.network.clone(), peer));
             }
             NetworkEvent::Disconnected { peer } => {
                 info!(%peer, "peer disconnected");
@@ -83,6 +99,10 @@ impl Link {
     }
 
     fn take_request(&self, request: Request) {
+        if is_question(&request.data) {
+            self.server.answer(request);
+            return;
+        }
         let Request { id, from, data } = request;
         match bft::Message::decode(&data) {
             Ok(message) => {

@@ -71,7 +71,7 @@ impl Node {
 }
 
 /// Clears the log and the bodies up to a height that is decided, and keeps what it showed of voters who signed twice.
-pub(super) fn settle_height(batch: &mut Batch, height: u64, evidence: &[Evidence]) -> Result<(), StoreError> {
+pub(in crate::node) fn settle_height(batch: &mut Batch, height: u64, evidence: &[Evidence]) -> Result<(), StoreError> {
     let end = (height + 1).to_be_bytes();
     for table in [TableId::ConsensusLog, TableId::PendingBodies] {
         let mut rows = batch.raw_range(table, Bound::Unbounded, Bound::Excluded(&end), Direction::Forward)?;

@@ -16,5 +16,7 @@ mod peers;
 mod start;
 mod wire;
 
+pub(super) use inbox::{Inbox, Told};
+pub(super) use log::settle_height;
 pub(super) use part::{Part, Standing};
 pub(super) use start::take_part;

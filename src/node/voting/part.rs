@@ -1,7 +1,8 @@
 //! A node's part in consensus, as others may look at it: how its open height stands, and who is connected.
 
 use crate::network::{NetworkHandle, NetworkSnapshot};
-use std::sync::{Mutex, PoisonError};
+use crate::node::sync::Progress;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the height that is decided next stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,11 +20,13 @@ pub(in crate::node) struct Standing {
 pub(in crate::node) struct Part {
     pub(in crate::node) network: NetworkHandle,
     standing: Mutex<Standing>,
+    /// How far the node has come where it is far behind.
+    pub(in crate::node) progress: Arc<Progress>,
 }
 
 impl Part {
     pub(super) fn new(network: NetworkHandle) -> Self {
-        Self { network, standing: Mutex::default() }
+        Self { network, standing: Mutex::default(), progress: Arc::default() }
     }
 
     /// How the open height stands.

@@ -37,6 +37,11 @@ impl PeerNumbers {
         self.peers.get(&number).copied()
     }
 
+    /// All numbers.
+    pub(super) fn all(&self) -> impl Iterator<Item = Peer> {
+        self.peers.keys().copied()
+    }
+
     /// A peer is gone; its number, where it had one.
     pub(super) fn remove(&mut self, peer: PeerId) -> Option<Peer> {
         let number = self.numbers.remove(&peer)?;

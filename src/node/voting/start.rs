@@ -11,13 +11,17 @@ use crate::{
     config::NetworkSettings,
     keys::NetworkKey,
     network::{Network, NetworkConfig},
-    node::{error::NodeError, state::Node},
+    node::{
+        error::NodeError,
+        state::Node,
+        sync::{Server, catch_up, repeat_what_waits},
+    },
 };
 use lucid_storage::{Direction, Peers, Reader as _};
 use std::{ops::Bound, path::Path, sync::Arc};
 use tokio::{
     runtime::Handle,
-    sync::watch,
+    sync::{Notify, watch},
     task::{JoinSet, spawn_blocking},
 };
 
@@ -40,15 +44,20 @@ pub(in crate::node) fn take_part(
     let (inbox, told) = inbox();
     let wire = Wire::new(handle.clone(), Handle::current(), inbox.clone());
     // Nobody else sets it.
-    let _ = node.part.set(Part::new(handle.clone()));
-    let driver = Driver::new(Arc::clone(node), wire)?;
-    let link = Link { network: handle, inbox: inbox.clone() };
+    let part = Part::new(handle.clone());
+    let (progress, far_behind) = (Arc::clone(&part.progress), Arc::new(Notify::new()));
+    let _ = node.part.set(part);
+    let driver = Driver::new(Arc::clone(node), wire, Arc::clone(&far_behind))?;
+    let server = Server::new(Arc::clone(node), handle.clone());
+    let link = Link { network: handle.clone(), inbox: inbox.clone(), server };
     tasks.spawn(async move {
         network.run().await;
         Ok(())
     });
     tasks.spawn(follow_network(Arc::clone(node), link.clone(), events, stop.clone()));
     tasks.spawn(spread_transactions(Arc::clone(node), link, stop.clone()));
+    tasks.spawn(repeat_what_waits(Arc::clone(node), handle.clone(), stop.clone()));
+    tasks.spawn(catch_up(Arc::clone(node), handle, inbox.clone(), far_behind, progress, stop.clone()));
     tasks.spawn(stop_driver(inbox, stop.clone()));
     tasks.spawn(async move {
         let driven = spawn_blocking(move || drive(driver, &told)).await;

@@ -1,0 +1,36 @@
+//! Bodies, each held against its header: whoever sends another one than the header names has forged it.
+
+use super::{headers::CertifiedHeader, wire::Body};
+use crate::chain::{Block, RecoveredBlock};
+use alloy_consensus::proofs::{calculate_transaction_root, calculate_withdrawals_root};
+use lucid_types::{Certificate, Seal};
+
+/// A block that is final, and was not run yet.
+#[derive(Debug)]
+pub(in crate::node) struct CertifiedBlock {
+    pub(in crate::node) block: RecoveredBlock,
+    pub(in crate::node) seal: Seal,
+    /// The certificate of the block before that it commits to.
+    pub(in crate::node) parent_certificate: Option<Certificate>,
+}
+
+impl CertifiedBlock {
+    /// Puts a body to its header; `None` where it is not the one that the header names.
+    pub(super) fn new(certified: CertifiedHeader, body: Body) -> Option<Self> {
+        let CertifiedHeader { header, seal, parent_certificate } = certified;
+        let withdrawals_root = body.withdrawals.as_ref().map(|withdrawals| calculate_withdrawals_root(withdrawals));
+        let is_named = calculate_transaction_root(&body.transactions) == header.transactions_root
+            && withdrawals_root == header.withdrawals_root;
+        if !is_named {
+            return None;
+        }
+        // A signature that is none, under a root that the validators voted for, is for `import` to refuse: it is the chain's
+        // fault and not the peer's. There is no such block.
+        let block = RecoveredBlock::recover(Block { header: header.into_inner(), body }).ok()?;
+        Some(Self { block, seal, parent_certificate })
+    }
+
+    pub(in crate::node) fn height(&self) -> u64 {
+        self.block.header.number
+    }
+}

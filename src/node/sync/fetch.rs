@@ -1,0 +1,365 @@
+//! The task that catches up: asks for headers and bodies, checks them, and hands blocks in order to whoever commits them.
+//!
+//! What is fetched ahead of the commits is bounded: some answers of headers and of bodies, whatever peers send and however
+//! far the chain goes.
+
+use super::{
+    bodies::CertifiedBlock,
+    headers::{CertifiedHeader, HeaderChain},
+    progress::Progress,
+    sources::Sources,
+    wire::{Headers, MAX_BODIES, MAX_HEADERS, Question, decode_bodies},
+};
+use crate::{
+    consensus::{bft::Message, poot::validator_set_at},
+    network::{NetworkHandle, Offence, PeerId},
+    node::{
+        error::NodeError,
+        state::Node,
+        voting::{Inbox, Told},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    task::{JoinSet, spawn_blocking},
+};
+use tracing::{debug, info, warn};
+
+/// From how many blocks behind a node catches up here. Fewer it gets one by one, in the course of consensus.
+pub(in crate::node) const FAR_BLOCKS: u64 = 16;
+
+/// Headers that wait for their bodies at most, from which no more are asked for.
+const MAX_HEADERS_AHEAD: usize = 2 * MAX_HEADERS as usize;
+
+/// Answers of bodies that are under way or wait to be committed at most.
+const MAX_CHUNKS_AHEAD: usize = 8;
+
+/// How long is waited after an attempt, successful or not.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it is said how far it is.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Bodies of some heights in a row.
+#[derive(Debug)]
+enum Chunk {
+    /// To be asked for.
+    Wanted(Arc<[CertifiedHeader]>),
+    /// Asked for.
+    Asked(Arc<[CertifiedHeader]>),
+    /// Here.
+    Ready(Vec<CertifiedBlock>),
+}
+
+/// Why an answer was of no use.
+#[derive(Debug)]
+enum Failure {
+    /// There was none, or nothing in it.
+    Nothing,
+    /// It was no answer.
+    Malformed,
+    /// It was forged, and how.
+    Forged(String),
+}
+
+/// Something that was asked for is here, or will not be.
+#[derive(Debug)]
+enum Event {
+    Headers(PeerId, Result<(HeaderChain, Vec<CertifiedHeader>, u64), Failure>),
+    Bodies(PeerId, u64, Result<Vec<CertifiedBlock>, Failure>),
+    /// The height up to which blocks are committed.
+    Committed(Option<u64>),
+}
+
+/// Catches up each time that this is asked for, until the node stops.
+///
+/// # Errors
+/// The store cannot be read.
+pub(in crate::node) async fn catch_up(
+    node: Arc<Node>,
+    network: NetworkHandle,
+    inbox: Inbox,
+    far_behind: Arc<Notify>,
+    progress: Arc<Progress>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), NodeError> {
+    loop {
+        tokio::select! {
+            () = far_behind.notified() => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+        let caught_up = async {
+            let fetch = Fetch::new(&node, &network, &inbox, &progress).await?;
+            let caught_up = fetch.run().await;
+            progress.clear();
+            // What came meanwhile is little, and peers say how far they are where they are asked.
+            inbox.tell(Told::CaughtUp);
+            tokio::time::sleep(PAUSE).await;
+            caught_up
+        };
+        tokio::select! {
+            caught_up = caught_up => caught_up?,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+    }
+}
+
+/// One attempt.
+struct Fetch<'a> {
+    node: &'a Arc<Node>,
+    network: &'a NetworkHandle,
+    inbox: &'a Inbox,
+    progress: &'a Progress,
+    sources: Sources,
+    /// Verified headers, up to the last one that is here.
+    chain: HeaderChain,
+    /// Whether headers are being asked for.
+    asks_headers: bool,
+    /// Headers whose bodies nobody was asked for.
+    headers: Vec<CertifiedHeader>,
+    /// Bodies, by the height of the first.
+    chunks: BTreeMap<u64, Chunk>,
+    /// The height up to which blocks are committed or being committed.
+    handed: u64,
+    commits: bool,
+    under_way: JoinSet<Event>,
+    told: Instant,
+}
+
+impl<'a> Fetch<'a> {
+    async fn new(
+        node: &'a Arc<Node>,
+        network: &'a NetworkHandle,
+        inbox: &'a Inbox,
+        progress: &'a Progress,
+    ) -> Result<Self, NodeError> {
+        let reader = Arc::clone(node);
+        let read = spawn_blocking(move || -> Result<_, NodeError> {
+            let snapshot = reader.snapshot();
+            let head = crate::chain::read_head(&snapshot)?;
+            let set = validator_set_at(&snapshot, head.number + 1)?;
+            Ok(HeaderChain::new(reader.spec.clone(), reader.genesis_hash, head, set))
+        });
+        let chain = read.await.map_err(|error| NodeError::Task(error.to_string()))??;
+        let handed = chain.next() - 1;
+        let mut fetch = Self {
+            node,
+            network,
+            inbox,
+            progress,
+            sources: Sources::default(),
+            chain,
+            asks_headers: false,
+            headers: Vec::new(),
+            chunks: BTreeMap::new(),
+            handed,
+            commits: false,
+            under_way: JoinSet::new(),
+            told: Instant::now(),
+        };
+        fetch.ask_heads().await;
+        Ok(fetch)
+    }
+
+    /// Asks everybody where his chain ends.
+    async fn ask_heads(&mut self) {
+        let head = self.node.head();
+        let question = Message::Head { height: head.header.number, block_hash: head.header.hash() }.encode();
+        let peers = self.network.snapshot().await.map(|snapshot| snapshot.peers).unwrap_or_default();
+        let mut asked = JoinSet::new();
+        for peer in peers.into_iter().map(|peer| peer.id) {
+            let (network, question) = (self.network.clone(), question.clone());
+            asked.spawn(async move { (peer, network.request(peer, question).await) });
+        }
+        while let Some(answered) = asked.join_next().await {
+            let Ok((peer, Ok(answer))) = answered else { continue };
+            if let Ok(Message::Head { height, block_hash }) = Message::decode(&answer) {
+                let _ = self.network.told_head(peer, height, block_hash.0);
+                self.sources.told(peer, height);
+            }
+        }
+    }
+
+    /// Fetches and hands on until nobody has more.
+    async fn run(mut self) -> Result<(), NodeError> {
+        let (from, began) = (self.handed, Instant::now());
+        if self.sources.highest() <= from {
+            return Ok(());
+        }
+        info!(height = from, of = self.sources.highest(), "far behind: gets blocks from peers");
+        loop {
+            self.ask();
+            self.tell();
+            let Some(event) = self.under_way.join_next().await else { break };
+            match event.map_err(|error| NodeError::Task(error.to_string()))? {
+                Event::Headers(peer, answer) => self.take_headers(peer, answer),
+                Event::Bodies(peer, from, answer) => self.take_bodies(peer, from, answer),
+                Event::Committed(Some(height)) if height >= self.handed => self.commits = false,
+                // The node stops, has no room, or is elsewhere.
+                Event::Committed(_) => break,
+            }
+        }
+        let height = self.node.head().header.number;
+        let blocks = height.saturating_sub(from);
+        info!(height, blocks, took_ms = began.elapsed().as_millis() as u64, "got blocks from peers");
+        Ok(())
+    }
+
+    /// Says now and then how far it is.
+    fn tell(&mut self) {
+        let (current, highest) = (self.node.head().header.number, self.sources.highest());
+        self.progress.set(current, highest.max(self.chain.next() - 1));
+        let Some(noted) = self.progress.get().filter(|_| self.told.elapsed() >= TELL_INTERVAL) else { return };
+        self.told = Instant::now();
+        let (blocks_per_sec, left_secs) = noted.estimate(current).unwrap_or_default();
+        info!(height = current, of = noted.highest, blocks_per_sec, left_secs, "catching up");
+    }
+
+    /// Asks for all that may be asked for now, and hands on what can be.
+    fn ask(&mut self) {
+        self.hand_on();
+        self.cut_chunks();
+        self.ask_headers();
+        let wanted: Vec<_> = self.chunks.iter().filter(|(_, chunk)| matches!(chunk, Chunk::Wanted(_))).collect();
+        let wanted: Vec<u64> = wanted.into_iter().map(|(from, _)| *from).collect();
+        for from in wanted {
+            self.ask_bodies(from);
+        }
+    }
+
+    /// Makes chunks of headers that are here.
+    fn cut_chunks(&mut self) {
+        while !self.headers.is_empty() && self.chunks.len() < MAX_CHUNKS_AHEAD {
+            let count = self.headers.len().min(MAX_BODIES as usize);
+            let rest = self.headers.split_off(count);
+            let headers: Arc<[_]> = std::mem::replace(&mut self.headers, rest).into();
+            if let Some(first) = headers.first() {
+                self.chunks.insert(first.header.number, Chunk::Wanted(headers));
+            }
+        }
+    }
+
+    fn ask_headers(&mut self) {
+        if self.asks_headers || self.headers.len() >= MAX_HEADERS_AHEAD {
+            return;
+        }
+        let from = self.chain.next();
+        let Some(peer) = self.sources.take(from) else { return };
+        self.asks_headers = true;
+        let (network, mut chain) = (self.network.clone(), self.chain.clone());
+        self.under_way.spawn(async move {
+            let question = Question::Headers { from, count: MAX_HEADERS };
+            let Ok(answer) = network.request(peer, question.encode()).await else {
+                return Event::Headers(peer, Err(Failure::Nothing));
+            };
+            let checked = spawn_blocking(move || {
+                let answer = Headers::decode(&answer, MAX_HEADERS).ok_or(Failure::Malformed)?;
+                let head = answer.head;
+                let certified = chain.extend(answer).map_err(|fault| Failure::Forged(fault.to_string()))?;
+                Ok((chain, certified, head))
+            });
+            Event::Headers(peer, checked.await.unwrap_or(Err(Failure::Nothing)))
+        });
+    }
+
+    fn take_headers(&mut self, peer: PeerId, answer: Result<(HeaderChain, Vec<CertifiedHeader>, u64), Failure>) {
+        self.asks_headers = false;
+        match answer {
+            Ok((chain, certified, head)) => {
+                self.sources.done(&peer, !certified.is_empty());
+                // It may have said another one before, when it had none of these.
+                self.sources.told(peer, head);
+                self.chain = chain;
+                self.headers.extend(certified);
+            }
+            Err(failure) => self.failed(peer, failure, "headers"),
+        }
+    }
+
+    fn ask_bodies(&mut self, from: u64) {
+        let Some(Chunk::Wanted(headers)) = self.chunks.get(&from) else { return };
+        let (headers, count) = (Arc::clone(headers), headers.len());
+        let Some(peer) = self.sources.take(from + count as u64 - 1) else { return };
+        self.chunks.insert(from, Chunk::Asked(Arc::clone(&headers)));
+        let network = self.network.clone();
+        self.under_way.spawn(async move {
+            let question = Question::Bodies { from, count: count as u64 };
+            let Ok(answer) = network.request(peer, question.encode()).await else {
+                return Event::Bodies(peer, from, Err(Failure::Nothing));
+            };
+            let checked = spawn_blocking(move || put_together(&answer, &headers));
+            Event::Bodies(peer, from, checked.await.unwrap_or(Err(Failure::Nothing)))
+        });
+    }
+
+    fn take_bodies(&mut self, peer: PeerId, from: u64, answer: Result<Vec<CertifiedBlock>, Failure>) {
+        let Some(Chunk::Asked(headers)) = self.chunks.remove(&from) else { return };
+        match answer {
+            Ok(blocks) => {
+                self.sources.done(&peer, true);
+                let rest = headers.get(blocks.len()..).unwrap_or_default();
+                if let Some(next) = rest.first() {
+                    self.chunks.insert(next.header.number, Chunk::Wanted(rest.into()));
+                }
+                self.chunks.insert(from, Chunk::Ready(blocks));
+            }
+            Err(failure) => {
+                self.chunks.insert(from, Chunk::Wanted(headers));
+                self.failed(peer, failure, "bodies");
+            }
+        }
+    }
+
+    fn failed(&mut self, peer: PeerId, failure: Failure, what: &'static str) {
+        self.sources.done(&peer, false);
+        let offence = match failure {
+            Failure::Nothing => {
+                debug!(%peer, what, head = self.sources.head_of(&peer), "a peer gives nothing");
+                return;
+            }
+            Failure::Malformed => Offence::BadResponse,
+            Failure::Forged(how) => {
+                warn!(%peer, what, how, "a peer sent a forged history");
+                Offence::ForgedHistory
+            }
+        };
+        self.sources.drop(&peer);
+        let _ = self.network.offence(peer, offence);
+    }
+
+    /// Hands blocks on that follow on those that were handed on before, once these are committed.
+    fn hand_on(&mut self) {
+        if self.commits {
+            return;
+        }
+        let next = self.handed + 1;
+        let is_ready = matches!(self.chunks.get(&next), Some(Chunk::Ready(_)));
+        let Some(Chunk::Ready(blocks)) = is_ready.then(|| self.chunks.remove(&next)).flatten() else { return };
+        self.commits = true;
+        self.handed += blocks.len() as u64;
+        let (inbox, (done, committed)) = (self.inbox.clone(), oneshot::channel());
+        self.under_way.spawn(async move {
+            let told = spawn_blocking(move || inbox.tell_surely(Told::Blocks(blocks, done)));
+            Event::Committed(if told.await.is_ok() { committed.await.ok() } else { None })
+        });
+    }
+}
+
+/// The blocks of an answer of bodies, as many as it has.
+fn put_together(answer: &[u8], headers: &[CertifiedHeader]) -> Result<Vec<CertifiedBlock>, Failure> {
+    let bodies = decode_bodies(answer, headers.len()).ok_or(Failure::Malformed)?;
+    if bodies.is_empty() {
+        return Err(Failure::Nothing);
+    }
+    let put = |(header, body): (&CertifiedHeader, _)| {
+        let height = header.header.number;
+        let forged = || Failure::Forged(format!("the body of block {height} is not the one that its header names"));
+        CertifiedBlock::new(header.clone(), body).ok_or_else(forged)
+    };
+    headers.iter().zip(bodies).map(put).collect()
+}
