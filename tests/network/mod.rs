@@ -10,6 +10,7 @@
 
 mod net;
 mod partition;
+mod sync;
 
 use crate::support::{run, text};
 use net::{Net, SLOT};

@@ -40,6 +40,11 @@ impl Net {
 
     /// The folders of a network of which the first nodes are validators. Nothing runs yet.
     pub(super) fn make(nodes: usize, validators: usize, slot: Duration) -> Self {
+        Self::make_since(nodes, validators, slot, 0)
+    }
+
+    /// As [`Net::make`], with a chain that began so many slots ago.
+    pub(super) fn make_since(nodes: usize, validators: usize, slot: Duration, slots_ago: u64) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         // Held until all are known, so that no two are the same.
         let held: Vec<_> = (0..nodes).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
@@ -47,6 +52,7 @@ impl Net {
         drop(held);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let (folder_path, slot_secs) = (folder.path().to_owned(), slot.as_secs());
+        let now = now - slots_ago * slot_secs;
         let infos = make_devnet(&DevnetOptions { folder: folder_path, slot_secs, validators, ports, now }).unwrap();
         let running = infos.iter().map(|_| None).collect();
         Self { running, infos, nonce: 0, sender: &DEV_ACCOUNTS[0], _folder: folder }
