@@ -1,8 +1,11 @@
 //! Bodies, each held against its header: whoever sends another one than the header names has forged it.
 
-use super::{headers::CertifiedHeader, wire::Body};
+use super::{
+    headers::CertifiedHeader,
+    wire::{decode_body, transactions_root},
+};
 use crate::chain::{Block, RecoveredBlock};
-use alloy_consensus::proofs::{calculate_transaction_root, calculate_withdrawals_root};
+use alloy_consensus::proofs::calculate_withdrawals_root;
 use lucid_types::{Certificate, Seal};
 
 /// A block that is final, and was not run yet.
@@ -15,13 +18,17 @@ pub(in crate::node) struct CertifiedBlock {
 }
 
 impl CertifiedBlock {
-    /// Puts a body to its header; `None` where it is not the one that the header names.
-    pub(super) fn new(certified: CertifiedHeader, body: Body) -> Option<Self> {
+    /// Puts a body, in its RLP, to its header; `None` where it is not the one that the header names. A block of the chain
+    /// has at most `most` transactions.
+    pub(super) fn new(certified: CertifiedHeader, body: &[u8], most: usize) -> Option<Self> {
         let CertifiedHeader { header, seal, parent_certificate } = certified;
+        // Nothing is decoded that more than two thirds of the validators did not vote for.
+        if transactions_root(body, most)? != header.transactions_root {
+            return None;
+        }
+        let body = decode_body(body)?;
         let withdrawals_root = body.withdrawals.as_ref().map(|withdrawals| calculate_withdrawals_root(withdrawals));
-        let is_named = calculate_transaction_root(&body.transactions) == header.transactions_root
-            && withdrawals_root == header.withdrawals_root;
-        if !is_named {
+        if withdrawals_root != header.withdrawals_root {
             return None;
         }
         // A signature that is none, under a root that the validators voted for, is for `import` to refuse: it is the chain's

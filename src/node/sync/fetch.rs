@@ -8,7 +8,7 @@ use super::{
     headers::{CertifiedHeader, HeaderChain},
     progress::Progress,
     sources::Sources,
-    wire::{Headers, MAX_BODIES, MAX_HEADERS, Question, decode_bodies},
+    wire::{Headers, MAX_BODIES, MAX_HEADERS, Question, split_bodies},
 };
 use crate::{
     consensus::{bft::Message, poot::validator_set_at},
@@ -37,7 +37,7 @@ pub(in crate::node) const FAR_BLOCKS: u64 = 16;
 const MAX_HEADERS_AHEAD: usize = 2 * MAX_HEADERS as usize;
 
 /// Answers of bodies that are under way or wait to be committed at most.
-const MAX_CHUNKS_AHEAD: usize = 8;
+const MAX_CHUNKS_AHEAD: usize = 6;
 
 /// How long is waited after an attempt, successful or not.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -98,7 +98,8 @@ pub(in crate::node) async fn catch_up(
             let caught_up = fetch.run().await;
             progress.clear();
             // What came meanwhile is little, and peers say how far they are where they are asked.
-            inbox.tell(Told::CaughtUp);
+            let told = inbox.clone();
+            let _ = spawn_blocking(move || told.tell_surely(Told::CaughtUp)).await;
             tokio::time::sleep(PAUSE).await;
             caught_up
         };
@@ -287,12 +288,13 @@ impl<'a> Fetch<'a> {
         let Some(peer) = self.sources.take(from + count as u64 - 1) else { return };
         self.chunks.insert(from, Chunk::Asked(Arc::clone(&headers)));
         let network = self.network.clone();
+        let most = usize::try_from(self.node.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         self.under_way.spawn(async move {
             let question = Question::Bodies { from, count: count as u64 };
             let Ok(answer) = network.request(peer, question.encode()).await else {
                 return Event::Bodies(peer, from, Err(Failure::Nothing));
             };
-            let checked = spawn_blocking(move || put_together(&answer, &headers));
+            let checked = spawn_blocking(move || put_together(&answer, &headers, most));
             Event::Bodies(peer, from, checked.await.unwrap_or(Err(Failure::Nothing)))
         });
     }
@@ -351,15 +353,15 @@ impl<'a> Fetch<'a> {
 }
 
 /// The blocks of an answer of bodies, as many as it has.
-fn put_together(answer: &[u8], headers: &[CertifiedHeader]) -> Result<Vec<CertifiedBlock>, Failure> {
-    let bodies = decode_bodies(answer, headers.len()).ok_or(Failure::Malformed)?;
+fn put_together(answer: &[u8], headers: &[CertifiedHeader], most: usize) -> Result<Vec<CertifiedBlock>, Failure> {
+    let bodies = split_bodies(answer, headers.len()).ok_or(Failure::Malformed)?;
     if bodies.is_empty() {
         return Err(Failure::Nothing);
     }
     let put = |(header, body): (&CertifiedHeader, _)| {
         let height = header.header.number;
         let forged = || Failure::Forged(format!("the body of block {height} is not the one that its header names"));
-        CertifiedBlock::new(header.clone(), body).ok_or_else(forged)
+        CertifiedBlock::new(header.clone(), body, most).ok_or_else(forged)
     };
     headers.iter().zip(bodies).map(put).collect()
 }

@@ -1,6 +1,8 @@
 //! What peers are answered: decided blocks in parts, and what waits.
 
-use super::wire::{ANSWER_BYTES, Headers, MAX_BODIES, MAX_HEADERS, Question, SealedHeader, Votes, WAITING_BYTES};
+use super::wire::{
+    ANSWER_BYTES, Headers, MAX_BODIES, MAX_HEADERS, MAX_WAITING, Question, SealedHeader, Votes, WAITING_BYTES,
+};
 use crate::{
     chain::{self, ChainError},
     network::{NetworkHandle, Offence, Request},
@@ -113,8 +115,7 @@ impl Node {
     /// Transactions that a block could take, those that pay best first, up to so many bytes.
     pub(super) fn raw_waiting(&self, most_bytes: usize) -> Vec<Bytes> {
         let base_fee = self.head().next_base_fee();
-        let most = usize::try_from(self.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
-        let best = self.pool().best(base_fee, most);
+        let best = self.pool().best(base_fee, MAX_WAITING);
         let mut bytes = 0;
         let raws = best.iter().map(|transaction| Bytes::from(transaction.encoded_2718()));
         raws.take_while(|raw| {

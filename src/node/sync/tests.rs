@@ -2,7 +2,7 @@
 
 use super::{
     headers::{HeaderChain, HeaderFault},
-    wire::{Headers, Question, decode_bodies},
+    wire::{Headers, Question, decode_body, split_bodies},
 };
 use crate::{
     chain,
@@ -221,7 +221,8 @@ async fn lie(node: Arc<Node>, handle: NetworkHandle, mut events: crate::network:
             }
             Some(Question::Bodies { from, count }) => {
                 let bytes = node.answer(Question::Bodies { from, count }).unwrap();
-                let mut bodies = decode_bodies(&bytes, 1_000).unwrap();
+                let bodies = split_bodies(&bytes, 1_000).unwrap();
+                let mut bodies: Vec<_> = bodies.into_iter().map(|body| decode_body(body).unwrap()).collect();
                 forgery.on_bodies(&mut bodies);
                 let mut out = Vec::new();
                 alloy_rlp::encode_list::<_, super::wire::Body>(&bodies, &mut out);

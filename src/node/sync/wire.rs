@@ -3,9 +3,9 @@
 //! A question is a list, so its first byte is at least 0xc0, where a message of consensus has its version.
 
 use crate::chain::Block;
-use alloy_consensus::{BlockBody, Header, TxEnvelope};
-use alloy_primitives::{Address, B512, Bytes};
-use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
+use alloy_consensus::{BlockBody, Header, TxEnvelope, proofs::ordered_trie_root_encoded};
+use alloy_primitives::{Address, B256, B512, Bytes};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
 use lucid_types::{Certificate, CommitSignature, VrfProof};
 
 /// Headers that are asked for at once.
@@ -18,8 +18,10 @@ pub(super) const MAX_BODIES: u64 = 64;
 /// progress and many peers can be answered in little memory.
 pub(super) const ANSWER_BYTES: usize = 1 << 20;
 
-/// Bytes of transactions in one answer at most.
+/// Bytes of transactions in one answer at most, and how many they are.
 pub(super) const WAITING_BYTES: usize = 1 << 20;
+/// See [`WAITING_BYTES`]: as many as a full block of the production chain has.
+pub(super) const MAX_WAITING: usize = 1_000;
 
 /// First byte of a list in RLP.
 const LIST: u8 = 0xc0;
@@ -121,7 +123,7 @@ impl Votes {
     }
 
     /// The certificate of a block; `None` where there are no votes.
-    pub(super) fn certificate(self, height: u64, block_hash: alloy_primitives::B256) -> Option<Certificate> {
+    pub(super) fn certificate(self, height: u64, block_hash: B256) -> Option<Certificate> {
         let Self { round, votes } = self;
         let signatures =
             votes.into_iter().map(|OneVote { voter: address, signature }| CommitSignature { address, signature });
@@ -188,18 +190,48 @@ pub(super) fn encode_bodies(blocks: &[Block]) -> Vec<u8> {
     out
 }
 
-/// Reads an answer of at most `most` bodies: no more are decoded than were asked for.
-pub(super) fn decode_bodies(bytes: &[u8], most: usize) -> Option<Vec<Body>> {
+/// The bodies of an answer of at most `most`, each in its RLP.
+pub(super) fn split_bodies(bytes: &[u8], most: usize) -> Option<Vec<&[u8]>> {
     let mut rest = bytes;
-    let mut list = alloy_rlp::Header::decode_bytes(&mut rest, true).ok()?;
-    let mut bodies = Vec::new();
+    let bodies = take_list(&mut rest, most)?;
+    rest.is_empty().then_some(bodies)
+}
+
+/// Takes a list of at most `most` items off the front of some bytes: the RLP of each.
+fn take_list<'a>(bytes: &mut &'a [u8], most: usize) -> Option<Vec<&'a [u8]>> {
+    let mut list = alloy_rlp::Header::decode_bytes(bytes, true).ok()?;
+    let mut items = Vec::new();
     while !list.is_empty() {
-        if bodies.len() == most {
+        // Counted before it is kept: an item may have one byte, and what it is kept as has sixteen.
+        if items.len() == most {
             return None;
         }
-        bodies.push(Body::decode(&mut list).ok()?);
+        let item = list;
+        let header = alloy_rlp::Header::decode(&mut list).ok()?;
+        list = list.get(header.payload_length..)?;
+        items.push(item.get(..item.len() - list.len())?);
     }
-    rest.is_empty().then_some(bodies)
+    Some(items)
+}
+
+/// The root that a header has for the transactions of a body of at most `most`, without decoding them: a transaction is
+/// worth many times its bytes once it is decoded.
+pub(super) fn transactions_root<'a>(body: &'a [u8], most: usize) -> Option<B256> {
+    let mut fields = body;
+    let mut fields = alloy_rlp::Header::decode_bytes(&mut fields, true).ok()?;
+    let transactions = take_list(&mut fields, most)?;
+    // A typed one lies in a string, and the trie has what is in it (EIP-2718).
+    let unwrapped = |item: &'a [u8]| match item.first() {
+        Some(first) if *first < LIST => alloy_rlp::Header::decode_bytes(&mut &*item, false).ok(),
+        _ => Some(item),
+    };
+    let transactions = transactions.into_iter().map(unwrapped).collect::<Option<Vec<_>>>()?;
+    Some(ordered_trie_root_encoded(&transactions))
+}
+
+/// Decodes a body.
+pub(super) fn decode_body(body: &[u8]) -> Option<Body> {
+    alloy_rlp::decode_exact(body).ok()
 }
 
 /// Transactions as they travel, each in its EIP-2718 bytes.
@@ -211,7 +243,10 @@ pub(super) fn encode_waiting(raws: &[Bytes]) -> Vec<u8> {
 
 /// Reads them.
 pub(super) fn decode_waiting(bytes: &[u8]) -> Option<Vec<Bytes>> {
-    alloy_rlp::decode_exact(bytes).ok()
+    let mut rest = bytes;
+    let raws = take_list(&mut rest, MAX_WAITING)?;
+    let raws = raws.into_iter().map(|raw| alloy_rlp::decode_exact(raw).ok()).collect();
+    if rest.is_empty() { raws } else { None }
 }
 
 #[cfg(test)]
@@ -243,14 +278,18 @@ mod tests {
         let body = Body::default();
         let block = Block { header: Header::default(), body: Body { withdrawals: Some(Default::default()), ..body } };
         let bytes = encode_bodies(&[block.clone(), block.clone(), block]);
-        assert_eq!(decode_bodies(&bytes, 3).unwrap().len(), 3);
-        assert_eq!(decode_bodies(&bytes, 2), None);
+        assert_eq!(split_bodies(&bytes, 3).unwrap().len(), 3);
+        assert_eq!(split_bodies(&bytes, 2), None);
+        let raws = vec![Bytes::from_static(b"raw"); MAX_WAITING];
+        assert_eq!(decode_waiting(&encode_waiting(&raws)), Some(raws.clone()));
+        assert_eq!(decode_waiting(&encode_waiting(&[raws, vec![Bytes::new()]].concat())), None);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_a_reader_fall_over(bytes: Vec<u8>) {
-            let _ = (Question::decode(&bytes), Headers::decode(&bytes, 9), decode_bodies(&bytes, 9), decode_waiting(&bytes));
+            let _ = (Question::decode(&bytes), Headers::decode(&bytes, 9), split_bodies(&bytes, 9), decode_waiting(&bytes));
+            let _ = (transactions_root(&bytes, 9), decode_body(&bytes));
         }
     }
 }
