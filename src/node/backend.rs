@@ -34,7 +34,7 @@ use lucid_storage::{
     put_export_state,
 };
 use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 use tracing::error;
 
@@ -113,8 +113,8 @@ impl NodeApi for Backend {
         (!stops.is_empty()).then(|| stops.to_string())
     }
 
-    fn unix_time(&self) -> u64 {
-        super::clock::unix_now()
+    fn since_epoch(&self) -> Duration {
+        super::clock::since_epoch()
     }
 
     fn next_schedule(&self, slot: Option<u64>) -> Result<Option<LeaderScheduleDocument>, rpc::NodeError> {
@@ -129,7 +129,8 @@ impl NodeApi for Backend {
         let order = schedule.order.places().iter().map(place).collect();
         // A slot to come has no reason yet.
         let reason = (slot <= node.slot_now()).then(|| node.reason_without_block().to_owned());
-        Ok(Some(LeaderScheduleDocument { slot, primary, fallbacks, result: None, reason, order }))
+        let height = Some(schedule.height);
+        Ok(Some(LeaderScheduleDocument { slot, height, primary, fallbacks, result: None, reason, order }))
     }
 
     fn consensus_status(&self) -> Result<ConsensusStatusDocument, rpc::NodeError> {

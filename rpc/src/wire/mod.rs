@@ -34,9 +34,9 @@ pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use payout::PayoutDocument;
 pub use pool::PoolStatusDocument;
 pub use poot::{
-    ConsensusParticipantsDocument, ConsensusStatusDocument, LeaderScheduleDocument, NodeInfoDocument, PageQuery,
-    PeerDocument, PlaceDocument, ScheduleResultDocument, SealDocument, SlotDocument, TallyDocument, TallyEntryDocument,
-    TaskProofAcceptedDocument, TaskProofQuery,
+    CertificateSummaryDocument, ConsensusParticipantsDocument, ConsensusStatusDocument, FinalityDocument,
+    LeaderScheduleDocument, NodeInfoDocument, PageQuery, PeerDocument, PlaceDocument, ScheduleResultDocument,
+    SealDocument, SlotDocument, TallyDocument, TallyEntryDocument, TaskProofAcceptedDocument, TaskProofQuery,
 };
 pub use query::{
     FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, ShardRangeDocument, SourceQuery, shard_maps,
