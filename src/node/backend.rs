@@ -158,6 +158,10 @@ impl NodeApi for Backend {
         Ok(part.snapshot().await.peers.into_iter().map(peer_document).collect())
     }
 
+    fn peer_count(&self) -> u64 {
+        self.node.part.get().map_or(0, |part| part.network.counts().connected as u64)
+    }
+
     async fn node_info(&self) -> Result<NodeInfoDocument, rpc::NodeError> {
         let (part, mut snapshot) = (self.node.part.get(), NetworkSnapshot::default());
         if let Some(part) = part {

@@ -58,6 +58,8 @@ fn four_nodes_agree_under_load_and_a_killed_leader_is_replaced() {
     }
     net.wait_for_all_sent();
     net.assert_same_rows();
+    // Who was killed is back, and counted.
+    net.wait_for_peers(3);
     // What the node saw of rounds, those that a killed leader cost among them.
     let node = net.up().next().unwrap();
     let status = node.request("lucid_consensusStatus", ());

@@ -95,6 +95,21 @@ impl Net {
         began.elapsed()
     }
 
+    /// Waits until each node that is up is connected to so many others, as it says itself.
+    pub(super) fn wait_for_peers(&self, peers: u64) {
+        let began = Instant::now();
+        for node in self.up() {
+            loop {
+                let count = node.request("net_peerCount", ());
+                if count == json!(format!("{peers:#x}")) {
+                    break;
+                }
+                assert!(began.elapsed() < PATIENCE, "{} has {count} peers", node.url());
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+
     pub(super) fn heights(&self) -> Vec<u64> {
         self.up().map(height_of).collect()
     }

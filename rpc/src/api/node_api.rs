@@ -118,6 +118,9 @@ pub trait NodeApi: Send + Sync + 'static {
     /// The nodes that are connected; none where there is no network.
     fn peers(&self) -> impl Future<Output = Result<Vec<PeerDocument>, NodeError>> + Send;
 
+    /// How many nodes are connected; none where there is no network.
+    fn peer_count(&self) -> u64;
+
     /// This node among nodes.
     fn node_info(&self) -> impl Future<Output = Result<NodeInfoDocument, NodeError>> + Send;
 

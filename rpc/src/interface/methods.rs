@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 81] = [
+pub(crate) const METHODS: [(&str, Need); 82] = [
     ("admin_addPeer", Token(Scope::Admin)),
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbCompact", Token(Scope::Admin)),
@@ -98,6 +98,7 @@ pub(crate) const METHODS: [(&str, Need); 81] = [
     ("lucid_unsubscribe", Nothing),
     ("lucid_verifyAnchorProof", Nothing),
     ("net_listening", Nothing),
+    ("net_peerCount", Nothing),
     ("net_version", Nothing),
     ("txpool_status", Offered(Namespace::Txpool)),
     ("web3_clientVersion", Nothing),

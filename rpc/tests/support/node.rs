@@ -153,6 +153,10 @@ impl NodeApi for StandIn {
         Ok(Vec::new())
     }
 
+    fn peer_count(&self) -> u64 {
+        17
+    }
+
     async fn node_info(&self) -> Result<NodeInfoDocument, NodeError> {
         let (id, agent, address) = (None, "test".to_owned(), sender());
         Ok(NodeInfoDocument { id, agent, address, listening: vec![], peers: 0, known_peers: 0 })
