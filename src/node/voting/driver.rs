@@ -2,7 +2,7 @@
 
 use super::{
     clockwork::Clockwork,
-    inbox::Told,
+    inbox::{Outbox, Told},
     log::{Written, read_bodies, read_body, read_log},
     notes::RoundNotes,
     part::Standing,
@@ -24,10 +24,7 @@ use crate::{
 use alloy_primitives::B256;
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
 use tracing::{debug, info, warn};
@@ -42,18 +39,17 @@ const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The node has to end: the store, the keys' folder or the machine failed.
-pub(in crate::node) fn drive(mut driver: Driver, told: &Receiver<Told>) -> Result<(), NodeError> {
+pub(in crate::node) fn drive(mut driver: Driver, told: &Outbox) -> Result<(), NodeError> {
     driver.begin()?;
     loop {
         if let Some(stop) = driver.node.guards.disk_full() {
             debug!(%stop, "no room to vote");
-            match told.recv_timeout(NO_ROOM_PAUSE) {
-                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                // What peers say they say again.
-                Ok(_) | Err(RecvTimeoutError::Timeout) => continue,
+            if told.pass_over(NO_ROOM_PAUSE) {
+                continue;
             }
+            return Ok(());
         }
-        match told.recv_timeout(driver.wait()) {
+        match told.next(driver.wait()) {
             Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Ok(told) => driver.take(told)?,
             Err(RecvTimeoutError::Timeout) => {}
