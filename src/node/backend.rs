@@ -128,7 +128,8 @@ impl NodeApi for Backend {
         let place = |place: &Place| PlaceDocument { entity: place.entity, leader: place.leader, role: place.role };
         let order = schedule.order.places().iter().map(place).collect();
         // A slot to come has no reason yet.
-        let reason = (slot <= node.slot_now()).then(|| node.reason_without_block().to_owned());
+        let has_begun = slot <= node.slot_now();
+        let reason = has_begun.then(|| node.reason_without_block(&schedule, slot)).flatten().map(str::to_owned);
         let height = Some(schedule.height);
         Ok(Some(LeaderScheduleDocument { slot, height, primary, fallbacks, result: None, reason, order }))
     }

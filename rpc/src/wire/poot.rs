@@ -59,7 +59,8 @@ pub struct LeaderScheduleDocument {
     pub fallbacks: Vec<Address>,
     /// Who made the block; null where the slot has none.
     pub result: Option<ScheduleResultDocument>,
-    /// Why there is no block, as far as this node knows: `no_pending`, `all_failed`, `insufficient_validators`.
+    /// Why a slot that has begun has no block, as far as this node knows: `no_pending`, `all_failed`,
+    /// `insufficient_validators`. Absent where its block may still come, and where none of these is the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The whole order, of the height after the head.

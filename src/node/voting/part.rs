@@ -6,12 +6,18 @@ use std::sync::{Mutex, PoisonError};
 /// How the height that is decided next stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::node) struct Standing {
+    /// The height; 0 before the thread that drives consensus has begun.
+    pub(in crate::node) height: u64,
     /// Whether votes on it have begun.
     pub(in crate::node) is_open: bool,
+    /// The slot in which this node saw it open; nothing where it is not.
+    pub(in crate::node) opened_in: Option<u64>,
     /// The round that it is in.
     pub(in crate::node) round: u32,
     /// Whether this node may sign.
     pub(in crate::node) may_sign: bool,
+    /// Whether so few validators vote on it that they decide nothing.
+    pub(in crate::node) lacks_voters: bool,
 }
 
 /// The part of a node that is not alone.
