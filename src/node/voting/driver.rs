@@ -43,6 +43,9 @@ const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 pub(in crate::node) fn drive(mut driver: Driver, told: &Outbox) -> Result<(), NodeError> {
     driver.begin()?;
     loop {
+        if let Some(part) = driver.node.part.get() {
+            part.note_alive();
+        }
         if let Some(stop) = driver.node.guards.disk_full() {
             debug!(%stop, "no room to vote");
             if told.pass_over(NO_ROOM_PAUSE) {

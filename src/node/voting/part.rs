@@ -1,7 +1,13 @@
 //! A node's part in consensus, as others may look at it: how its open height stands, and who is connected.
 
 use crate::network::{NetworkHandle, NetworkSnapshot};
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
 
 /// How the height that is decided next stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,11 +31,25 @@ pub(in crate::node) struct Standing {
 pub(in crate::node) struct Part {
     pub(in crate::node) network: NetworkHandle,
     standing: Mutex<Standing>,
+    began: Instant,
+    /// When the thread that drives consensus last went round its loop, in milliseconds after `began`.
+    alive_ms: AtomicU64,
 }
 
 impl Part {
-    pub(super) fn new(network: NetworkHandle) -> Self {
-        Self { network, standing: Mutex::default() }
+    pub(in crate::node) fn new(network: NetworkHandle) -> Self {
+        Self { network, standing: Mutex::default(), began: Instant::now(), alive_ms: AtomicU64::new(0) }
+    }
+
+    /// Notes that the thread that drives consensus goes round its loop.
+    pub(in crate::node) fn note_alive(&self) {
+        let alive_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.alive_ms.store(alive_ms, Relaxed);
+    }
+
+    /// How long ago it last did.
+    pub(in crate::node) fn silent_for(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.alive_ms.load(Relaxed)))
     }
 
     /// How the open height stands.
