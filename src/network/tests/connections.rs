@@ -153,7 +153,8 @@ fn a_ban_survives_a_restart_through_the_rows_and_ends_with_a_pardon() {
         bad.until_gone(id).await;
         let config = crate::network::NetworkConfig::new().listen(&place).unwrap();
         let mut again = start(CHAIN, 90, &config, &rows).await;
-        assert_eq!(again.handle.snapshot().await.unwrap().bans[0].id, bad.id());
+        let ban = again.handle.snapshot().await.unwrap().bans.remove(0);
+        assert_eq!((ban.id, ban.reason.as_str()), (bad.id(), "for the test"));
         // The other one dials every few seconds.
         bad.handle.add_peer(again.address.parse().unwrap()).unwrap();
         let met = timeout(A_WHILE, again.until_connected(bad.id())).await;
