@@ -58,8 +58,13 @@ fn chain(folder: &Path) -> (PathBuf, PathBuf) {
     let store = Store::open(&file, &Options::default()).unwrap();
     let mut batch = store.begin().unwrap();
     for n in 0..PEERS {
-        let record =
-            PeerRecord { addresses: vec![n.to_string()], last_seen: n * 7 % 1_000, score: 1, banned_until: None };
+        let record = PeerRecord {
+            addresses: vec![n.to_string()],
+            last_seen: n * 7 % 1_000,
+            score: 1,
+            banned_until: None,
+            ban_reason: None,
+        };
         batch.put::<Peers>(&format!("peer {n}"), &record).unwrap();
     }
     store.commit(batch).unwrap();

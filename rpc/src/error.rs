@@ -61,8 +61,13 @@ pub(crate) enum RpcError {
     #[error("subscriptions are not taken in a batch")]
     SubscriptionInBatch,
     /// A kind of news that there is none of.
-    #[error("no \"{0}\" subscription in eth namespace")]
-    UnknownSubscription(String),
+    #[error("no \"{kind}\" subscription in {namespace} namespace")]
+    UnknownSubscription {
+        /// The namespace that was asked.
+        namespace: &'static str,
+        /// What was asked for, as far as it is repeated.
+        kind: String,
+    },
     /// A filter that was never made, or not asked for too long.
     #[error("filter not found")]
     FilterNotFound,
@@ -121,9 +126,9 @@ impl RpcError {
         Self::UnknownMethod(name.chars().take(MAX_NAME_CHARS).collect())
     }
 
-    /// The error for a kind of subscription that is not there.
-    pub(crate) fn unknown_subscription(name: &str) -> Self {
-        Self::UnknownSubscription(name.chars().take(MAX_NAME_CHARS).collect())
+    /// The error for a kind of subscription that a namespace does not have.
+    pub(crate) fn unknown_subscription(namespace: &'static str, kind: &str) -> Self {
+        Self::UnknownSubscription { namespace, kind: kind.chars().take(MAX_NAME_CHARS).collect() }
     }
 
     fn row(&self) -> Row {
@@ -133,7 +138,7 @@ impl RpcError {
             Self::UnknownBlock(_) => Row::Eth(CALL_EXECUTION_FAILED_CODE),
             Self::LimitExceeded(_) => Row::Eth(LIMIT_EXCEEDED_CODE),
             Self::Busy => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
-            Self::UnknownMethod(_) | Self::NotificationsUnsupported | Self::UnknownSubscription(_) => {
+            Self::UnknownMethod(_) | Self::NotificationsUnsupported | Self::UnknownSubscription { .. } => {
                 Row::Eth(METHOD_NOT_FOUND_CODE)
             }
             Self::FilterNotFound => Row::Eth(CALL_EXECUTION_FAILED_CODE),

@@ -49,13 +49,14 @@ pub use links::MemoryShare;
 pub use server::{RpcServer, StartError};
 pub use wire::{
     AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument,
-    AnchoringTransactionDocument, CallsDocument, ChainInfoDocument, ChangePageDocument, ConsensusParticipantsDocument,
-    ConsensusStatusDocument, DbBackupDocument, DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind,
-    DbReindexDocument, DbRepairDocument, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument,
-    DbWritesForDocument, ExportStateDocument, ExportStatusDocument, FindQuery, FoundDocument, HeadDocument,
-    ImportRowParts, ImportSourceDocument, LeaderScheduleDocument, MerkleDocument, NodeInfoDocument, PageQuery,
-    PayoutDocument, PeerDocument, PlaceDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument,
-    ScheduleResultDocument, SealDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument,
-    ShardRangeDocument, SlotDocument, SourceQuery, StatusDocument, StoreUseDocument, TallyDocument, TallyEntryDocument,
-    TaskProofAcceptedDocument, TaskProofQuery, VerifiedAnchorDocument, shard_maps,
+    AnchoringTransactionDocument, CallsDocument, CertificateSummaryDocument, ChainInfoDocument, ChangePageDocument,
+    ConsensusParticipantsDocument, ConsensusStatusDocument, ConsensusUseDocument, DbBackupDocument, DbCompactDocument,
+    DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument, DbRepairDocument, DbStatsDocument, DbTableDocument,
+    DbVerifyDocument, DbWritesDocument, DbWritesForDocument, ExportStateDocument, ExportStatusDocument,
+    FinalityDocument, FindQuery, FoundDocument, HeadDocument, ImportRowParts, ImportSourceDocument,
+    LeaderScheduleDocument, MerkleDocument, NodeInfoDocument, PageQuery, PayoutDocument, PeerDocument, PlaceDocument,
+    PoolStatusDocument, PoolUseDocument, RowPageDocument, ScheduleResultDocument, SealDocument, SessionDocument,
+    SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, SlotDocument, SourceQuery, StatusDocument,
+    StoreUseDocument, TallyDocument, TallyEntryDocument, TaskProofAcceptedDocument, TaskProofQuery,
+    VerifiedAnchorDocument, shard_maps,
 };

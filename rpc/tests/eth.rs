@@ -12,6 +12,7 @@ async fn what_the_node_is() {
     assert_eq!(served.call("web3_clientVersion", json!([])).await, "lucid-node/v0.1.0/test");
     assert_eq!(served.call("net_version", json!([])).await, "31337");
     assert_eq!(served.call("net_listening", json!([])).await, true);
+    assert_eq!(served.call("net_peerCount", json!([])).await, "0x11");
     assert_eq!(served.call("eth_chainId", json!([])).await, "0x7a69");
     assert_eq!(served.call("eth_blockNumber", json!([])).await, "0x2");
     assert_eq!(served.call("eth_accounts", json!([])).await, json!([sender()]));

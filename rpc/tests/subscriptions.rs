@@ -4,13 +4,23 @@ use crate::support::{CONTRACT, EVENT_CAPACITY, TestChain, WebSocket, sender, ser
 use alloy_eips::Encodable2718;
 use alloy_primitives::{B256, Bytes};
 use lucid_rpc::limits::{MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_PER_CONNECTION};
+use lucid_types::{Certificate, ChainEvent};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 /// The news in the next message, which is of this subscription.
 async fn news(socket: &mut WebSocket, subscription: &Value) -> Value {
+    news_by(socket, "eth_subscription", subscription).await
+}
+
+/// The same of `lucid_subscribe`.
+async fn lucid_news(socket: &mut WebSocket, subscription: &Value) -> Value {
+    news_by(socket, "lucid_subscription", subscription).await
+}
+
+async fn news_by(socket: &mut WebSocket, method: &str, subscription: &Value) -> Value {
     let message = socket.receive().await.expect("the connection ended");
-    assert_eq!((&message["method"], &message["jsonrpc"]), (&json!("eth_subscription"), &json!("2.0")));
+    assert_eq!((&message["method"], &message["jsonrpc"]), (&json!(method), &json!("2.0")));
     assert_eq!(&message["params"]["subscription"], subscription);
     message["params"]["result"].clone()
 }
@@ -90,6 +100,99 @@ async fn waiting_transactions_come_as_hashes_or_whole() {
 }
 
 #[tokio::test]
+async fn finality_comes_with_each_block_and_names_those_who_made_it() {
+    let served = serve(TestChain::short()).await;
+    let mut socket = WebSocket::open(served.server.local_addr()).await;
+    let id = socket.call("lucid_subscribe", json!(["finality"])).await;
+    assert!(id.as_str().unwrap().starts_with("0x"), "{id}");
+    for nonce in 0..3 {
+        served.node.commit(nonce, &[]);
+    }
+    for height in 3..6u64 {
+        let told = lucid_news(&mut socket, &id).await;
+        let seal = served.call("lucid_getSeal", json!([format!("{height:#x}")])).await;
+        for field in ["height", "block_hash"] {
+            assert_eq!(told[field], seal[field], "{field} of {height}");
+        }
+        let seal = &seal["seal"];
+        assert_eq!((&told["slot"], &told["leader"]), (&json!(height), &seal["leader"]));
+        let certificate = &told["certificate"];
+        assert_eq!((&certificate["round"], &certificate["validators"]), (&json!(1), &json!(1)));
+        assert_eq!(certificate["voters"], json!([sender()]));
+        let whole: Certificate = serde_json::from_value(seal["certificate"].clone()).unwrap();
+        assert_eq!(certificate["hash"], json!(whole.hash()));
+    }
+
+    assert_eq!(socket.call("lucid_unsubscribe", json!([id])).await, true);
+    assert_eq!(socket.call("lucid_unsubscribe", json!([id])).await, false);
+    served.node.commit(9, &[]);
+    assert_eq!(socket.call("eth_chainId", json!([])).await, "0x7a69");
+    assert!(socket.news().is_empty());
+}
+
+#[tokio::test]
+async fn the_schedule_comes_after_each_block_and_never_one_that_is_overtaken() {
+    let served = serve(TestChain::short()).await;
+    let mut socket = WebSocket::open(served.server.local_addr()).await;
+    let id = socket.call("lucid_subscribe", json!(["schedule"])).await;
+    served.node.commit(0, &[]);
+    let told = lucid_news(&mut socket, &id).await;
+    assert_eq!(told, served.call("lucid_getLeaderSchedule", json!([])).await);
+    assert_eq!(told["height"], 4);
+    for nonce in 1..9 {
+        served.node.commit(nonce, &[]);
+    }
+    let mut heights = vec![4];
+    while heights.last() != Some(&12) {
+        heights.push(lucid_news(&mut socket, &id).await["height"].as_u64().unwrap());
+    }
+    assert!(heights.is_sorted_by(|one, next| one < next), "{heights:?}");
+    // It has heard of all of them, and says nothing twice.
+    assert_eq!(socket.call("lucid_unsubscribe", json!([id])).await, true);
+    assert!(socket.news().is_empty());
+}
+
+#[tokio::test]
+async fn slots_come_as_the_clock_of_the_node_shows_them() {
+    let served = serve(TestChain::short()).await;
+    let clock = &served.node.clock_ms;
+    let mut socket = WebSocket::open(served.server.local_addr()).await;
+    let id = socket.call("lucid_subscribe", json!(["slots"])).await;
+    // In the middle of a slot nothing begins.
+    clock.store(1_800_000_100_700, Relaxed);
+    assert_eq!(socket.call("eth_chainId", json!([])).await, "0x7a69");
+    clock.store(1_800_000_101_000, Relaxed);
+    let told = lucid_news(&mut socket, &id).await;
+    assert_eq!((&told["slot"], &told["epoch"], &told["starts_at"]), (&json!(101), &json!(6), &json!(1_800_000_101)));
+    assert_eq!(told, served.call("lucid_slot", json!([])).await);
+    // The clock is set: what it leaps over is no news, also backwards.
+    for (clock_ms, slot) in [(1_800_000_112_300, 112), (1_800_000_050_900, 50)] {
+        clock.store(clock_ms, Relaxed);
+        assert_eq!(lucid_news(&mut socket, &id).await["slot"], slot);
+    }
+    // Before the chain's first slot there is none.
+    clock.store(1_799_999_999_900, Relaxed);
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(socket.call("lucid_unsubscribe", json!([id])).await, true);
+    assert!(socket.news().is_empty());
+}
+
+#[tokio::test]
+async fn a_subscriber_of_what_is_final_that_fell_behind_is_dropped() {
+    let served = serve(TestChain::short()).await;
+    let mut deaf = WebSocket::open(served.server.local_addr()).await;
+    for kind in ["finality", "schedule"] {
+        deaf.call("lucid_subscribe", json!([kind])).await;
+    }
+    // More than wait for anybody, and at once.
+    let block = served.node.commit(0, &[]);
+    for _ in 0..50 * EVENT_CAPACITY {
+        let _ = served.node.events.send(ChainEvent::BlockCommitted(block.clone()));
+    }
+    while deaf.receive().await.is_some() {}
+}
+
+#[tokio::test]
 async fn what_cannot_be_subscribed_to_is_refused() {
     let served = serve(TestChain::short()).await;
     let (code, text, _) = served.fail("eth_subscribe", json!(["newHeads"])).await;
@@ -100,6 +203,14 @@ async fn what_cannot_be_subscribed_to_is_refused() {
     let mut socket = WebSocket::open(served.server.local_addr()).await;
     let (code, text) = socket.fail("eth_subscribe", json!(["weather"])).await;
     assert_eq!((code, text.as_str()), (-32601, "no \"weather\" subscription in eth namespace"));
+    let (code, text) = socket.fail("lucid_subscribe", json!(["newHeads"])).await;
+    assert_eq!((code, text.as_str()), (-32601, "no \"newHeads\" subscription in lucid namespace"));
+    let (code, text) = socket.fail("lucid_subscribe", json!([])).await;
+    assert_eq!((code, text.as_str()), (-32602, "lucid_subscribe needs a parameter, kind"));
+    assert_eq!(socket.fail("lucid_subscribe", json!([1])).await.0, -32602);
+    assert_eq!(socket.fail("lucid_unsubscribe", json!([])).await.0, -32602);
+    let (code, text, _) = served.fail("lucid_subscribe", json!(["slots"])).await;
+    assert!(code == -32601 && text.starts_with("notifications not supported"), "{text}");
     assert_eq!(socket.fail("eth_subscribe", json!([])).await.0, -32602);
     assert_eq!(socket.fail("eth_subscribe", json!(["logs", { "address": "0x1" }])).await.0, -32602);
     assert_eq!(socket.fail("eth_subscribe", json!(["newPendingTransactions", "yes"])).await.0, -32602);

@@ -3,7 +3,7 @@ use super::{
     exit_codes::{CONFIG, UNAVAILABLE, coded},
     time::utc,
 };
-use lucid_rpc::{StatusDocument, StatusError, StoreUseDocument, read_status};
+use lucid_rpc::{ConsensusUseDocument, StatusDocument, StatusError, StoreUseDocument, read_status};
 use std::path::PathBuf;
 
 /// Where a node that came with a package listens.
@@ -112,6 +112,7 @@ fn screen(status: &StatusDocument) -> String {
                 span(status.finality_age_secs)
             ),
         ),
+        ("Consensus", consensus(status)),
         ("Waiting", pool),
         ("Anchorings", anchorings),
         ("Store", format!("{}{free}", store_size(store))),
@@ -122,6 +123,27 @@ fn screen(status: &StatusDocument) -> String {
         ("Version", format!("{}, process {}", status.version, status.pid)),
     ];
     lines.map(|(name, value)| format!("{name:<11} {value}\n")).concat()
+}
+
+/// How the node takes part in consensus.
+fn consensus(status: &StatusDocument) -> String {
+    let Some(consensus) = &status.consensus else { return "this node decides alone".to_owned() };
+    let ConsensusUseDocument { height, is_open, round, may_sign, lacks_voters, banned_peers } = *consensus;
+    let mut text = format!("{} peers", status.peers);
+    if banned_peers > 0 {
+        text += &format!(" and {banned_peers} kept out");
+    }
+    text += &match is_open {
+        true => format!(", block {height} is in round {round}"),
+        false => format!(", nobody votes on block {height} yet"),
+    };
+    if lacks_voters {
+        text += "; TOO FEW VALIDATORS VOTE";
+    }
+    if !may_sign {
+        text += "; this node may not sign yet";
+    }
+    text
 }
 
 /// How large the store is, and, where it is bounded, how much of that it takes.

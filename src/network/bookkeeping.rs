@@ -36,6 +36,8 @@ impl Network {
                 self.table.dial_failed(&peer, now_ms);
             }
         }
+        // Bans that have ended, and those that an earlier run left.
+        self.count();
         let changes = self.table.changes(false, now_ms);
         if !changes.is_empty() {
             self.inbox.event(NetworkEvent::Rows(changes));
@@ -77,6 +79,7 @@ impl Network {
     /// Hangs up on a peer that is banned and lets it in no more.
     pub(super) fn keep_out(&mut self, peer: PeerId) {
         self.swarm.behaviour_mut().gate.set_banned(peer, true);
+        self.count();
         self.hang_up(peer);
     }
 

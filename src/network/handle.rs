@@ -1,12 +1,13 @@
 //! How the node asks the network for something. A handle is cheap to clone, and no call waits for the network.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_channel::{Receiver, Sender, TrySendError};
 use libp2p::futures::channel::oneshot;
 
 use super::{
     address::{PeerAddress, PeerId},
+    counts::{Counted, NetworkCounts},
     error::{Refused, RequestError},
     inbox::{MessageId, RequestId},
     limits::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_WAITING_COMMANDS},
@@ -99,17 +100,23 @@ pub(super) enum Command {
 pub struct NetworkHandle {
     id: PeerId,
     commands: Sender<Command>,
+    counted: Arc<Counted>,
 }
 
-pub(super) fn handle(id: PeerId) -> (NetworkHandle, Receiver<Command>) {
+pub(super) fn handle(id: PeerId, counted: Arc<Counted>) -> (NetworkHandle, Receiver<Command>) {
     let (commands, taken) = async_channel::bounded(MAX_WAITING_COMMANDS);
-    (NetworkHandle { id, commands }, taken)
+    (NetworkHandle { id, commands, counted }, taken)
 }
 
 impl NetworkHandle {
     /// The name of this node.
     pub fn local_id(&self) -> PeerId {
         self.id
+    }
+
+    /// How many peers are connected and kept out, answered from memory.
+    pub fn counts(&self) -> NetworkCounts {
+        self.counted.counts()
     }
 
     /// Sends a message to all who listen. Nothing is sent again to who comes later: they ask for what they missed.
@@ -236,7 +243,7 @@ mod tests {
     use super::*;
 
     fn some_handle() -> (NetworkHandle, Receiver<Command>) {
-        handle(PeerId(libp2p::PeerId::random()))
+        handle(PeerId(libp2p::PeerId::random()), Arc::default())
     }
 
     #[test]

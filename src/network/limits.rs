@@ -194,6 +194,9 @@ pub const BAN_MS: u64 = 60 * 60 * 1_000;
 /// Longest ban, also by an operator: keys are free, so a longer one would only keep out who has mended its fault.
 pub const MAX_BAN_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
+/// Most characters of why a peer is kept out: more is no reason, and it is kept with each.
+pub const MAX_BAN_REASON_CHARS: usize = 200;
+
 /// Longest ban of a static peer: the operator named it, and a validator that is kept out for long costs the chain a vote.
 pub const MAX_STATIC_BAN_MS: u64 = 10 * 60 * 1_000;
 

@@ -16,6 +16,7 @@ mod address;
 mod behaviour;
 mod bookkeeping;
 mod config;
+mod counts;
 mod error;
 mod gate;
 mod gossip;
@@ -39,6 +40,7 @@ mod topic;
 
 pub use address::{PeerAddress, PeerId};
 pub use config::NetworkConfig;
+pub use counts::NetworkCounts;
 pub use error::{NetworkError, Refused, RequestError};
 pub use handle::{BanInfo, NetworkHandle, NetworkSnapshot, PeerInfo, Verdict};
 pub use inbox::{Message, MessageId, NetworkEvent, NetworkEvents, Request, RequestId};

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     pin::Pin,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -21,6 +22,7 @@ use super::{
     address::{PeerAddress, PeerId},
     behaviour::{Behaviour, chain_protocol, swarm},
     config::NetworkConfig,
+    counts::{Counted, NetworkCounts},
     error::{NetworkError, Refused, RequestError},
     handle::{BanInfo, Command, NetworkHandle, NetworkSnapshot, PeerInfo, Verdict, handle},
     inbox::{Inbox, MessageId, NetworkEvents, RequestId, inbox},
@@ -48,6 +50,7 @@ pub struct Network {
     pub(super) inbox: Inbox,
     pub(super) traffic: Traffic,
     commands: Pin<Box<Receiver<Command>>>,
+    counted: Arc<Counted>,
     clock: Clock,
 }
 
@@ -103,7 +106,8 @@ impl Network {
         table.bans().for_each(|(peer, _)| gate.set_banned(*peer, true));
         table.statics().for_each(|peer| gate.set_static(*peer, true));
         let (inbox, events) = inbox();
-        let (handle, commands) = handle(PeerId(own));
+        let counted = Arc::<Counted>::default();
+        let (handle, commands) = handle(PeerId(own), Arc::clone(&counted));
         let network = Self {
             swarm,
             chain: chain_protocol(&genesis),
@@ -116,6 +120,7 @@ impl Network {
             inbox,
             traffic,
             commands: Box::pin(commands),
+            counted,
             clock,
         };
         Ok((network, handle, events))
@@ -177,6 +182,7 @@ impl Network {
             Command::Pardon(peer) => {
                 self.table.pardon(&peer.0, now_ms);
                 self.swarm.behaviour_mut().gate.set_banned(peer.0, false);
+                self.count();
             }
             Command::ToldHead(peer, head) => self.table.told_head(&peer.0, head),
             Command::Snapshot(answer) => {
@@ -186,6 +192,12 @@ impl Network {
             // `run` ends with it.
             Command::Stop(_) => {}
         }
+    }
+
+    /// Notes how many peers there are, for who asks without waiting.
+    pub(super) fn count(&self) {
+        let (connected, banned) = (self.table.links().count(), self.table.bans().count());
+        self.counted.note(NetworkCounts { connected, banned });
     }
 
     fn add_peer(&mut self, address: &PeerAddress) {
@@ -281,6 +293,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        self.counted.note(NetworkCounts::default());
         // What is in the channel lives as long as a handle does: who waits for an answer would wait for ever.
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {

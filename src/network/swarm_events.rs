@@ -34,6 +34,7 @@ impl Network {
                 let (now_ms, address) = (self.now_ms(), endpoint.get_remote_address().clone());
                 self.table.connected(peer_id, without_peer(address), endpoint.is_dialer(), now_ms);
                 self.rates_of(peer_id);
+                self.count();
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => self.on_gone(peer_id, cause),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
@@ -61,7 +62,9 @@ impl Network {
         }
         self.rates.remove(&peer);
         let now_ms = self.now_ms();
-        if self.table.disconnected(&peer, now_ms) {
+        let was_told = self.table.disconnected(&peer, now_ms);
+        self.count();
+        if was_told {
             self.inbox.event(NetworkEvent::Disconnected { peer: PeerId(peer) });
         }
     }

@@ -10,8 +10,9 @@ use lucid_storage::PeerRecord;
 use super::{
     address::{PeerAddress, ip_of, tcp_port, without_peer},
     limits::{
-        BAN_MS, DIAL_UP_TO_PEERS, IDENTIFY_TIMEOUT_MS, MAX_ADDRESSES_PER_PEER, MAX_BAN_MS, MAX_FOUND_PEERS,
-        MAX_KNOWN_PEERS, MAX_PENDING_OUTBOUND, MAX_REDIAL_MS, MAX_STATIC_BAN_MS, MIN_REDIAL_MS, ROWS_INTERVAL_MS,
+        BAN_MS, DIAL_UP_TO_PEERS, IDENTIFY_TIMEOUT_MS, MAX_ADDRESSES_PER_PEER, MAX_BAN_MS, MAX_BAN_REASON_CHARS,
+        MAX_FOUND_PEERS, MAX_KNOWN_PEERS, MAX_PENDING_OUTBOUND, MAX_REDIAL_MS, MAX_STATIC_BAN_MS, MIN_REDIAL_MS,
+        ROWS_INTERVAL_MS,
     },
     offence::{Offence, Score},
     rows::PeerChange,
@@ -94,11 +95,13 @@ impl Known {
         // A clock that was wrong once must not keep anybody out for ever.
         let until_ms = row.banned_until.map(|until| until.saturating_mul(1_000).min(now_ms + MAX_BAN_MS));
         let until_ms = until_ms.filter(|until_ms| *until_ms > now_ms);
+        // Rows of an earlier version have none.
+        let reason = row.ban_reason.clone().unwrap_or_else(|| "as in an earlier run".to_owned());
         let last_seen_ms = row.last_seen.saturating_mul(1_000).min(now_ms);
         let mut known = Self {
             last_seen_ms,
             score: Score::new(row.score, last_seen_ms),
-            ban: until_ms.map(|until_ms| Ban { until_ms, reason: "as in an earlier run".to_owned() }),
+            ban: until_ms.map(|until_ms| Ban { until_ms, reason }),
             has_row: true,
             ..Self::new(now_ms)
         };
@@ -117,6 +120,7 @@ impl Known {
             last_seen: last_seen_ms / 1_000,
             score: self.score.at(last_seen_ms),
             banned_until: self.ban.as_ref().map(|ban| ban.until_ms.div_ceil(1_000)),
+            ban_reason: self.ban.as_ref().map(|ban| ban.reason.clone()),
         }
     }
 
@@ -301,6 +305,7 @@ impl Table {
     pub(super) fn ban(&mut self, peer: PeerId, for_ms: u64, reason: String, now_ms: u64) -> bool {
         let known = self.peers.entry(peer).or_insert_with(|| Known::new(now_ms));
         let is_new = !known.is_banned(now_ms);
+        let reason = reason.chars().take(MAX_BAN_REASON_CHARS).collect();
         known.ban = Some(Ban { until_ms: now_ms.saturating_add(for_ms.min(MAX_BAN_MS)), reason });
         known.shorten_ban(now_ms);
         known.changed = true;

@@ -34,7 +34,7 @@ use lucid_storage::{
     put_export_state,
 };
 use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 use tracing::error;
 
@@ -113,8 +113,8 @@ impl NodeApi for Backend {
         (!stops.is_empty()).then(|| stops.to_string())
     }
 
-    fn unix_time(&self) -> u64 {
-        super::clock::unix_now()
+    fn since_epoch(&self) -> Duration {
+        super::clock::since_epoch()
     }
 
     fn next_schedule(&self, slot: Option<u64>) -> Result<Option<LeaderScheduleDocument>, rpc::NodeError> {
@@ -128,8 +128,10 @@ impl NodeApi for Backend {
         let place = |place: &Place| PlaceDocument { entity: place.entity, leader: place.leader, role: place.role };
         let order = schedule.order.places().iter().map(place).collect();
         // A slot to come has no reason yet.
-        let reason = (slot <= node.slot_now()).then(|| node.reason_without_block().to_owned());
-        Ok(Some(LeaderScheduleDocument { slot, primary, fallbacks, result: None, reason, order }))
+        let has_begun = slot <= node.slot_now();
+        let reason = has_begun.then(|| node.reason_without_block(&schedule, slot)).flatten().map(str::to_owned);
+        let height = Some(schedule.height);
+        Ok(Some(LeaderScheduleDocument { slot, height, primary, fallbacks, result: None, reason, order }))
     }
 
     fn consensus_status(&self) -> Result<ConsensusStatusDocument, rpc::NodeError> {
@@ -155,6 +157,10 @@ impl NodeApi for Backend {
     async fn peers(&self) -> Result<Vec<PeerDocument>, rpc::NodeError> {
         let Some(part) = self.node.part.get() else { return Ok(Vec::new()) };
         Ok(part.snapshot().await.peers.into_iter().map(peer_document).collect())
+    }
+
+    fn peer_count(&self) -> u64 {
+        self.node.part.get().map_or(0, |part| part.network.counts().connected as u64)
     }
 
     async fn node_info(&self) -> Result<NodeInfoDocument, rpc::NodeError> {

@@ -17,6 +17,7 @@ mod error;
 mod guards;
 mod init;
 mod launch;
+mod no_block;
 mod payouts;
 mod pool_saver;
 #[cfg(test)]

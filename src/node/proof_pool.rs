@@ -99,11 +99,6 @@ impl Node {
         Ok(key)
     }
 
-    /// Why there is no block after the head, as far as this node knows.
-    pub(super) fn reason_without_block(&self) -> &'static str {
-        if !self.has_ready() { "no_pending" } else { "all_failed" }
-    }
-
     /// Whether proofs that wait make a block due by themselves.
     pub(super) fn proofs_due(&self) -> bool {
         let span = self.slot_now() / self.spec.parameters.proof_span_slots();

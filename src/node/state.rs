@@ -300,12 +300,20 @@ impl Node {
         })
     }
 
+    /// As [`Node::write`], waiting for nobody, and counted as the log of consensus.
+    pub(super) fn write_to_log<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Batch) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.writing(|| self.commits.write_log(|batch| change(batch).map_err(Refused::Change)))
+    }
+
     /// Puts a copy of the store in its place while nobody writes. Answers are read from it from then on.
     pub(super) fn finish_compaction(&self, copy: RunningCompaction) -> Result<Compacted, StoreError> {
         self.commits.hold(|_| copy.finish())
     }
 
-    /// What went to the file since the start, by what it was for. Only blocks wait for nobody.
+    /// What went to the file since the start, by what it was for. Only blocks and the log of consensus wait for nobody.
     pub(super) fn writes_for(&self) -> DbWritesForDocument {
         let writes = |costs: CommitCosts| DbWritesDocument {
             commits: costs.commits,
@@ -316,6 +324,7 @@ impl Node {
         DbWritesForDocument {
             blocks: writes(costs.at_once),
             last_block: writes(costs.last_at_once),
+            consensus: writes(costs.log),
             sessions: writes(costs.shared),
             sessions_anchored: self.sessions_anchored.load(Relaxed),
         }

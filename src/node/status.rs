@@ -5,8 +5,10 @@ use super::{
     datadir::{DataDir, free_bytes},
     state::Node,
     store_bound::StoreBound,
+    voting::Standing,
 };
-use lucid_rpc::{CallsDocument, HeadDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
+use crate::network::NetworkCounts;
+use lucid_rpc::{CallsDocument, ConsensusUseDocument, HeadDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
 use lucid_storage::{Snapshot, StoreError, TableId, last_backup};
 use std::{
     collections::BTreeMap,
@@ -68,6 +70,7 @@ impl Observer {
         let head = node.head();
         let timestamp = head.header.timestamp;
         let stops = node.sealing_stops();
+        let counts = node.part.get().map(|part| part.network.counts()).unwrap_or_default();
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -81,8 +84,8 @@ impl Observer {
             clock_synchronised: clock_synchronised(),
             sealing_stop: (!stops.is_empty()).then(|| stops.to_string()),
             stuck: node.stuck(),
-            // A chain of one host has no others.
-            peers: 0,
+            peers: saturate(counts.connected),
+            consensus: node.part.get().map(|part| consensus(part.standing(), counts)),
             pool: self.pool(),
             anchorings: node.anchorings().len() as u64,
             store: self.store(),
@@ -139,6 +142,16 @@ impl Observer {
         }
         last.map(|(_, used)| used)
     }
+}
+
+/// How the node takes part, as the thread that drives consensus left word.
+fn consensus(standing: Standing, counts: NetworkCounts) -> ConsensusUseDocument {
+    let Standing { height, is_open, round, may_sign, lacks_voters, .. } = standing;
+    ConsensusUseDocument { height, is_open, round, may_sign, lacks_voters, banned_peers: saturate(counts.banned) }
+}
+
+fn saturate(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Counts the bytes of the pages that tables have. The rest of the file is free.

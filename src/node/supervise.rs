@@ -1,9 +1,9 @@
 //! What the service manager hears of a running node: when it serves, what it is at, and that it makes progress.
 //!
 //! A sign of life is sent only when everything that a block needs could be had just then: each lock, a row of the store,
-//! a thread for it. A node that is stuck sends none, and is started anew.
+//! a thread for it, and among others the one that drives consensus. A node that is stuck sends none, and is started anew.
 
-use super::{error::NodeError, state::Node};
+use super::{error::NodeError, state::Node, voting::Part};
 use crate::service::Notifier;
 use lucid_storage::{BlockchainState, Current, Reader, StoreError};
 use std::{
@@ -20,6 +20,19 @@ use tracing::{error, info};
 
 /// How long one write may take. A worn card may stand still for half a minute and go on.
 const MAX_WRITE: Duration = Duration::from_secs(120);
+
+/// How long the thread that drives consensus may be at one thing. A block of a peer runs for seconds, and the write that
+/// comes of it may stand still for as long as [`MAX_WRITE`], which is told of by itself.
+const MAX_CONSENSUS_ROUND: Duration = Duration::from_secs(180);
+
+/// How long things may take before the node is held for stuck.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    write: Duration,
+    consensus_round: Duration,
+}
+
+const BOUNDS: Bounds = Bounds { write: MAX_WRITE, consensus_round: MAX_CONSENSUS_ROUND };
 
 /// How often the node looks at itself and tells the manager what it is at, where no watchdog asks more often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
@@ -82,6 +95,8 @@ impl Drop for Ended<'_> {
 enum Stuck {
     #[error("a write has taken {0} s and does not end")]
     Write(u64),
+    #[error("the thread that drives consensus has been at one thing for {0} s and does not end")]
+    Consensus(u64),
     #[error("the store cannot be read: {0}")]
     Store(#[from] StoreError),
     #[error("a lock is not given back, or no thread is free")]
@@ -90,9 +105,13 @@ enum Stuck {
 
 impl Node {
     /// Goes where a block has to go. May wait without end, which is an answer too.
-    fn check_progress(&self, max_write: Duration) -> Result<(), Stuck> {
-        if let Some(lasts) = self.progress.write_lasts().filter(|lasts| *lasts > max_write) {
+    fn check_progress(&self, bounds: Bounds) -> Result<(), Stuck> {
+        if let Some(lasts) = self.progress.write_lasts().filter(|lasts| *lasts > bounds.write) {
             return Err(Stuck::Write(lasts.as_secs()));
+        }
+        let silent = self.part.get().map(Part::silent_for);
+        if let Some(silent) = silent.filter(|silent| *silent > bounds.consensus_round) {
+            return Err(Stuck::Consensus(silent.as_secs()));
         }
         self.snapshot().get::<BlockchainState>(&Current)?;
         drop(self.pool());
@@ -164,7 +183,7 @@ pub(super) async fn supervise(
         // One that waits is waited for: a thread for each look would be one more that is stuck.
         let at_work = look.get_or_insert_with(|| {
             let node = Arc::clone(&node);
-            tokio::task::spawn_blocking(move || node.check_progress(MAX_WRITE).map(|()| node.summary()))
+            tokio::task::spawn_blocking(move || node.check_progress(BOUNDS).map(|()| node.summary()))
         });
         let found = match timeout(patience, at_work).await {
             Ok(found) => {
@@ -198,12 +217,14 @@ mod tests {
         super::{anchorings::tests::node, datadir::DataDir, error::NodeError},
         *,
     };
+    use crate::network::{Network, NetworkConfig};
     use std::{os::unix::net::UnixDatagram, sync::mpsc, thread};
 
     #[test]
     fn a_write_that_does_not_end_is_no_sign_of_life() {
         let node = Arc::new(node(&DataDir::temporary().unwrap()));
-        node.check_progress(Duration::ZERO).unwrap();
+        let within = |write| Bounds { write, ..BOUNDS };
+        node.check_progress(within(Duration::ZERO)).unwrap();
         let (begun, has_begun) = mpsc::channel();
         let (go, may_go) = mpsc::channel::<()>();
         let writer = Arc::clone(&node);
@@ -216,12 +237,27 @@ mod tests {
         });
         has_begun.recv().unwrap();
         thread::sleep(Duration::from_millis(30));
-        node.check_progress(Duration::from_secs(60)).unwrap();
-        let stuck = node.check_progress(Duration::from_millis(10)).unwrap_err();
+        node.check_progress(within(Duration::from_secs(60))).unwrap();
+        let stuck = node.check_progress(within(Duration::from_millis(10))).unwrap_err();
         assert!(matches!(stuck, Stuck::Write(0)), "{stuck}");
         go.send(()).unwrap();
         write.join().unwrap().unwrap();
-        node.check_progress(Duration::ZERO).unwrap();
+        node.check_progress(within(Duration::ZERO)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_thread_of_consensus_that_goes_round_no_more_is_no_sign_of_life() {
+        let node = node(&DataDir::temporary().unwrap());
+        let within = |consensus_round| Bounds { consensus_round, ..BOUNDS };
+        node.check_progress(within(Duration::ZERO)).expect("a node that is alone has no such thread");
+        let (_network, handle, _events) = Network::new(&NetworkConfig::new(), [1; 32], &[2; 32], &[]).unwrap();
+        node.part.set(Part::new(handle)).unwrap();
+        thread::sleep(Duration::from_millis(30));
+        node.check_progress(BOUNDS).expect("it may be at a block");
+        let stuck = node.check_progress(within(Duration::from_millis(10))).unwrap_err();
+        assert!(matches!(stuck, Stuck::Consensus(0)), "{stuck}");
+        node.part.get().unwrap().note_alive();
+        node.check_progress(within(Duration::from_millis(10))).unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,11 @@ const CONFIG: CodecConfig = config::standard().with_limit::<DECODE_LIMIT_BYTES>(
 pub trait Record: Serialize + DeserializeOwned {
     /// Version of the record's body. It rises with every change of the encoding, however small.
     const VERSION: u8;
+
+    /// The record whose body an older version wrote; `None` where there was no such version.
+    fn from_older(_version: u8, _body: &[u8]) -> Option<Result<Self, RecordError>> {
+        None
+    }
 }
 
 /// Where a row comes from.
@@ -156,15 +161,23 @@ fn open(value: &[u8]) -> Result<(u8, Origin, u64, &[u8]), RecordError> {
 /// The record behind a stored value.
 pub(crate) fn decode<R: Record>(value: &[u8]) -> Result<Stored<R>, RecordError> {
     let (version, origin, sequence, body) = open(value)?;
-    if version != R::VERSION {
-        return Err(RecordError::UnknownVersion { found: version, known: R::VERSION });
-    }
-    let (record, read) = bincode::serde::borrow_decode_from_slice(body, CONFIG)
+    let record = if version == R::VERSION {
+        decode_body(body)?
+    } else {
+        let unknown = RecordError::UnknownVersion { found: version, known: R::VERSION };
+        R::from_older(version, body).unwrap_or(Err(unknown))?
+    };
+    Ok(Stored { record, origin, sequence })
+}
+
+/// What a body holds, to its last byte.
+pub(crate) fn decode_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, RecordError> {
+    let (value, read) = bincode::serde::borrow_decode_from_slice(body, CONFIG)
         .map_err(|error| RecordError::Decode(error.to_string()))?;
     if read != body.len() {
         return Err(RecordError::Trailing(body.len() - read));
     }
-    Ok(Stored { record, origin, sequence })
+    Ok(value)
 }
 
 /// Sequence of the batch that wrote a stored value.
@@ -248,7 +261,8 @@ mod tests {
     use super::*;
     use crate::{
         records::{
-            AccountRecord, ChunkRecord, MerkleTreeRecord, ParamRecord, SessionAnchoringRecord, SignedTransaction,
+            AccountRecord, ChunkRecord, MerkleTreeRecord, ParamRecord, PeerRecord, SessionAnchoringRecord,
+            SignedTransaction,
         },
         samples::{Sample, hash},
         tables::sample_values,
@@ -258,6 +272,9 @@ mod tests {
     /// One line per record: collection and version, then the stored bytes of its sample.
     const GOLDEN: &str = include_str!("../testdata/golden.txt");
 
+    /// Lines that were in it once, of versions that are read and written no more.
+    const OLDER: &str = include_str!("../testdata/golden-older.txt");
+
     #[test]
     fn stored_bytes_of_every_record_are_the_golden_ones() {
         let mut now = String::new();
@@ -265,6 +282,22 @@ mod tests {
             now += &format!("{name} v{} {}\n", value[0], hex::encode(&value));
         }
         assert_eq!(GOLDEN, now, "the encoding changed: raise VERSION and keep reading the old one");
+    }
+
+    #[test]
+    fn records_of_older_versions_are_read() {
+        for line in OLDER.lines() {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let value = hex::decode(value).unwrap();
+            match name {
+                "peers v1" => {
+                    let read = decode::<PeerRecord>(&value).unwrap();
+                    assert_eq!(read.record, PeerRecord { ban_reason: None, ..Sample::sample() });
+                    assert_eq!(decode::<PeerRecord>(&[&value[..], &[0]].concat()), Err(RecordError::Trailing(1)));
+                }
+                other => panic!("nobody reads {other}"),
+            }
+        }
     }
 
     #[test]

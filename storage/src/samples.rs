@@ -221,6 +221,7 @@ impl Sample for PeerRecord {
             last_seen: 1_767_225_608,
             score: -3,
             banned_until: Some(1_767_225_609),
+            ban_reason: Some("sent too much".into()),
         }
     }
 }

@@ -30,3 +30,8 @@ fn ethers_sends_every_type_of_transaction_and_reads_blocks_and_fees() {
 fn ethers_hears_events_in_order_by_filters_logs_and_subscriptions() {
     run("ethers_hears_events_in_order_by_filters_logs_and_subscriptions", "events.mjs");
 }
+
+#[test]
+fn a_client_hears_of_slots_of_the_schedule_and_of_what_is_final() {
+    run("a_client_hears_of_slots_of_the_schedule_and_of_what_is_final", "lucid.mjs");
+}

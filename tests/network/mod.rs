@@ -59,6 +59,8 @@ fn four_nodes_agree_under_load_and_a_killed_leader_is_replaced() {
     }
     net.wait_for_all_sent();
     net.assert_same_rows();
+    // Who was killed is back, and counted.
+    net.wait_for_peers(3);
     // What the node saw of rounds, those that a killed leader cost among them.
     let node = net.up().next().unwrap();
     let status = node.request("lucid_consensusStatus", ());
@@ -96,6 +98,11 @@ fn with_two_of_four_there_is_no_block_and_nothing_is_lost() {
     net.send();
     thread::sleep(SLOT * 4);
     assert_eq!(net.heights(), [before; 2], "two of four are no majority");
+    net.wait_for_reason("insufficient_validators");
+    let status = net.status(0);
+    let consensus = status.consensus.unwrap();
+    assert!(consensus.is_open && consensus.lacks_voters && consensus.height == before + 1, "{consensus:?}");
+    assert_eq!((status.peers, status.stuck), (1, None));
     // The third makes it one, by itself.
     net.restart(1);
     net.wait_for_all_sent();
@@ -113,6 +120,13 @@ fn a_network_where_nothing_waits_makes_no_block() {
     let before = net.heights();
     thread::sleep(SLOT * 3);
     assert_eq!(net.heights(), before);
+    net.wait_for_reason("no_pending");
+    let status = net.status(0);
+    let consensus = status.consensus.unwrap();
+    assert!(!consensus.is_open && !consensus.lacks_voters && consensus.may_sign, "{consensus:?}");
+    // Each height took flushes of the log, which are none of its block and of no session.
+    let writes = status.store.writes_for;
+    assert!(writes.consensus.commits > writes.blocks.commits && writes.consensus.syncs > 0, "{writes:?}");
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! Real processes on this machine, and what a test does to them.
 
-use crate::support::{DevNode, block_on, run, text, transfer};
+use crate::support::{DevNode, block_on, lucid_node, run, text, transfer};
 use alloy_primitives::Address;
 use lucid_node::{
     keys::{DEV_ACCOUNTS, DevAccount},
     node::{DevnetNode, DevnetOptions, make_devnet},
 };
+use lucid_rpc::StatusDocument;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
     net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -59,8 +61,36 @@ impl Net {
     }
 
     pub(super) fn restart(&mut self, place: usize) {
-        let node = DevNode::run_in(&self.infos[place].datadir, &["--accept-clock", "--no-init"]);
-        self.running[place] = Some(node);
+        let mut command = lucid_node();
+        command.args(["run", "--http-port", "0", "--accept-clock", "--no-init", "--datadir"]);
+        command.arg(&self.infos[place].datadir).env("LUCID__STATUS__SOCKET", self.status_socket(place));
+        self.running[place] = Some(DevNode::spawn(command));
+    }
+
+    fn status_socket(&self, place: usize) -> PathBuf {
+        self.infos[place].datadir.with_extension("sock")
+    }
+
+    /// How a node that runs says that it is.
+    pub(super) fn status(&self, place: usize) -> StatusDocument {
+        let said = run(&["status", "--json", "--socket", self.status_socket(place).to_str().unwrap()]);
+        serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{}", text(&said.stderr)))
+    }
+
+    /// Waits until each node that is up says of the slot of now that it has no block for this reason.
+    pub(super) fn wait_for_reason(&self, wanted: &str) {
+        let began = Instant::now();
+        for node in self.up() {
+            loop {
+                let slot = node.request("lucid_slot", ())["slot"].clone();
+                let schedule = node.request("lucid_getLeaderSchedule", (slot,));
+                if schedule["reason"] == wanted {
+                    break;
+                }
+                assert!(began.elapsed() < PATIENCE, "{}: {schedule}", node.url());
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
     }
 
     pub(super) fn kill(&mut self, place: usize) {
@@ -99,6 +129,21 @@ impl Net {
             }
         }
         began.elapsed()
+    }
+
+    /// Waits until each node that is up is connected to so many others, as it says itself.
+    pub(super) fn wait_for_peers(&self, peers: u64) {
+        let began = Instant::now();
+        for node in self.up() {
+            loop {
+                let count = node.request("net_peerCount", ());
+                if count == json!(format!("{peers:#x}")) {
+                    break;
+                }
+                assert!(began.elapsed() < PATIENCE, "{} has {count} peers", node.url());
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
     }
 
     pub(super) fn heights(&self) -> Vec<u64> {

@@ -4,8 +4,10 @@ mod admin;
 mod eth;
 mod lucid;
 mod net;
+mod news;
 mod poot;
 mod query;
+mod subscriber;
 mod txpool;
 mod web3;
 
@@ -13,8 +15,8 @@ use crate::{
     api::NodeApi,
     backend::Backend,
     interface::{
-        AdminServer, EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, METHODS, NetServer, PootServer,
-        QueryServer, TxpoolServer, Web3Server,
+        AdminServer, EthFiltersServer, EthServer, EthSubscriptionsServer, LucidServer, LucidSubscriptionsServer,
+        METHODS, NetServer, PootServer, QueryServer, TxpoolServer, Web3Server,
     },
 };
 use jsonrpsee::{Methods, core::RegisterMethodError};
@@ -44,6 +46,7 @@ pub(crate) fn methods<A: NodeApi>(api: Arc<A>) -> Result<Methods, MethodsError> 
     methods.merge(QueryServer::into_rpc(backend.clone()))?;
     methods.merge(TxpoolServer::into_rpc(backend.clone()))?;
     methods.merge(Web3Server::into_rpc(backend.clone()))?;
+    methods.merge(LucidSubscriptionsServer::into_rpc(backend.clone()))?;
     methods.merge(LucidServer::into_rpc(backend))?;
     let (named, there) = (METHODS.iter().map(|(name, _)| *name).collect(), methods.method_names().collect());
     let differ: Vec<_> = BTreeSet::symmetric_difference(&named, &there).copied().collect();

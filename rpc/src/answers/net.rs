@@ -1,4 +1,5 @@
-use crate::{api::NodeApi, backend::Backend, interface::NetServer};
+use crate::{api::NodeApi, backend::Backend, error::RpcError, interface::NetServer};
+use alloy_primitives::U64;
 
 impl<A: NodeApi> NetServer for Backend<A> {
     fn version(&self) -> String {
@@ -7,5 +8,9 @@ impl<A: NodeApi> NetServer for Backend<A> {
 
     fn listening(&self) -> bool {
         true
+    }
+
+    fn peer_count(&self) -> Result<U64, RpcError> {
+        Ok(U64::from(self.api().peer_count()))
     }
 }

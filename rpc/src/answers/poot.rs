@@ -5,8 +5,8 @@ use crate::{
     interface::{Param, PootServer},
     view::{ChainView, stored},
     wire::{
-        ConsensusParticipantsDocument, ConsensusStatusDocument, FindQuery, FoundDocument, LeaderScheduleDocument,
-        PageQuery, PeerDocument, SealDocument, SlotDocument, TallyDocument, TallyEntryDocument,
+        ConsensusParticipantsDocument, ConsensusStatusDocument, FinalityDocument, FindQuery, FoundDocument,
+        LeaderScheduleDocument, PageQuery, PeerDocument, SealDocument, SlotDocument, TallyDocument, TallyEntryDocument,
         TaskProofAcceptedDocument, TaskProofQuery,
     },
 };
@@ -24,26 +24,7 @@ use std::ops::Bound;
 #[async_trait]
 impl<A: NodeApi> PootServer for Backend<A> {
     async fn slot(&self) -> Result<SlotDocument, RpcError> {
-        self.read(|api| {
-            let head = ChainView::open(api)?.head().timestamp;
-            let (spec, now) = (api.chain_info().spec, api.unix_time());
-            let (slots, params) = (spec.slots(), &spec.parameters);
-            let slot = slots.slot_at(now).ok_or(RpcError::InvalidRequest(format!(
-                "the node's clock shows {now}, and the slots of this chain begin at {}",
-                spec.slot_origin
-            )))?;
-            let start = |slot| slots.start_of(slot).unwrap_or(u64::MAX);
-            let epoch = params.epoch_of(slot);
-            Ok(SlotDocument {
-                slot,
-                epoch,
-                starts_at: start(slot),
-                ends_at: start(slot + 1),
-                head_slot: slots.slot_at(head).unwrap_or_default(),
-                next_epoch_slot: params.epoch_start(epoch + 1),
-            })
-        })
-        .await
+        self.read(slot_document).await
     }
 
     async fn get_leader_schedule(&self, slot: Option<Param<u64>>) -> Result<Option<LeaderScheduleDocument>, RpcError> {
@@ -122,6 +103,27 @@ impl<A: NodeApi> PootServer for Backend<A> {
     }
 }
 
+/// The slot that the node's clock shows.
+pub(super) fn slot_document(api: &impl NodeApi) -> Result<SlotDocument, RpcError> {
+    let head = ChainView::open(api)?.head().timestamp;
+    let (spec, now) = (api.chain_info().spec, api.since_epoch().as_secs());
+    let (slots, params) = (spec.slots(), &spec.parameters);
+    let slot = slots.slot_at(now).ok_or(RpcError::InvalidRequest(format!(
+        "the node's clock shows {now}, and the slots of this chain begin at {}",
+        spec.slot_origin
+    )))?;
+    let start = |slot| slots.start_of(slot).unwrap_or(u64::MAX);
+    let epoch = params.epoch_of(slot);
+    Ok(SlotDocument {
+        slot,
+        epoch,
+        starts_at: start(slot),
+        ends_at: start(slot + 1),
+        head_slot: slots.slot_at(head).unwrap_or_default(),
+        next_epoch_slot: params.epoch_start(epoch + 1),
+    })
+}
+
 /// The tally of an epoch, or of the last one that has been begun.
 fn tally(snapshot: &Snapshot, epoch: Option<u64>) -> Result<Option<TallyDocument>, RpcError> {
     let epoch = match epoch {
@@ -143,6 +145,14 @@ fn tally(snapshot: &Snapshot, epoch: Option<u64>) -> Result<Option<TallyDocument
     }
     entities.sort_by_key(|entity| entity.rank);
     Ok(Some(TallyDocument { epoch, entities }))
+}
+
+/// What made the block at a height final; `None` where there is no such block, or none with a seal.
+pub(super) fn finality(api: &impl NodeApi, height: u64) -> Result<Option<FinalityDocument>, RpcError> {
+    let snapshot = api.snapshot()?;
+    let Some(seal) = stored(snapshot.get::<Seals>(&height))? else { return Ok(None) };
+    let validators = validators(&snapshot, height)?.members().len();
+    Ok(Some(FinalityDocument::new(&seal, validators)))
 }
 
 /// Whose votes count at a height.

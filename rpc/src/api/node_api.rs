@@ -10,7 +10,7 @@ use crate::wire::{
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_storage::{DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 /// What a node offers to those who call it.
@@ -105,8 +105,8 @@ pub trait NodeApi: Send + Sync + 'static {
     /// Writes a payout, new or as far as it has come by now. The answer is given once it is on disk.
     fn record_payout(&self, id: String, payout: PayoutRecord) -> impl Future<Output = Result<(), PayoutError>> + Send;
 
-    /// What the node's clock shows, in Unix seconds.
-    fn unix_time(&self) -> u64;
+    /// What the node's clock shows, as the time since 1970.
+    fn since_epoch(&self) -> Duration;
 
     /// The order of the height after the head, as that of `slot`, or of the slot after the head's. `None` for a slot whose
     /// order nobody knows: one at or before the head's that has no block, or one in another epoch than the head's next.
@@ -117,6 +117,9 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// The nodes that are connected; none where there is no network.
     fn peers(&self) -> impl Future<Output = Result<Vec<PeerDocument>, NodeError>> + Send;
+
+    /// How many nodes are connected; none where there is no network.
+    fn peer_count(&self) -> u64;
 
     /// This node among nodes.
     fn node_info(&self) -> impl Future<Output = Result<NodeInfoDocument, NodeError>> + Send;

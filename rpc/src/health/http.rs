@@ -155,7 +155,11 @@ mod tests {
         assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("version=0.0.4"), "{metrics}");
         assert!(metrics.contains("\nlucid_head_number 12\n"), "{metrics}");
         assert!(get(&server, "/livez").await.ends_with("\r\n\r\nok\n"));
-        assert!(get(&server, "/readyz?verbose").await.contains("[+]sealing ok\nreadyz check passed\n"));
+        assert!(
+            get(&server, "/readyz?verbose")
+                .await
+                .contains("[+]sealing ok\n[+]peers ok: 3 are connected, 1 are kept out\n")
+        );
         assert!(get(&server, "/").await.starts_with("HTTP/1.1 404"));
         let post = ask(&server, "POST /metrics HTTP/1.1\r\nhost: localhost:9\r\ncontent-length: 0\r\n\r\n").await;
         assert!(post.starts_with("HTTP/1.1 405"), "{post}");

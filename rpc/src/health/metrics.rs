@@ -1,7 +1,7 @@
 //! The metrics, in the text format of Prometheus (version 0.0.4). Times are in seconds and sizes in bytes, as its
 //! naming rules have it.
 
-use crate::wire::{DbWritesForDocument, StatusDocument};
+use crate::wire::{ConsensusUseDocument, DbWritesForDocument, StatusDocument};
 use std::fmt::{self, Display, Write};
 
 /// What a metric is to Prometheus.
@@ -69,6 +69,15 @@ fn about_the_chain(page: &mut Page, status: &StatusDocument) {
     let synchronised = u8::from(status.clock_synchronised);
     page.one("lucid_clock_synchronised", Gauge, "1 where the node holds its clock for synchronised.", synchronised);
     page.one("lucid_peers", Gauge, "Nodes that it is connected to.", status.peers);
+    if let Some(consensus) = &status.consensus {
+        let ConsensusUseDocument { is_open, round, may_sign, lacks_voters, banned_peers, .. } = *consensus;
+        page.one("lucid_peers_banned", Gauge, "Nodes that it keeps out for a time.", banned_peers);
+        page.one("lucid_consensus_open", Gauge, "1 where votes on the next height have begun.", u8::from(is_open));
+        page.one("lucid_consensus_round", Gauge, "The round that this height is in.", round);
+        page.one("lucid_consensus_may_sign", Gauge, "1 where the node may sign.", u8::from(may_sign));
+        let few = "1 where too few validators vote for anything to be decided.";
+        page.one("lucid_consensus_lacks_voters", Gauge, few, u8::from(lacks_voters));
+    }
     page.one("lucid_mempool_pending", Gauge, "Transactions that a block could take.", status.pool.pending);
     page.one("lucid_mempool_queued", Gauge, "Transactions behind a missing nonce.", status.pool.queued);
     page.one("lucid_mempool_bytes", Gauge, "Bytes of both.", status.pool.bytes);
@@ -106,13 +115,17 @@ fn about_the_store(page: &mut Page, status: &StatusDocument) {
 /// What was written for blocks and for sessions: divided by their numbers, what one of them costs the card.
 fn about_writes(page: &mut Page, writes: &DbWritesForDocument) {
     use Kind::{Counter, Gauge};
-    let DbWritesForDocument { blocks, last_block, sessions, sessions_anchored } = writes;
+    let DbWritesForDocument { blocks, last_block, consensus, sessions, sessions_anchored } = writes;
     page.one("lucid_store_block_commits_total", Counter, "Blocks that were committed.", blocks.commits);
     page.one("lucid_store_block_bytes_written_total", Counter, "Bytes written for them.", blocks.bytes_written);
     page.one("lucid_store_block_syncs_total", Counter, "Syncs of the file for them.", blocks.syncs);
     let (bytes, syncs) = (last_block.bytes_written, last_block.syncs);
     page.one("lucid_store_last_block_bytes_written", Gauge, "Bytes written for the last block.", bytes);
     page.one("lucid_store_last_block_syncs", Gauge, "Syncs of the file for the last block.", syncs);
+    let what = "Flushes of the log of consensus, of which a block takes several.";
+    page.one("lucid_store_consensus_commits_total", Counter, what, consensus.commits);
+    page.one("lucid_store_consensus_bytes_written_total", Counter, "Bytes written for those.", consensus.bytes_written);
+    page.one("lucid_store_consensus_syncs_total", Counter, "Syncs of the file for those.", consensus.syncs);
     let what = "Batches between blocks: sessions handed in, how they stand, transactions that wait.";
     page.one("lucid_store_session_commits_total", Counter, what, sessions.commits);
     page.one("lucid_store_session_bytes_written_total", Counter, "Bytes written for those.", sessions.bytes_written);
@@ -156,7 +169,15 @@ pub(super) mod tests {
             clock_synchronised: true,
             sealing_stop: None,
             stuck: None,
-            peers: 0,
+            peers: 3,
+            consensus: Some(ConsensusUseDocument {
+                height: 13,
+                is_open: true,
+                round: 2,
+                may_sign: true,
+                lacks_voters: false,
+                banned_peers: 1,
+            }),
             pool: PoolUseDocument { pending: 3, queued: 1, bytes: 440 },
             anchorings: 2,
             store: StoreUseDocument {
@@ -172,6 +193,7 @@ pub(super) mod tests {
                 writes_for: DbWritesForDocument {
                     blocks: DbWritesDocument { commits: 3, bytes_written: 61440, syncs: 6 },
                     last_block: DbWritesDocument { commits: 1, bytes_written: 20480, syncs: 2 },
+                    consensus: DbWritesDocument { commits: 7, bytes_written: 71680, syncs: 7 },
                     sessions: DbWritesDocument { commits: 2, bytes_written: 20480, syncs: 4 },
                     sessions_anchored: 1,
                 },
@@ -205,6 +227,12 @@ pub(super) mod tests {
         }
         for line in [
             "lucid_head_number 12",
+            "lucid_peers 3",
+            "lucid_peers_banned 1",
+            "lucid_consensus_open 1",
+            "lucid_consensus_round 2",
+            "lucid_consensus_may_sign 1",
+            "lucid_consensus_lacks_voters 0",
             "lucid_restarts_total{reason=\"stopped\"} 4",
             "lucid_rpc_requests_total{method=\"eth_chainId\",outcome=\"failed\"} 1",
             "lucid_rpc_request_seconds_total{method=\"eth_chainId\"} 1.000250",
@@ -212,6 +240,7 @@ pub(super) mod tests {
             "lucid_store_taken_bytes 2048",
             "lucid_store_block_bytes_written_total 61440",
             "lucid_store_last_block_syncs 2",
+            "lucid_store_consensus_commits_total 7",
             "lucid_store_session_syncs_total 4",
             "lucid_sessions_anchored_total 1",
             "lucid_store_max_bytes 33554432",
@@ -226,9 +255,9 @@ pub(super) mod tests {
         let mut status = status();
         (status.store.allocated_bytes, status.store.disk_free_bytes) = (None, None);
         (status.store.taken_bytes, status.store.max_bytes) = (None, None);
-        status.store.last_backup = None;
+        (status.store.last_backup, status.consensus) = (None, None);
         let page = page(&status);
-        for name in ["allocated", "disk_free", "last_backup", "store_taken", "store_max"] {
+        for name in ["allocated", "disk_free", "last_backup", "store_taken", "store_max", "lucid_consensus", "banned"] {
             assert!(!page.contains(name), "{name}: {page}");
         }
     }

@@ -11,7 +11,7 @@ use jsonrpsee::proc_macros::rpc;
 use lucid_types::{AnchorProof, SessionId};
 
 /// The first parameter of each method that has one, and whether it must be there; no other one must.
-const FIRST_PARAMS: [(&str, &str, bool); 21] = [
+const FIRST_PARAMS: [(&str, &str, bool); 23] = [
     ("lucid_aggregate", "collection", true),
     ("lucid_anchorSession", "request", true),
     ("lucid_buildMerkle", "leaves", true),
@@ -32,6 +32,8 @@ const FIRST_PARAMS: [(&str, &str, bool); 21] = [
     ("lucid_recordPayout", "payout", true),
     ("lucid_retryAnchoring", "session id", true),
     ("lucid_submitTaskProof", "record", true),
+    ("lucid_subscribe", "kind", true),
+    ("lucid_unsubscribe", "subscription id", true),
     ("lucid_verifyAnchorProof", "proof", true),
 ];
 

@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 79] = [
+pub(crate) const METHODS: [(&str, Need); 82] = [
     ("admin_addPeer", Token(Scope::Admin)),
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbCompact", Token(Scope::Admin)),
@@ -94,8 +94,11 @@ pub(crate) const METHODS: [(&str, Need); 79] = [
     ("lucid_retryAnchoring", Token(Scope::Anchor)),
     ("lucid_slot", Nothing),
     ("lucid_submitTaskProof", Nothing),
+    ("lucid_subscribe", Nothing),
+    ("lucid_unsubscribe", Nothing),
     ("lucid_verifyAnchorProof", Nothing),
     ("net_listening", Nothing),
+    ("net_peerCount", Nothing),
     ("net_version", Nothing),
     ("txpool_status", Offered(Namespace::Txpool)),
     ("web3_clientVersion", Nothing),
@@ -107,7 +110,8 @@ pub(crate) fn need_of(method: &str) -> Option<Need> {
 }
 
 /// The methods that only a connection can answer that the node may send on by itself.
-pub(crate) const SUBSCRIPTION_METHODS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+pub(crate) const SUBSCRIPTION_METHODS: [&str; 4] =
+    ["eth_subscribe", "eth_unsubscribe", "lucid_subscribe", "lucid_unsubscribe"];
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,6 @@ pub(crate) use net::NetServer;
 pub(crate) use param::{Param, Unread};
 pub(crate) use poot::PootServer;
 pub(crate) use query::QueryServer;
-pub(crate) use subscriptions::EthSubscriptionsServer;
+pub(crate) use subscriptions::{EthSubscriptionsServer, LucidSubscriptionsServer};
 pub(crate) use txpool::TxpoolServer;
 pub(crate) use web3::Web3Server;

@@ -1,3 +1,5 @@
+use crate::error::RpcError;
+use alloy_primitives::U64;
 use jsonrpsee::proc_macros::rpc;
 
 /// The `net_` methods.
@@ -10,4 +12,8 @@ pub(crate) trait Net {
     /// Whether the node takes connections: true, or nobody would hear the answer.
     #[method(name = "listening")]
     fn listening(&self) -> bool;
+
+    /// How many nodes are connected: 0 where there is no network.
+    #[method(name = "peerCount")]
+    fn peer_count(&self) -> Result<U64, RpcError>;
 }

@@ -38,6 +38,9 @@ pub struct DbWritesForDocument {
     pub blocks: DbWritesDocument,
     /// The last block.
     pub last_block: DbWritesDocument,
+    /// The log of consensus, which is flushed before a node says what it signed. A node that is alone has none.
+    #[serde(default)]
+    pub consensus: DbWritesDocument,
     /// Everything between blocks: sessions that are handed in, how they stand, and transactions that wait.
     pub sessions: DbWritesDocument,
     /// Sessions that came to be anchored since then.

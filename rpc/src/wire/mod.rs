@@ -34,9 +34,9 @@ pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};
 pub use payout::PayoutDocument;
 pub use pool::PoolStatusDocument;
 pub use poot::{
-    ConsensusParticipantsDocument, ConsensusStatusDocument, LeaderScheduleDocument, NodeInfoDocument, PageQuery,
-    PeerDocument, PlaceDocument, ScheduleResultDocument, SealDocument, SlotDocument, TallyDocument, TallyEntryDocument,
-    TaskProofAcceptedDocument, TaskProofQuery,
+    CertificateSummaryDocument, ConsensusParticipantsDocument, ConsensusStatusDocument, FinalityDocument,
+    LeaderScheduleDocument, NodeInfoDocument, PageQuery, PeerDocument, PlaceDocument, ScheduleResultDocument,
+    SealDocument, SlotDocument, TallyDocument, TallyEntryDocument, TaskProofAcceptedDocument, TaskProofQuery,
 };
 pub use query::{
     FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, ShardRangeDocument, SourceQuery, shard_maps,
@@ -44,5 +44,5 @@ pub use query::{
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use rows::{ImportRowParts, RowPageDocument};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
-pub use status::{CallsDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
+pub use status::{CallsDocument, ConsensusUseDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
 pub(crate) use transaction::{decode_transaction, pending, transaction};

@@ -50,13 +50,17 @@ pub struct ScheduleResultDocument {
 pub struct LeaderScheduleDocument {
     /// The slot.
     pub slot: u64,
+    /// The height that the order is of; absent for a slot with a block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u64>,
     /// First in the order.
     pub primary: Address,
     /// The next five.
     pub fallbacks: Vec<Address>,
     /// Who made the block; null where the slot has none.
     pub result: Option<ScheduleResultDocument>,
-    /// Why there is no block, as far as this node knows: `no_pending`, `all_failed`, `insufficient_validators`.
+    /// Why a slot that has begun has no block, as far as this node knows: `no_pending`, `all_failed`,
+    /// `insufficient_validators`. Absent where its block may still come, and where none of these is the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The whole order, of the height after the head.
@@ -69,7 +73,7 @@ impl LeaderScheduleDocument {
     pub(crate) fn of_block(slot: u64, record: LeaderScheduleRecord) -> Self {
         let LeaderScheduleRecord { primary, fallbacks, result } = record;
         let result = ScheduleResultDocument { winner: result.winner, reason: result.reason, role: result.role };
-        Self { slot, primary, fallbacks, result: Some(result), reason: None, order: Vec::new() }
+        Self { slot, height: None, primary, fallbacks, result: Some(result), reason: None, order: Vec::new() }
     }
 }
 
@@ -117,6 +121,49 @@ pub struct SealDocument {
     pub seal: Seal,
     /// The validators of its height, by address.
     pub validators: Vec<Validator>,
+}
+
+/// A block that is final, and what made it so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalityDocument {
+    /// Height of the block.
+    pub height: u64,
+    /// Its hash.
+    pub block_hash: B256,
+    /// Its slot.
+    pub slot: u64,
+    /// Address of the node that made it.
+    pub leader: Address,
+    /// Its certificate, in short.
+    pub certificate: CertificateSummaryDocument,
+}
+
+/// A certificate without its signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateSummaryDocument {
+    /// Hash of the certificate. The child of the block may commit to another one, of other votes for the same block.
+    pub hash: B256,
+    /// Round in which the block was decided, which may be after the one that it was made in.
+    pub round: u32,
+    /// Whose votes are in it, by address: more than two thirds of the validators.
+    pub voters: Vec<Address>,
+    /// How many validators the height has.
+    pub validators: usize,
+}
+
+impl FinalityDocument {
+    /// That of a block with this seal, of a height with so many validators.
+    pub(crate) fn new(seal: &Seal, validators: usize) -> Self {
+        let Seal { slot, leader, certificate, .. } = seal;
+        let certificate_in_short = CertificateSummaryDocument {
+            hash: certificate.hash(),
+            round: certificate.round,
+            voters: certificate.signatures.iter().map(|vote| vote.address).collect(),
+            validators,
+        };
+        let (height, block_hash) = (certificate.height, certificate.block_hash);
+        Self { height, block_hash, slot: *slot, leader: *leader, certificate: certificate_in_short }
+    }
 }
 
 /// Which task proofs are asked for: those of a node, of a type, of slots.

@@ -36,6 +36,9 @@ pub struct StatusDocument {
     pub stuck: Option<String>,
     /// Nodes that it is connected to.
     pub peers: u32,
+    /// Its part in the consensus of several; absent where it decides alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consensus: Option<ConsensusUseDocument>,
     /// What waits for a block.
     pub pool: PoolUseDocument,
     /// Anchorings that are not final yet.
@@ -53,6 +56,23 @@ pub struct StatusDocument {
     /// Calls since the start, by method.
     #[serde(default)]
     pub calls: BTreeMap<String, CallsDocument>,
+}
+
+/// How a node takes part in consensus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsensusUseDocument {
+    /// The height that is decided next.
+    pub height: u64,
+    /// Whether votes on it have begun.
+    pub is_open: bool,
+    /// The round that it is in; 0 before it is open.
+    pub round: u32,
+    /// Whether this node may sign.
+    pub may_sign: bool,
+    /// Whether so few validators vote on it that nothing is decided.
+    pub lacks_voters: bool,
+    /// Nodes that are kept out for a time.
+    pub banned_peers: u32,
 }
 
 /// What waits for a block.

@@ -10,14 +10,17 @@ use alloy_eips::{
     eip4895::Withdrawal,
     eip7702::Authorization,
 };
-use alloy_primitives::{Address, B256, Bloom, Bytes, Log, Signature, TxKind, U256, address, keccak256};
+use alloy_primitives::{Address, B256, B512, Bloom, Bytes, Log, Signature, TxKind, U256, address, keccak256};
 use k256::ecdsa::SigningKey;
 use lucid_storage::{
     AnchoringStatus, BlockRecord, BlockchainState, BlockchainStateRecord, Blocks, Current, Meta, Options, Reader,
-    ReceiptRecord, Receipts, SessionAnchoringRecord, SessionAnchorings, SessionKey, SessionRecord, Sessions,
-    SignedTransaction, Store, TransactionKey, TransactionRecord, Transactions,
+    ReceiptRecord, Receipts, Seals, SessionAnchoringRecord, SessionAnchorings, SessionKey, SessionRecord, Sessions,
+    SignedTransaction, Store, TableId, TransactionKey, TransactionRecord, Transactions,
 };
-use lucid_types::{AnchoringId, CommittedBlock, CommittedTransaction, SessionId};
+use lucid_types::{
+    AnchoringId, Certificate, CommitSignature, CommittedBlock, CommittedTransaction, ConsensusKey, Seal, SessionId,
+    Validator, ValidatorSet,
+};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -164,7 +167,30 @@ impl TestChain {
             logs: logs.clone(),
         };
         self.put_block(header.clone(), vec![transaction], &[logs]);
+        self.put_seal(&header);
         Arc::new(CommittedBlock { hash: header.hash_slow(), header, transactions: vec![committed] })
+    }
+
+    /// Puts the seal of a block of the one validator that this chain has.
+    fn put_seal(&self, header: &Header) {
+        let key = SigningKey::from_slice(&SENDER_KEY).unwrap().verifying_key().to_encoded_point(true);
+        let consensus_key = ConsensusKey::from_bytes(key.as_bytes().try_into().unwrap()).unwrap();
+        let set = ValidatorSet::new(vec![Validator { address: sender(), consensus_key }]).unwrap();
+        let vote = CommitSignature { address: sender(), signature: B512::repeat_byte(2) };
+        let (height, block_hash) = (header.number, header.hash_slow());
+        let certificate = Certificate { height, round: 1, block_hash, signatures: vec![vote] };
+        let seal = Seal {
+            slot: header.timestamp - 1_800_000_000,
+            round: 0,
+            leader: header.beneficiary,
+            vrf_proof: None,
+            proposal_signature: B512::repeat_byte(3),
+            certificate,
+        };
+        let mut batch = self.store.begin().unwrap();
+        batch.raw_put(TableId::ValidatorSets, 0u64.to_be_bytes().to_vec(), set.canonical_bytes());
+        batch.append::<Seals>(&height, &seal).unwrap();
+        self.store.commit(batch).unwrap();
     }
 
     /// Says that the chain has this height, without the blocks that would lead there.

@@ -53,6 +53,8 @@ pub(crate) struct StandIn {
     pub(crate) pooled: broadcast::Sender<Arc<PendingTransaction>>,
     /// How long an anchoring takes to reach the disk.
     pub(crate) anchor_delay_ms: AtomicU64,
+    /// What its clock shows, in milliseconds since 1970.
+    pub(crate) clock_ms: AtomicU64,
 }
 
 impl StandIn {
@@ -87,6 +89,7 @@ impl StandIn {
             events: broadcast::channel(EVENT_CAPACITY).0,
             pooled: broadcast::channel(EVENT_CAPACITY).0,
             anchor_delay_ms: AtomicU64::default(),
+            clock_ms: AtomicU64::new(1_800_000_100_000),
         }
     }
 }
@@ -120,15 +123,17 @@ impl NodeApi for StandIn {
         None
     }
 
-    fn unix_time(&self) -> u64 {
-        1_800_000_100
+    fn since_epoch(&self) -> Duration {
+        Duration::from_millis(self.clock_ms.load(Ordering::Relaxed))
     }
 
     fn next_schedule(&self, slot: Option<u64>) -> Result<Option<LeaderScheduleDocument>, NodeError> {
         let primary = sender();
         let order = vec![PlaceDocument { entity: primary, leader: primary, role: ScheduleRole::EmergencyFallback }];
         let slot = slot.unwrap_or(101);
-        Ok(Some(LeaderScheduleDocument { slot, primary, fallbacks: vec![], result: None, reason: None, order }))
+        let head = self.snapshot()?.get::<BlockchainState>(&Current)?.ok_or(NodeError::Corrupt("head"))?;
+        let height = Some(head.height + 1);
+        Ok(Some(LeaderScheduleDocument { slot, height, primary, fallbacks: vec![], result: None, reason: None, order }))
     }
 
     fn consensus_status(&self) -> Result<ConsensusStatusDocument, NodeError> {
@@ -146,6 +151,10 @@ impl NodeApi for StandIn {
 
     async fn peers(&self) -> Result<Vec<PeerDocument>, NodeError> {
         Ok(Vec::new())
+    }
+
+    fn peer_count(&self) -> u64 {
+        17
     }
 
     async fn node_info(&self) -> Result<NodeInfoDocument, NodeError> {

@@ -49,6 +49,10 @@ fn print(stats: &DbStatsDocument) {
         let (blocks, sessions) = (writes.blocks.commits, writes.sessions_anchored);
         println!("          for {blocks} blocks {} bytes each, and between them", each(writes.blocks, blocks));
         println!("          {} bytes each for {sessions} anchored sessions", each(writes.sessions, sessions));
+        if writes.consensus.commits > 0 {
+            let DbWritesDocument { commits, bytes_written, syncs } = writes.consensus;
+            println!("          {bytes_written} bytes in {commits} flushes of the log of consensus and {syncs} syncs");
+        }
     }
     println!();
     let sizes = stats.tables.iter().any(|table| table.stored_bytes.is_some());

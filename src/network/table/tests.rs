@@ -244,12 +244,32 @@ fn damaged_rows_are_read_as_far_as_they_make_sense() {
         last_seen: u64::MAX,
         score: i64::MIN,
         banned_until: Some(u64::MAX),
+        ban_reason: None,
     };
     let mut table = Table::new(&[(good.to_string(), row.clone()), ("nobody".to_owned(), row)], &[], 32, NOW);
     assert_eq!(table.len(), 1);
     assert_eq!(table.changes(true, NOW), [PeerChange::Remove("nobody".to_owned())]);
     assert_eq!(table.end_bans(NOW + MAX_BAN_MS), [good]);
     assert_eq!(table.next_dials(NOW + MAX_BAN_MS), [(good, vec![place(1)])]);
+}
+
+#[test]
+fn why_a_peer_is_kept_out_is_known_after_a_restart() {
+    let (mut table, rude, named) = (empty(), peer(), peer());
+    meet(&mut table, rude, 1, NOW);
+    assert!(table.charge(&rude, Offence::Overload, NOW));
+    assert!(table.ban(named, 60_000, "because".repeat(1_000), NOW));
+    let kept = rows(&mut table, NOW);
+    let mut again = Table::new(&kept, &[], 32, NOW + 1);
+    let reasons: BTreeMap<_, _> = again.bans().map(|(peer, ban)| (*peer, ban.reason.clone())).collect();
+    assert_eq!(reasons[&rude], Offence::Overload.name());
+    assert_eq!(reasons[&named].len(), MAX_BAN_REASON_CHARS);
+    // One that an earlier version wrote has none, and a ban that has ended leaves none.
+    let older = kept.iter().map(|(id, row)| (id.clone(), PeerRecord { ban_reason: None, ..row.clone() }));
+    let older = Table::new(&older.collect::<Vec<_>>(), &[], 32, NOW + 1);
+    assert!(older.bans().all(|(_, ban)| ban.reason == "as in an earlier run"));
+    again.end_bans(NOW + MAX_BAN_MS);
+    assert!(rows(&mut again, NOW + MAX_BAN_MS).iter().all(|(_, row)| row.ban_reason.is_none()));
 }
 
 #[test]

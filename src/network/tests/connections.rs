@@ -6,7 +6,7 @@ use tokio::{net::TcpStream, time::timeout};
 
 use super::support::*;
 use crate::network::{
-    NetworkEvent,
+    NetworkCounts, NetworkEvent,
     limits::{HANDSHAKE_TIMEOUT_MS, MAX_INBOUND_PER_ADDRESS},
 };
 
@@ -145,13 +145,16 @@ fn a_ban_survives_a_restart_through_the_rows_and_ends_with_a_pardon() {
         let (place, id) = (first.address.split("/p2p/").next().unwrap().to_owned(), first.id());
         let mut bad = node(91, &[&first]).await;
         meet(&first, &bad).await;
+        assert_eq!(first.handle.counts(), NetworkCounts { connected: 1, banned: 0 });
         first.handle.ban(bad.id(), Duration::from_secs(3_600), "for the test".to_owned()).unwrap();
         first.until_gone(bad.id()).await;
+        assert_eq!(first.handle.counts(), NetworkCounts { connected: 0, banned: 1 });
         let rows = first.stop().await;
         bad.until_gone(id).await;
         let config = crate::network::NetworkConfig::new().listen(&place).unwrap();
         let mut again = start(CHAIN, 90, &config, &rows).await;
-        assert_eq!(again.handle.snapshot().await.unwrap().bans[0].id, bad.id());
+        let ban = again.handle.snapshot().await.unwrap().bans.remove(0);
+        assert_eq!((ban.id, ban.reason.as_str()), (bad.id(), "for the test"));
         // The other one dials every few seconds.
         bad.handle.add_peer(again.address.parse().unwrap()).unwrap();
         let met = timeout(A_WHILE, again.until_connected(bad.id())).await;

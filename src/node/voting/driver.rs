@@ -2,7 +2,8 @@
 
 use super::{
     clockwork::Clockwork,
-    inbox::Told,
+    heard::Heard,
+    inbox::{Outbox, Told},
     log::{Written, read_bodies, read_body, read_log},
     notes::RoundNotes,
     part::Standing,
@@ -29,10 +30,7 @@ use crate::{
 use alloy_primitives::B256;
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, oneshot};
@@ -48,18 +46,20 @@ const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The node has to end: the store, the keys' folder or the machine failed.
-pub(in crate::node) fn drive(mut driver: Driver, told: &Receiver<Told>) -> Result<(), NodeError> {
+pub(in crate::node) fn drive(mut driver: Driver, told: &Outbox) -> Result<(), NodeError> {
     driver.begin()?;
     loop {
+        if let Some(part) = driver.node.part.get() {
+            part.note_alive();
+        }
         if let Some(stop) = driver.node.guards.disk_full() {
             debug!(%stop, "no room to vote");
-            match told.recv_timeout(NO_ROOM_PAUSE) {
-                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                // What peers say they say again.
-                Ok(_) | Err(RecvTimeoutError::Timeout) => continue,
+            if told.pass_over(NO_ROOM_PAUSE) {
+                continue;
             }
+            return Ok(());
         }
-        match told.recv_timeout(driver.wait()) {
+        match told.next(driver.wait()) {
             Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Ok(told) => driver.take(told)?,
             Err(RecvTimeoutError::Timeout) => {}
@@ -87,6 +87,7 @@ pub(in crate::node) struct Driver {
     /// The schedule of that height.
     schedule: Schedule,
     rounds: RoundNotes,
+    heard: Heard,
     /// Whether a message of the last inputs was one that an honest peer does not send.
     faulted: bool,
     /// Since when something waits for a block; nothing where nothing does.
@@ -109,6 +110,7 @@ impl Driver {
         let schedule = poot::next_schedule(&snapshot, &node.spec)?;
         let log = read_log(&snapshot, schedule.height)?;
         let clockwork = Clockwork::new(node.spec.slots());
+        let heard = Heard::new(Timeouts::of(&node.spec.parameters));
         let recorded = node.highest_signed()?;
         let guard = SigningGuard::at_start(recorded, head.header.number, &log, own, clockwork.slot_now());
         let machine = Machine::new(MachineConfig {
@@ -133,6 +135,7 @@ impl Driver {
             bodies: BTreeMap::new(),
             schedule,
             rounds: RoundNotes::default(),
+            heard,
             faulted: false,
             waits_since: None,
             far_behind,
@@ -247,10 +250,14 @@ impl Driver {
             self.wire.told_head(from, height, block_hash.0);
         }
         let is_old = message_height(&message).is_some_and(|height| height < self.machine.next_height());
+        let vote = if let Message::Vote(vote) = &message { Some((vote.height, vote.voter)) } else { None };
         let number = self.number_of(from);
         self.faulted = false;
         self.inputs.push_back(Input::Message { from: number, message });
         self.settle()?;
+        if let Some((height, voter)) = vote.filter(|_| !self.faulted) {
+            self.heard.voted(height, voter, &self.schedule.set, Instant::now());
+        }
         if let Some(id) = gossip {
             let verdict = match (self.faulted, is_old) {
                 (true, _) => Verdict::Reject,
@@ -288,11 +295,22 @@ impl Driver {
                 self.carry_out(effect)?;
             }
         }
+        let standing = self.standing();
         if let Some(part) = self.node.part.get() {
-            let (is_open, round) = (self.machine.is_open(), self.machine.round().unwrap_or_default());
-            part.set_standing(Standing { is_open, round, may_sign: self.guard.may_sign() });
+            part.set_standing(standing);
         }
         Ok(())
+    }
+
+    /// How the height stands that is decided next.
+    fn standing(&mut self) -> Standing {
+        let (height, set, now) = (self.schedule.height, &self.schedule.set, Instant::now());
+        let (is_open, round) = (self.machine.is_open(), self.machine.round().unwrap_or_default());
+        let may_sign = self.guard.may_sign();
+        let own = may_sign.then(|| self.node.author.address());
+        self.heard.turn_to(height);
+        let opened_in = is_open.then(|| self.heard.is_open_in(self.clockwork.slot_now(), now));
+        Standing { height, is_open, opened_in, round, may_sign, lacks_voters: self.heard.lacks_voters(set, own, now) }
     }
 
     fn carry_out(&mut self, effect: Effect) -> Result<(), NodeError> {

@@ -51,7 +51,7 @@ pub(super) fn read_bodies<R: Reader>(reader: &R, height: u64) -> Result<Vec<Body
 impl Node {
     /// Adds to the log, on disk when this returns. `place` is that of the first entry, and what it is after the last.
     pub(super) fn write_log(&self, written: &[Written], mut place: u64) -> Result<u64, NodeError> {
-        self.write(|batch| -> Result<u64, NodeError> {
+        self.write_to_log(|batch| -> Result<u64, NodeError> {
             for written in written {
                 match written {
                     Written::Entry(height, entry) => {

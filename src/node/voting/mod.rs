@@ -7,6 +7,7 @@
 mod bodies;
 mod clockwork;
 mod driver;
+mod heard;
 mod inbox;
 mod link;
 mod log;

@@ -1,18 +1,32 @@
 //! A node's part in consensus, as others may look at it: how its open height stands, and who is connected.
 
-use crate::network::{NetworkHandle, NetworkSnapshot};
-use crate::node::sync::Progress;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::{
+    network::{NetworkHandle, NetworkSnapshot},
+    node::sync::Progress,
+};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
 
 /// How the height that is decided next stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::node) struct Standing {
+    /// The height; 0 before the thread that drives consensus has begun.
+    pub(in crate::node) height: u64,
     /// Whether votes on it have begun.
     pub(in crate::node) is_open: bool,
+    /// The slot in which this node saw it open; nothing where it is not.
+    pub(in crate::node) opened_in: Option<u64>,
     /// The round that it is in.
     pub(in crate::node) round: u32,
     /// Whether this node may sign.
     pub(in crate::node) may_sign: bool,
+    /// Whether so few validators vote on it that they decide nothing.
+    pub(in crate::node) lacks_voters: bool,
 }
 
 /// The part of a node that is not alone.
@@ -22,11 +36,26 @@ pub(in crate::node) struct Part {
     standing: Mutex<Standing>,
     /// How far the node has come where it is far behind.
     pub(in crate::node) progress: Arc<Progress>,
+    began: Instant,
+    /// When the thread that drives consensus last went round its loop, in milliseconds after `began`.
+    alive_ms: AtomicU64,
 }
 
 impl Part {
-    pub(super) fn new(network: NetworkHandle) -> Self {
-        Self { network, standing: Mutex::default(), progress: Arc::default() }
+    pub(in crate::node) fn new(network: NetworkHandle) -> Self {
+        let (standing, progress) = (Mutex::default(), Arc::default());
+        Self { network, standing, progress, began: Instant::now(), alive_ms: AtomicU64::new(0) }
+    }
+
+    /// Notes that the thread that drives consensus goes round its loop.
+    pub(in crate::node) fn note_alive(&self) {
+        let alive_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.alive_ms.store(alive_ms, Relaxed);
+    }
+
+    /// How long ago it last did.
+    pub(in crate::node) fn silent_for(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.alive_ms.load(Relaxed)))
     }
 
     /// How the open height stands.

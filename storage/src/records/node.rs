@@ -1,7 +1,7 @@
 //! What a node knows and keeps for itself: payouts, peers, its view of consensus; and the chain's parameters.
 
 use crate::{
-    codec::{self, Record},
+    codec::{self, Record, RecordError},
     schema::fields,
 };
 use alloy_primitives::{Address, B256};
@@ -83,6 +83,17 @@ pub struct PeerRecord {
     pub score: i64,
     /// Until when it is not talked to.
     pub banned_until: Option<u64>,
+    /// Why; absent where it is talked to, and in rows that were written before reasons were kept.
+    pub ban_reason: Option<String>,
+}
+
+/// The same in version 1.
+#[derive(Deserialize)]
+struct PeerRecordV1 {
+    addresses: Vec<String>,
+    last_seen: u64,
+    score: i64,
+    banned_until: Option<u64>,
 }
 
 /// A parameter of the chain, by its name.
@@ -101,7 +112,18 @@ impl Record for ConsensusEventRecord {
 }
 
 impl Record for PeerRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    fn from_older(version: u8, body: &[u8]) -> Option<Result<Self, RecordError>> {
+        let of_first = |PeerRecordV1 { addresses, last_seen, score, banned_until }| Self {
+            addresses,
+            last_seen,
+            score,
+            banned_until,
+            ban_reason: None,
+        };
+        (version == 1).then(|| codec::decode_body(body).map(of_first))
+    }
 }
 
 impl Record for ParamRecord {
@@ -117,7 +139,7 @@ fields! {
         event_type, target_id, round_number, participants, votes, threshold, approval, result, reasons,
         started_at: Date, ended_at: Date,
     }
-    PeerRecord { addresses, last_seen: Date, score, banned_until: Date }
+    PeerRecord { addresses, last_seen: Date, score, banned_until: Date, ban_reason }
     ParamRecord { value }
 }
 

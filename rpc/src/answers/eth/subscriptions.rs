@@ -1,23 +1,21 @@
-use super::logs;
+use super::{super::subscriber::Subscriber, logs};
 use crate::{
     api::{NodeApi, PendingTransaction},
     backend::Backend,
     error::RpcError,
     interface::EthSubscriptionsServer,
-    limits::{MAX_SUBSCRIPTIONS, SUBSCRIBER_TIMEOUT_MS},
-    links::Link,
     wire,
 };
 use alloy_rpc_types_eth::Filter;
 use jsonrpsee::{
-    Extensions, PendingSubscriptionSink, SubscriptionSink,
-    core::{SubscriptionResult, async_trait, server::SendTimeoutError},
+    Extensions, PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
 };
 use lucid_types::ChainEvent;
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::{RawValue, to_raw_value};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use tokio::sync::broadcast::Receiver;
 
 /// What a client wants to be told of.
 enum Wanted {
@@ -36,7 +34,7 @@ impl Wanted {
                 Ok(Self::Logs(filter))
             }
             "newPendingTransactions" => Ok(Self::Pending { whole: read_or_default(options)? }),
-            other => Err(RpcError::unknown_subscription(other)),
+            other => Err(RpcError::unknown_subscription("eth", other)),
         }
     }
 }
@@ -63,16 +61,9 @@ impl<A: NodeApi> EthSubscriptionsServer for Backend<A> {
                 return Ok(());
             }
         };
-        let Some(_place) = self.subscription_place() else {
-            let text = format!("{MAX_SUBSCRIPTIONS} subscriptions are served already, and not more");
-            pending.reject(RpcError::LimitExceeded(text)).await;
-            return Ok(());
-        };
-        let link = extensions.get::<Arc<Link>>().cloned();
-        let _subscribed = link.as_ref().map(Link::subscribed);
         // Listened to before the client knows: nothing that comes after its answer is missed.
         let (events, pooled) = (self.api().events(), self.api().pooled());
-        let subscriber = Subscriber { sink: pending.accept().await?, link };
+        let Some(subscriber) = Subscriber::admit(self, pending, extensions).await? else { return Ok(()) };
         match wanted {
             Wanted::Pending { whole } => subscriber.tell_pending(pooled, whole).await,
             Wanted::Heads => subscriber.tell_blocks(events, None).await,
@@ -80,12 +71,6 @@ impl<A: NodeApi> EthSubscriptionsServer for Backend<A> {
         }
         Ok(())
     }
-}
-
-/// A client that is told of news until it leaves, unsubscribes or does not keep up.
-struct Subscriber {
-    sink: SubscriptionSink,
-    link: Option<Arc<Link>>,
 }
 
 impl Subscriber {
@@ -122,49 +107,6 @@ impl Subscriber {
                 Some(Err(missed)) => tracing::debug!(missed, "a subscriber was not told of all that was sent"),
                 None => return,
             }
-        }
-    }
-
-    /// The next of the news, or how many were missed; `None` at the end.
-    async fn next<T: Clone>(&self, news: &mut Receiver<T>) -> Option<Result<T, u64>> {
-        let next = tokio::select! {
-            next = news.recv() => next,
-            () = self.sink.closed() => return None,
-        };
-        match next {
-            Ok(news) => Some(Ok(news)),
-            Err(RecvError::Lagged(missed)) => Some(Err(missed)),
-            Err(RecvError::Closed) => None,
-        }
-    }
-
-    async fn tell_all(&self, news: &[impl Serialize]) -> bool {
-        for one in news {
-            if !self.tell(one).await {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Sends one of the news; false where the subscription has ended.
-    async fn tell(&self, news: &impl Serialize) -> bool {
-        let Ok(json) = to_raw_value(news) else { return false };
-        match self.sink.send_timeout(json, Duration::from_millis(SUBSCRIBER_TIMEOUT_MS)).await {
-            Ok(()) => true,
-            Err(SendTimeoutError::Closed(_)) => false,
-            Err(SendTimeoutError::Timeout(_)) => {
-                self.hang_up("it does not read");
-                false
-            }
-        }
-    }
-
-    /// Ends the connection: a client that sees it end begins anew, and one that heard nothing more would not.
-    fn hang_up(&self, why: &str) {
-        tracing::debug!(why, "a subscriber is dropped");
-        if let Some(link) = &self.link {
-            link.close();
         }
     }
 }
