@@ -3,7 +3,7 @@ use super::{
     exit_codes::{CONFIG, UNAVAILABLE, coded},
     time::utc,
 };
-use lucid_rpc::{ConsensusUseDocument, StatusDocument, StatusError, StoreUseDocument, read_status};
+use lucid_rpc::{CatchingUpDocument, ConsensusUseDocument, StatusDocument, StatusError, StoreUseDocument, read_status};
 use std::path::PathBuf;
 
 /// Where a node that came with a package listens.
@@ -122,7 +122,19 @@ fn screen(status: &StatusDocument) -> String {
         ("Running", format!("{}{}", span(status.uptime_secs), before.unwrap_or_default())),
         ("Version", format!("{}, process {}", status.version, status.pid)),
     ];
-    lines.map(|(name, value)| format!("{name:<11} {value}\n")).concat()
+    let lines = lines
+        .into_iter()
+        .chain(status.catching_up.map(|noted| ("Catching up", catching_up(status.head.number, noted))));
+    lines.map(|(name, value)| format!("{name:<11} {value}\n")).collect()
+}
+
+/// How far the node has come where it is far behind.
+fn catching_up(number: u64, noted: CatchingUpDocument) -> String {
+    let CatchingUpDocument { highest_block, blocks_per_sec, left_secs, .. } = noted;
+    let percent = u128::from(number) * 100 / u128::from(highest_block.max(1));
+    let rate = blocks_per_sec.zip(left_secs);
+    let rate = rate.map(|(rate, left)| format!(", {rate} blocks a second, some {} left", span(left)));
+    format!("block {number} of {highest_block} ({percent} %){}", rate.unwrap_or_default())
 }
 
 /// How the node takes part in consensus.
@@ -190,6 +202,16 @@ fn span(secs: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_far_behind_is_told_how_far_and_for_how_long() {
+        let catching_up = |blocks_per_sec, left_secs| {
+            let (starting_block, highest_block) = (0, 20_000);
+            catching_up(5_000, CatchingUpDocument { starting_block, highest_block, blocks_per_sec, left_secs })
+        };
+        assert_eq!(catching_up(None, None), "block 5000 of 20000 (25 %)");
+        assert_eq!(catching_up(Some(300), Some(50)), "block 5000 of 20000 (25 %), 300 blocks a second, some 50 s left");
+    }
 
     #[test]
     fn a_chain_that_begins_in_the_future_is_not_well() {

@@ -8,7 +8,10 @@ use super::{
     voting::Standing,
 };
 use crate::network::NetworkCounts;
-use lucid_rpc::{CallsDocument, ConsensusUseDocument, HeadDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
+use lucid_rpc::{
+    CallsDocument, CatchingUpDocument, ConsensusUseDocument, HeadDocument, PoolUseDocument, StatusDocument,
+    StoreUseDocument,
+};
 use lucid_storage::{Snapshot, StoreError, TableId, last_backup};
 use std::{
     collections::BTreeMap,
@@ -86,6 +89,7 @@ impl Observer {
             stuck: node.stuck(),
             peers: saturate(counts.connected),
             consensus: node.part.get().map(|part| consensus(part.standing(), counts)),
+            catching_up: self.catching_up(head.header.number),
             pool: self.pool(),
             anchorings: node.anchorings().len() as u64,
             store: self.store(),
@@ -94,6 +98,13 @@ impl Observer {
             starts: self.facts.starts.clone(),
             calls,
         }
+    }
+
+    fn catching_up(&self, height: u64) -> Option<CatchingUpDocument> {
+        let noted = self.node.part.get()?.progress.get()?;
+        let (blocks_per_sec, left_secs) = noted.estimate(height).unzip();
+        let (starting_block, highest_block) = (noted.starting, noted.highest);
+        Some(CatchingUpDocument { starting_block, highest_block, blocks_per_sec, left_secs })
     }
 
     fn pool(&self) -> PoolUseDocument {

@@ -78,6 +78,10 @@ fn about_the_chain(page: &mut Page, status: &StatusDocument) {
         let few = "1 where too few validators vote for anything to be decided.";
         page.one("lucid_consensus_lacks_voters", Gauge, few, u8::from(lacks_voters));
     }
+    if let Some(catching_up) = &status.catching_up {
+        let highest = "Height of the last block that a peer tells of, while the node is far behind.";
+        page.one("lucid_catching_up_to", Gauge, highest, catching_up.highest_block);
+    }
     page.one("lucid_mempool_pending", Gauge, "Transactions that a block could take.", status.pool.pending);
     page.one("lucid_mempool_queued", Gauge, "Transactions behind a missing nonce.", status.pool.queued);
     page.one("lucid_mempool_bytes", Gauge, "Bytes of both.", status.pool.bytes);
@@ -178,6 +182,12 @@ pub(super) mod tests {
                 lacks_voters: false,
                 banned_peers: 1,
             }),
+            catching_up: Some(crate::wire::CatchingUpDocument {
+                starting_block: 0,
+                highest_block: 20_000,
+                blocks_per_sec: Some(6),
+                left_secs: Some(3_332),
+            }),
             pool: PoolUseDocument { pending: 3, queued: 1, bytes: 440 },
             anchorings: 2,
             store: StoreUseDocument {
@@ -230,6 +240,7 @@ pub(super) mod tests {
             "lucid_peers 3",
             "lucid_peers_banned 1",
             "lucid_consensus_open 1",
+            "lucid_catching_up_to 20000",
             "lucid_consensus_round 2",
             "lucid_consensus_may_sign 1",
             "lucid_consensus_lacks_voters 0",

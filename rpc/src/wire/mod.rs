@@ -44,5 +44,7 @@ pub use query::{
 pub(crate) use receipt::{decode_receipt, logs, receipt};
 pub use rows::{ImportRowParts, RowPageDocument};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
-pub use status::{CallsDocument, ConsensusUseDocument, PoolUseDocument, StatusDocument, StoreUseDocument};
+pub use status::{
+    CallsDocument, CatchingUpDocument, ConsensusUseDocument, PoolUseDocument, StatusDocument, StoreUseDocument,
+};
 pub(crate) use transaction::{decode_transaction, pending, transaction};

@@ -39,6 +39,9 @@ pub struct StatusDocument {
     /// Its part in the consensus of several; absent where it decides alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consensus: Option<ConsensusUseDocument>,
+    /// How far it has come where it is far behind its peers; absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catching_up: Option<CatchingUpDocument>,
     /// What waits for a block.
     pub pool: PoolUseDocument,
     /// Anchorings that are not final yet.
@@ -73,6 +76,21 @@ pub struct ConsensusUseDocument {
     pub lacks_voters: bool,
     /// Nodes that are kept out for a time.
     pub banned_peers: u32,
+}
+
+/// How far a node has come that gets what it missed from its peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchingUpDocument {
+    /// Height at which it began.
+    pub starting_block: u64,
+    /// Height of the last block that a peer tells of.
+    pub highest_block: u64,
+    /// Blocks a second since it began; absent before the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks_per_sec: Option<u64>,
+    /// Seconds that are left at that rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_secs: Option<u64>,
 }
 
 /// What waits for a block.
