@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// The chain spec of a chain with other validators, or of your own making.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["preset", "solo"])]
     chain: Option<PathBuf>,
+    /// This node is none of the chain's validators yet: it gets the chain from them.
+    #[arg(long, requires = "chain")]
+    follow: bool,
     /// The parameters to begin from; only a solo chain can be made of them without a chain spec.
     #[arg(long, value_enum, requires = "solo")]
     preset: Option<PresetName>,
@@ -49,6 +52,7 @@ enum PresetName {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let chain = match (&args.chain, args.preset) {
+        (Some(path), _) if args.follow => NewChain::Followed(Box::new(read_spec(path)?)),
         (Some(path), _) => NewChain::Spec(Box::new(read_spec(path)?)),
         (None, Some(PresetName::Dev)) => NewChain::Dev,
         (None, Some(PresetName::Lucid | PresetName::LucidTestnet) | None) => NewChain::Solo,

@@ -76,7 +76,9 @@ pub fn make_devnet(options: &DevnetOptions) -> Result<Vec<DevnetNode>, NodeError
         let others: Vec<_> = peers.iter().filter(|other| *other != peer).collect();
         let config = config_text(*http, listen, &others);
         if !datadir.store().exists() {
-            init(datadir, NewChain::Spec(Box::new(spec.clone())), NewConfig::Text(&config), options.now)?;
+            let is_validator = spec.validators.iter().any(|validator| validator.node == keys.account().address());
+            let chain = if is_validator { NewChain::Spec } else { NewChain::Followed };
+            init(datadir, chain(Box::new(spec.clone())), NewConfig::Text(&config), options.now)?;
         }
         write_whole(&datadir.config(), config.as_bytes())?;
         nodes.push(DevnetNode {

@@ -234,8 +234,9 @@ pub enum NodeError {
     /// The chain of a spec has one validator, and its keys are not here.
     #[error(
         "the chain's only validator is {validator}, and {} holds {found}. Put its keys there: `lucid-node key import \
-         --datadir DIR FILE` takes its account key, and with --consensus its consensus key. For a chain of this node's own, \
-         put what `lucid-node key show` says into the spec", keys.display()
+         --datadir DIR FILE` takes its account key, and with --consensus its consensus key. `lucid-node init --follow` \
+         makes a node that gets that chain from its validator. For a chain of this node's own, put what \
+         `lucid-node key show` says into the spec", keys.display()
     )]
     ForeignValidator {
         /// The chain's.

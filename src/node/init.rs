@@ -37,6 +37,8 @@ pub enum NewChain {
     Dev,
     /// The chain that a spec describes.
     Spec(Box<ChainSpec>),
+    /// The same, by a node that is none of its validators yet: it gets the chain from them.
+    Followed(Box<ChainSpec>),
 }
 
 /// Where the configuration of a new folder comes from.
@@ -66,10 +68,14 @@ pub struct Initialised {
 /// `config` is used where there is no configuration file; `now` is in Unix seconds.
 pub fn init(datadir: &DataDir, chain: NewChain, config: NewConfig<'_>, now: u64) -> Result<Initialised, NodeError> {
     refuse_used(datadir)?;
-    if let NewChain::Spec(spec) = &chain {
-        refuse_spec(spec, now)?;
-        // Before keys are made: beside new ones the right ones could not be imported any longer.
-        refuse_foreign(datadir, spec)?;
+    match &chain {
+        NewChain::Spec(spec) => {
+            refuse_spec(spec, now)?;
+            // Before keys are made: beside new ones the right ones could not be imported any longer.
+            refuse_foreign(datadir, spec)?;
+        }
+        NewChain::Followed(spec) => refuse_spec(spec, now)?,
+        NewChain::Solo | NewChain::Dev => {}
     }
     clear_unfinished(&datadir.keys())?;
     let keys = NodeKeys::load_or_create(&datadir.keys())?;
@@ -180,8 +186,8 @@ fn spec_of(datadir: &DataDir, chain: NewChain, keys: &NodeKeys, now: u64) -> Res
     let left = datadir.read_chain_spec()?;
     let dev = chain == NewChain::Dev;
     match (chain, left) {
-        (NewChain::Spec(spec), None) => Ok(*spec),
-        (NewChain::Spec(spec), Some(left)) if *spec == left => Ok(left),
+        (NewChain::Spec(spec) | NewChain::Followed(spec), None) => Ok(*spec),
+        (NewChain::Spec(spec) | NewChain::Followed(spec), Some(left)) if *spec == left => Ok(left),
         (NewChain::Solo, None) => Ok(solo_chain_spec(keys, now)?),
         (NewChain::Dev, None) => Ok(dev_chain_spec(keys, now).map_err(SoloSpecError::from)?),
         (NewChain::Solo | NewChain::Dev, Some(left))
@@ -324,8 +330,10 @@ mod tests {
             |folder: &DataDir| init(folder, NewChain::Spec(Box::new(spec.clone())), NO_CONFIG, NOW).unwrap_err();
         let text = refused(&own).to_string();
         assert!(text.contains(&spec.server.to_string()) && text.contains("no account.key"), "{text}");
-        assert!(text.contains("key import"), "{text}");
+        assert!(text.contains("key import") && text.contains("--follow"), "{text}");
         assert!(!own.keys().exists() && !own.chain_spec().exists());
+        let follower = init(&folder(), NewChain::Followed(Box::new(spec.clone())), NO_CONFIG, NOW).unwrap();
+        assert_ne!(follower.keys.account().address(), spec.server);
 
         crate::keys::create_key_folder(&own.keys()).unwrap();
         fs::copy(other.keys().join(ACCOUNT_KEY_FILE), own.keys().join(ACCOUNT_KEY_FILE)).unwrap();

@@ -118,6 +118,7 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     info!(memory_mib = budget.total_bytes >> 20, cache_mib = budget.cache_bytes >> 20, "memory is shared out");
     let (health_port, status_socket) = (config.health_port(), config.status_socket().map(Path::to_owned));
     let network = config.network().clone();
+    let has_network = !network.listen.is_empty() || !network.peers.is_empty() || network.mdns;
     let schedule = config.backup_interval().map(|interval| BackupSchedule { interval, keep: config.backups_kept() });
     let open = OpenOptions {
         store: Options {
@@ -129,6 +130,7 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
         pool: PoolLimits { bytes: budget.pool_bytes, ..PoolLimits::default() },
         clock: Some(ClockPolicy { accept: accept_clock, trust_local: config.trust_local_clock() }),
         accept_restored,
+        takes_part: has_network,
     };
     let folder = datadir.clone();
     let opening = open_blocking(move || {
@@ -144,11 +146,10 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     let (node, access) = starting(&notifier, opening).await?;
     let making = match node.spec().rules {
         Rules::Dev => Making::Alone(Sealing::Instant),
+        // The only validator too: others get the chain from it, and may come to vote.
+        Rules::Poot if has_network => Making::Voted(network),
         Rules::Poot if node.is_alone()? => Making::Alone(Sealing::Slots),
-        Rules::Poot if network.listen.is_empty() && network.peers.is_empty() && !network.mdns => {
-            return Err(node.not_alone()?);
-        }
-        Rules::Poot => Making::Voted(network),
+        Rules::Poot => return Err(node.not_alone()?),
     };
     let memory = MemoryShare { unread_answer_bytes: budget.unread_answer_bytes, large_requests: budget.large_requests };
     let watch = Watch { notifier, facts, memory, health_port, status_socket };

@@ -7,12 +7,13 @@ use super::{
     guards::{Guards, Signing},
     proof_pool::ProofPool,
     supervise::Progress,
-    voting::Part,
+    voting::{Part, read_log},
 };
 use crate::{
     chain::{self, ChainError, next_base_fee},
     consensus::{
         Author, ClockPolicy,
+        bft::SigningGuard,
         poot::{self, replay_block, replayed_height},
     },
     keys::{HighestSignedFile, NodeKeys},
@@ -30,6 +31,7 @@ use lucid_types::{Certificate, ChainEvent, ChainSpec};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -107,6 +109,8 @@ pub(super) struct OpenOptions {
     pub(super) clock: Option<ClockPolicy>,
     /// To sign on from the store's head, whatever was signed.
     pub(super) accept_restored: bool,
+    /// Whether it takes part in consensus over a network, also where it is the only validator now.
+    pub(super) takes_part: bool,
 }
 
 impl Default for OpenOptions {
@@ -117,6 +121,7 @@ impl Default for OpenOptions {
             pool: PoolLimits::default(),
             clock: None,
             accept_restored: false,
+            takes_part: false,
         }
     }
 }
@@ -149,7 +154,7 @@ impl Node {
         let (pool, saved_pool) = load_pool(&snapshot, &spec, &header, options.pool)?;
         let signing = if datadir.is_temporary() {
             Signing::Unrecorded
-        } else if is_alone {
+        } else if is_alone && !(options.takes_part && log_knows_all(&snapshot, &datadir.keys(), &header, &author)?) {
             let slot = spec.slots().slot_at(header.timestamp).unwrap_or_default();
             Signing::open(&datadir.keys(), (header.number, slot), options.accept_restored)?
         } else {
@@ -344,6 +349,14 @@ impl Node {
             Refused::Change(error) => error,
         })
     }
+}
+
+/// Whether the log of the height after the head has all that the keys have signed. A node that votes signs before there is a
+/// block, so the file beside its keys may be ahead of the head by right.
+fn log_knows_all(snapshot: &Snapshot, keys: &Path, head: &Sealed<Header>, author: &Author) -> Result<bool, NodeError> {
+    let Ok(signed) = HighestSignedFile::in_folder(keys).read() else { return Ok(false) };
+    let log = read_log(snapshot, head.number + 1)?;
+    Ok(SigningGuard::at_start(signed, head.number, &log, author.address(), 0).may_sign())
 }
 
 /// Who refused a write.

@@ -163,3 +163,44 @@ fn nodes_come_and_go_over_epochs_and_all_have_the_same_rows() {
     let mended = run(&["db", "reindex", "--datadir", datadir]);
     assert!(text(&mended.stdout).contains("nothing was written"), "{}{}", text(&mended.stdout), text(&mended.stderr));
 }
+
+#[test]
+fn a_chain_of_one_becomes_one_of_two_and_of_one_again() {
+    let mut net = Net::make(2, 1, Duration::from_secs(1));
+    net.restart(0);
+    net.send();
+    net.wait_for_all_sent();
+    // It signed before there was a block, and a kill leaves it so: it goes on all the same.
+    for _ in 0..3 {
+        net.send();
+        thread::sleep(Duration::from_millis(1_900));
+        net.kill(0);
+        net.restart(0);
+    }
+    net.wait_for_all_sent();
+    // Whoever comes gets the chain from it.
+    net.restart(1);
+    net.wait_for_all_sent();
+    let second = net.infos[1].address.to_string();
+    net.validator(1, &["register", "--endpoint", "/ip4/127.0.0.1/tcp/4001"]);
+    net.validator(0, &["admit", &second]);
+    net.pass_epochs(2, &[]);
+    assert_eq!(net.voters(), BTreeSet::from([0, 1]));
+    // Neither can go on without the other.
+    net.kill(1);
+    let before = net.heights();
+    net.send();
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(net.heights(), before);
+    net.restart(1);
+    net.wait_for_all_sent();
+    net.validator(1, &["leave"]);
+    net.pass_epochs(2, &[]);
+    assert_eq!(net.voters(), BTreeSet::from([0]));
+    net.kill(1);
+    net.send();
+    net.wait_for_all_sent();
+    net.restart(1);
+    net.wait_for_all_sent();
+    net.assert_same_rows();
+}

@@ -71,11 +71,13 @@ pub fn restore(datadir: &DataDir, from: &Path, progress: &mut ReportStep<'_>) ->
 }
 
 /// Refuses a backup of another chain than the one that the folder was made for, as its chain spec says, or as its keys
-/// say where the chain has one validator.
+/// say where there is no such spec and the chain has one validator.
 fn refuse_other_chain(datadir: &DataDir, spec: &ChainSpec) -> Result<(), NodeError> {
     let path = datadir.chain_spec();
-    if datadir.read_chain_spec()?.is_some_and(|there| there != *spec) {
-        return Err(NodeError::BackupOfOtherChain { path, chain_id: spec.chain_id });
+    match datadir.read_chain_spec()? {
+        Some(there) if there == *spec => return Ok(()),
+        Some(_) => return Err(NodeError::BackupOfOtherChain { path, chain_id: spec.chain_id }),
+        None => {}
     }
     match (account_of(datadir)?, &spec.validators[..]) {
         (Some(account), [validator]) if account != validator.node => {

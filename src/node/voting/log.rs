@@ -16,7 +16,7 @@ pub(super) enum Written {
 }
 
 /// The log of a height.
-pub(super) fn read_log<R: Reader>(reader: &R, height: u64) -> Result<Vec<LogEntry>, NodeError> {
+pub(in crate::node) fn read_log<R: Reader>(reader: &R, height: u64) -> Result<Vec<LogEntry>, NodeError> {
     let mut rows = reader.raw_prefix(TableId::ConsensusLog, &height.to_be_bytes(), Direction::Forward)?;
     let mut entries = Vec::new();
     while let Some((key, entry)) = rows.next_view()? {

@@ -18,6 +18,6 @@ mod start;
 mod wire;
 
 pub(super) use inbox::{Inbox, Told};
-pub(super) use log::settle_height;
+pub(super) use log::{read_log, settle_height};
 pub(super) use part::{Part, Standing};
 pub(super) use start::take_part;
