@@ -34,7 +34,7 @@ impl Node {
     pub(super) fn make_block(&self) -> Result<Option<Arc<CommittedBlock>>, NodeError> {
         let head = self.head();
         let Some(timestamp) = self.next_timestamp(&head) else { return Ok(None) };
-        self.send_proofs()?;
+        self.send_proofs(self.slot_now())?;
         let most = usize::try_from(self.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         let candidates = self.pool().best(head.next_base_fee(), most.saturating_add(SPARE_CANDIDATES));
         if candidates.is_empty() {
@@ -124,17 +124,18 @@ impl Node {
         let decided = Decided { block, seal: &seal, parent_certificate: head.certificate.as_ref() };
         // After the store and before anybody is told: only a store that lost blocks is behind the file.
         let signed = || Ok(self.record_signed(block.header.number)?);
-        self.commit_final(head, turn, decided, |_| Ok(()), signed)
+        self.commit_final(head, turn, decided, self.slot_now(), |_| Ok(()), signed)
     }
 
     /// The one function that makes a block part of the chain: judged by the chain room, its seal judged by consensus,
-    /// and committed with its state, indexes, sessions and seal in one batch. `beside` adds to the batch; `committed` is done
-    /// once it is on disk, before anybody is told.
+    /// and committed with its state, indexes, sessions and seal in one batch, while the clock shows `slot`. `beside` adds to
+    /// the batch; `committed` is done once it is on disk, before anybody is told.
     pub(super) fn commit_final(
         &self,
         head: &Head,
         turn: &Turn,
         decided: Decided<'_>,
+        slot: u64,
         beside: impl FnOnce(&mut Batch) -> Result<(), NodeError>,
         committed: impl FnOnce() -> Result<(), NodeError>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
@@ -151,7 +152,7 @@ impl Node {
         drop(saved);
         self.set_head(Head { header: imported.header, certificate: Some(decided.seal.certificate.clone()) });
         self.pool().update(&LatestState::new(&self.snapshot()))?;
-        self.settle_proofs()?;
+        self.settle_proofs(slot)?;
         let event = Arc::new(imported.event);
         // Nobody may be listening, and that is no error.
         let _ = self.events.send(ChainEvent::BlockCommitted(Arc::clone(&event)));
@@ -300,7 +301,7 @@ pub(super) async fn watch_conditions(node: Arc<Node>, mut stop: watch::Receiver<
             _ = ticks.tick() => {
                 node.note_condition();
                 node.note_store_bound();
-                if node.proofs_due() {
+                if node.proofs_due(node.slot_now()) {
                     node.pool_changed.notify_one();
                 }
             }

@@ -11,10 +11,13 @@ mod inbox;
 mod link;
 mod log;
 mod notes;
+mod open_height;
 mod part;
 mod peers;
 mod start;
 mod wire;
 
+#[cfg(feature = "testing")]
+pub(super) use open_height::OpenHeight;
 pub(super) use part::{Part, Standing};
 pub(super) use start::take_part;

@@ -4,17 +4,21 @@ use crate::{
     attackers::{Attack, AttackerKind},
     chain::SimChain,
     host::Host,
-    ledger::Craft,
+    ledger::{Craft, Ledger, LedgerKind, News},
     links::Links,
     plan::Plan,
+    real::{Real, RealChain},
+    registry::{Registry, Standing},
     rng::Rng,
     synthetic::{Memory, Synthetic},
     watch::{Failure, Watch},
 };
-use lucid_node::consensus::bft::{Effect, Input, Message, Now, Peer, Recipient, Timer, TimerKind, Verifier};
+use alloy_primitives::Address;
+use lucid_node::consensus::bft::{Decision, Effect, Input, Message, Now, Peer, Recipient, Timer, TimerKind, Verifier};
 use lucid_types::blake3;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
     rc::Rc,
 };
 
@@ -40,7 +44,40 @@ const BLOCKS_AGO_MAX: u64 = 3;
 /// How often the first node that decides a height is cut off at that moment in bad times, in a thousand.
 const FIRST_CUT_OFF: u64 = 500;
 
+/// Writes and syncs within which the power of a node is cut: a few flushes of its log, or blocks.
+const OPERATIONS_MAX: u64 = 60;
+
+/// How often a node proves its work of a slot, in a thousand.
+const WORKS: u64 = 600;
+
+/// How often a slot brings somebody to propose who is to vote, in a thousand.
+const PROPOSES: u64 = 700;
+
+/// What a run is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// What nodes have for a chain and a store.
+    pub ledger: LedgerKind,
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Virtual minutes.
+    pub minutes: u64,
+    /// As many attackers of this kind as there can be; without it, fewer of any.
+    pub only: Option<AttackerKind>,
+}
+
+impl fmt::Display for Setting {
+    /// As the program `sim` takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ledger = if self.ledger == LedgerKind::Real { "real" } else { "synthetic" };
+        write!(f, "--ledger {ledger} --seed {} --minutes {}", self.seed, self.minutes)?;
+        self.only.map_or(Ok(()), |kind| write!(f, " --attackers {kind:?}"))
+    }
+}
+
 enum Event {
+    News { to: usize, news: Rc<News> },
+    Propose,
     Deliver { from: usize, to: usize, bytes: Rc<[u8]> },
     Timer { node: usize, life: u64, timer: Timer, setting: u64 },
     Tell { node: usize, life: u64, input: Input },
@@ -68,6 +105,10 @@ pub struct Summary {
     pub rounds: BTreeMap<u32, u64>,
     /// Deaths of nodes, and stores that were restored from an older copy.
     pub deaths: (u64, u64),
+    /// Sets of voters that there were, one after the other.
+    pub sets: usize,
+    /// Task proofs that count in the end.
+    pub proofs: usize,
     /// Pieces of evidence that honest nodes were handed.
     pub evidence: usize,
     /// Messages that were sent.
@@ -78,14 +119,16 @@ pub struct Summary {
 
 /// A network under one seed.
 pub struct World {
-    seed: u64,
+    setting: Setting,
     rng: Rng,
     now_ms: u64,
     ends_ms: u64,
     chain: Rc<SimChain>,
     hosts: Vec<Host>,
     links: Links,
+    registry: Registry,
     watch: Watch,
+    proofs: usize,
     queue: BTreeMap<(u64, u64), Event>,
     sequence: u64,
     healed: bool,
@@ -95,13 +138,13 @@ pub struct World {
     digest: alloy_primitives::B256,
 }
 
-/// Runs a seed for some virtual minutes; with `only`, against as many attackers of that kind as there can be.
+/// Runs a seed.
 ///
 /// # Errors
 /// [`Failure`]: what must hold did not.
-pub fn run(seed: u64, minutes: u64, only: Option<AttackerKind>) -> Result<Summary, Failure> {
-    let mut world = World::new(seed, minutes, only).map_err(|what| Failure { seed, at_ms: 0, what })?;
-    world.run().map_err(|what| Failure { seed, at_ms: world.now_ms, what })?;
+pub fn run(setting: Setting) -> Result<Summary, Failure> {
+    let mut world = World::new(setting).map_err(|what| Failure { setting, at_ms: 0, what })?;
+    world.run().map_err(|what| Failure { setting, at_ms: world.now_ms, what })?;
     Ok(world.summary())
 }
 
@@ -110,31 +153,35 @@ impl World {
     ///
     /// # Errors
     /// A chain that cannot be made.
-    pub fn new(seed: u64, minutes: u64, only: Option<AttackerKind>) -> Result<Self, String> {
-        let mut rng = Rng::new(seed);
+    pub fn new(setting: Setting) -> Result<Self, String> {
+        let mut rng = Rng::new(setting.seed);
         let nodes = Plan::draw_nodes(&mut rng);
-        let chain = Rc::new(SimChain::new(&mut rng, nodes)?);
-        let plan = Plan::draw(&mut rng, nodes, chain.slot_ms, only);
-        let (verifier, memory) = (Verifier::default(), Rc::new(Memory::default()));
-        let host = |i: usize| {
-            let ledger = Box::new(Synthetic::new(chain.clone(), memory.clone(), i));
+        let (chain, founders, ledgers) = match setting.ledger {
+            LedgerKind::Synthetic => synthetic_ledgers(&mut rng, nodes)?,
+            LedgerKind::Real => real_ledgers(&mut rng, nodes)?,
+        };
+        let plan = Plan::draw(&mut rng, (nodes, founders), chain.slot_ms, setting.only);
+        let (verifier, minutes) = (Verifier::default(), setting.minutes);
+        let host = |(i, ledger): (usize, Box<dyn Ledger>)| {
             let attacker = plan.attackers.iter().find(|(who, _)| *who == i).map(|(_, kind)| kind.attacker());
             Host::new(chain.clone(), i, ledger, verifier.clone(), plan.skews_ms[i], attacker)
         };
-        let hosts = (0..nodes).map(host).collect();
+        let hosts = ledgers.into_iter().enumerate().map(host).collect();
         // Slot 0 would be genesis's own.
         let now_ms = 10 * chain.slot_ms;
         let ends_ms = now_ms + minutes.max(1) * 60_000;
         let links = Links::new(nodes);
         Ok(Self {
-            seed,
+            setting,
             rng,
             now_ms,
             ends_ms,
             chain,
             hosts,
             links,
+            registry: Registry::default(),
             watch: Watch::default(),
+            proofs: 0,
             queue: BTreeMap::new(),
             sequence: 0,
             healed: false,
@@ -157,6 +204,7 @@ impl World {
         }
         self.schedule(0, Event::BadTimes);
         self.schedule(1, Event::Submit { transaction: 1, everywhere: true });
+        self.schedule(0, Event::Propose);
         while let Some(((at, _), event)) = self.queue.pop_first() {
             self.now_ms = at;
             let over = matches!(event, Event::BadTimes) && at > self.ends_ms;
@@ -165,16 +213,27 @@ impl World {
             }
             self.happen(event)?;
         }
+        self.audit()
+    }
+
+    /// What is on the disks in the end is what must be there; of one of them every row is looked at.
+    fn audit(&mut self) -> Result<(), String> {
+        let whole = self.rng.place(self.hosts.len());
+        for host in self.hosts.iter().filter(|host| host.is_honest()) {
+            self.proofs = self.proofs.max(host.ledger.audit(host.index == whole)?);
+        }
         Ok(())
     }
 
     fn summary(&self) -> Summary {
         Summary {
-            seed: self.seed,
+            seed: self.setting.seed,
             nodes: (self.hosts.len(), self.hosts.iter().filter(|host| !host.is_honest()).count()),
             heights: self.watch.highest(),
             rounds: self.watch.rounds().clone(),
             deaths: self.deaths,
+            sets: self.watch.sets(),
+            proofs: self.proofs,
             evidence: self.watch.evidence(),
             messages: self.messages,
             digest: self.digest,
@@ -192,6 +251,14 @@ impl World {
 
     fn happen(&mut self, event: Event) -> Result<(), String> {
         match event {
+            Event::News { to, news } => {
+                let slot = self.hosts[to].slot(self.now_ms);
+                if self.hosts[to].is_up() && self.hosts[to].ledger.hear(&news, slot) {
+                    self.wake_later(to);
+                }
+                Ok(())
+            }
+            Event::Propose => self.propose(),
             Event::Deliver { from, to, bytes } => self.deliver(from, to, &bytes),
             Event::Timer { node, life, timer, setting } => {
                 let host = &mut self.hosts[node];
@@ -207,6 +274,11 @@ impl World {
                 let next = self.hosts[node].next_slot_at(self.now_ms);
                 self.schedule(next - self.now_ms, Event::SlotBegan { node });
                 self.tell(node, Input::SlotBegan)?;
+                let slot = self.hosts[node].slot(self.now_ms);
+                if self.hosts[node].is_up() && self.rng.in_thousand(WORKS) {
+                    self.hosts[node].ledger.work(&mut self.rng, slot);
+                    self.spread(node);
+                }
                 self.wake_later(node);
                 Ok(())
             }
@@ -254,7 +326,11 @@ impl World {
                 }
                 let left = &mut self.hosts[node].dies_in;
                 *left = left.map(|left| left - 1);
-                inputs.extend(self.carry_out(node, effect)?);
+                let done = self.carry_out(node, effect);
+                if self.hosts[node].ledger.has_lost_power() {
+                    return self.die(node);
+                }
+                inputs.extend(done?);
             }
         }
         Ok(())
@@ -264,9 +340,9 @@ impl World {
         let host = &mut self.hosts[node];
         let life = host.life;
         match effect {
-            Effect::Append { height, entry } => host.ledger.append(height, &entry),
-            Effect::StoreBody(body) => host.ledger.store_body(&body),
-            Effect::Flush => host.ledger.flush(),
+            Effect::Append { height, entry } => host.ledger.append(height, entry),
+            Effect::StoreBody(body) => host.ledger.store_body(*body),
+            Effect::Flush => host.ledger.flush()?,
             Effect::RecordSigned(signed) => host.file = Some(signed),
             Effect::Send { to, message } => self.send(node, to, message)?,
             Effect::SetTimer { timer, after_ms } => {
@@ -280,7 +356,7 @@ impl World {
             Effect::CancelRoundTimers { height } => host
                 .timers
                 .retain(|timer, _| timer.height != height || matches!(timer.kind, TimerKind::Body | TimerKind::Sync)),
-            Effect::Build { height, round } => self.build(node, height, round),
+            Effect::Build { height, round } => self.build(node, height, round)?,
             Effect::Judge(body) => {
                 let (height, block_hash, verdict) = (body.height, body.block_hash, host.ledger.judge(&body));
                 let input = Input::Judged { height, block_hash, verdict };
@@ -288,8 +364,8 @@ impl World {
                 self.schedule(after, Event::Tell { node, life, input });
             }
             Effect::Decided(decision) => return self.commit(node, &decision).map(Some),
-            Effect::ServeBody { to, block_hash, .. } => {
-                if let Some(body) = host.ledger.body(block_hash) {
+            Effect::ServeBody { to, height, block_hash } => {
+                if let Some(body) = host.ledger.body(height, block_hash) {
                     self.send(node, Recipient::Peer(to), Message::Body(Box::new(body)))?;
                 }
             }
@@ -320,20 +396,34 @@ impl World {
         (host, Attack { rng: &mut self.rng, chain: &self.chain, own: node, height })
     }
 
-    fn build(&mut self, node: usize, height: u64, round: u32) {
+    fn build(&mut self, node: usize, height: u64, round: u32) -> Result<(), String> {
         let now_ms = self.now_ms;
         let (host, mut attack) = self.attack(node);
         let craft = host.attacker.as_mut().map_or(Craft::Honest, |attacker| attacker.craft(&mut attack));
         let (slot, life) = (host.slot(now_ms), host.life);
-        let built = host.ledger.build(round, slot, craft).filter(|built| built.height == height);
+        let built = host.ledger.build(round, slot, craft)?.filter(|built| built.height == height);
         if let (Some(attacker), Some(built)) = (host.attacker.as_mut().filter(|a| a.makes_twins()), &built)
-            && let Some(twin) = host.ledger.build(round, slot, Craft::Twin)
+            && let Some(twin) = host.ledger.build(round, slot, Craft::Twin)?
         {
             attacker.twin(&mut attack, built.block_hash, twin);
         }
         if let Some(built) = built {
             let after = self.rng.between(1, BUILDING_MS);
             self.schedule(after, Event::Tell { node, life, input: Input::Built(Box::new(built)) });
+        }
+        self.spread(node);
+        Ok(())
+    }
+
+    /// Tells the others what has come to wait with a node.
+    fn spread(&mut self, node: usize) {
+        for news in self.hosts[node].ledger.take_news() {
+            let news = Rc::new(news);
+            for other in (0..self.hosts.len()).filter(|other| *other != node) {
+                for after in self.links.arrivals(&mut self.rng, node, other) {
+                    self.schedule(after, Event::News { to: other, news: news.clone() });
+                }
+            }
         }
     }
 
@@ -368,15 +458,18 @@ impl World {
         }
     }
 
-    fn commit(&mut self, node: usize, decision: &lucid_node::consensus::bft::Decision) -> Result<Input, String> {
+    fn commit(&mut self, node: usize, decision: &Decision) -> Result<Input, String> {
         let honest: Vec<_> =
             self.hosts.iter().filter(|host| host.is_honest()).map(|host| self.chain.addresses[host.index]).collect();
+        let slot = self.hosts[node].slot(self.now_ms);
         let host = &mut self.hosts[node];
-        host.ledger.commit(decision)?;
+        let set = host.next_facts().set;
+        host.ledger.commit(decision, slot)?;
         host.guard.decided(decision.height, host.ledger.head().slot);
         if host.is_honest() {
             let first = decision.height > self.watch.highest();
-            self.watch.commits(self.chain.genesis_hash, &self.chain.set, &honest, decision)?;
+            self.watch.commits(self.chain.genesis_hash, &set, &honest, decision)?;
+            self.watch.takes_up(&host.next_facts())?;
             if first && !self.healed && self.rng.in_thousand(FIRST_CUT_OFF) {
                 self.cut_off_the_first(node);
             }
@@ -397,8 +490,8 @@ impl World {
     fn die(&mut self, node: usize) -> Result<(), String> {
         self.note(&[1, node as u8]);
         self.deaths.0 += 1;
-        self.hosts[node].die();
-        let restored = !self.healed && self.rng.in_thousand(150) && self.may_be_restored();
+        self.hosts[node].die()?;
+        let restored = !self.healed && self.rng.in_thousand(150) && self.may_be_restored(node);
         if restored {
             let blocks = self.rng.between(0, BLOCKS_AGO_MAX);
             let file_lost = self.rng.in_thousand(500);
@@ -411,17 +504,52 @@ impl World {
         Ok(())
     }
 
-    /// Whether one more node may lose what it signed: the others must still be more than two thirds.
-    fn may_be_restored(&self) -> bool {
-        let signing = self.hosts.iter().filter(|host| host.is_honest() && host.guard.may_sign()).count();
-        self.chain.set.is_quorum(signing.saturating_sub(1))
+    /// Whether a node may lose what it signed: the others must still be more than two thirds.
+    fn may_be_restored(&self, node: usize) -> bool {
+        self.registry.withstands(&self.standing(), Some(node))
+    }
+
+    /// How the nodes stand, as the honest one that has come furthest sees it.
+    fn standing(&self) -> Standing {
+        let honest = self.hosts.iter().filter(|host| host.is_honest());
+        let good = honest.clone().filter(|host| host.guard.may_sign()).map(|host| host.index).collect();
+        let Some(furthest) = honest.max_by_key(|host| host.ledger.head().height) else { return Standing::default() };
+        let places = |addresses: Vec<Address>| -> BTreeSet<usize> {
+            let is_in = |(_, address): &(usize, &Address)| addresses.contains(address);
+            self.chain.addresses.iter().enumerate().filter(is_in).map(|(place, _)| place).collect()
+        };
+        let set = furthest.next_facts().set.members().iter().map(|member| member.address).collect();
+        Standing { good, set: places(set), members: places(furthest.ledger.members()) }
+    }
+
+    /// Somebody is to come or to go, now and then.
+    fn propose(&mut self) -> Result<(), String> {
+        if self.setting.ledger == LedgerKind::Real && self.rng.in_thousand(PROPOSES) {
+            let standing = self.standing();
+            for (node, motion) in self.registry.propose(&mut self.rng, self.hosts.len(), &standing) {
+                if self.hosts[node].is_up() {
+                    self.hosts[node].ledger.propose(motion)?;
+                    self.spread(node);
+                    self.wake_later(node);
+                }
+            }
+        }
+        let after = self.rng.between(1, 2 * self.chain.slot_ms);
+        self.schedule(after, Event::Propose);
+        Ok(())
     }
 
     fn start(&mut self, node: usize) -> Result<(), String> {
         self.note(&[2, node as u8]);
         self.hosts[node].start(self.now_ms)?;
         let log = self.hosts[node].ledger.log()?;
-        let facts = self.hosts[node].next_facts();
+        let (head, facts) = (self.hosts[node].ledger.head(), self.hosts[node].next_facts());
+        if self.hosts[node].is_honest() {
+            if head.height > 0 {
+                self.watch.has(head.height, head.hash)?;
+            }
+            self.watch.takes_up(&facts)?;
+        }
         self.tell(node, Input::Next(Box::new(facts)))?;
         self.tell(node, Input::Log(log))?;
         for other in 0..self.hosts.len() {
@@ -442,17 +570,24 @@ impl World {
     fn wake(&mut self, node: usize) -> Result<(), String> {
         let host = &self.hosts[node];
         let head = host.ledger.head();
-        if host.ledger.has_waiting() && host.slot(self.now_ms) > head.slot {
+        let slot = host.slot(self.now_ms);
+        if slot > head.slot && host.is_up() && host.ledger.has_waiting(slot) {
             return self.tell(node, Input::Waiting { height: head.height + 1 });
         }
         Ok(())
     }
 
     fn act(&mut self, node: usize) -> Result<(), String> {
+        let now_ms = self.now_ms;
         let (host, mut attack) = self.attack(node);
         let up = host.is_up();
         let Some(attacker) = &mut host.attacker else { return Ok(()) };
         let outgoing = if up { attacker.acts(&mut attack) } else { Vec::new() };
+        if up && attacker.forges_proofs(&mut attack) {
+            let slot = host.slot(now_ms);
+            host.ledger.forge(attack.rng, slot)?;
+        }
+        self.spread(node);
         self.put_on_the_wire(node, outgoing);
         let after = self.rng.between(1, 2 * ATTACKS_EVERY_MS);
         self.schedule(after, Event::Act { node });
@@ -497,8 +632,12 @@ impl World {
             1 => self.links.join(),
             2 => self.links.slow_down(node),
             3 => self.links.deafen(node),
-            // At one of the next effects, wherever that is.
-            _ => self.hosts[node].dies_in = Some(self.rng.between(0, 60)),
+            // At one of the next effects, wherever that is, or in the midst of one.
+            _ => {
+                self.hosts[node].dies_in = Some(self.rng.between(0, 60));
+                let cut = self.rng.in_thousand(500).then(|| self.rng.between(0, OPERATIONS_MAX));
+                self.hosts[node].ledger.cut_power_in(cut);
+            }
         }
         let after = self.rng.between(1, self.chain.slot_ms);
         self.schedule(after, Event::Trouble);
@@ -512,6 +651,7 @@ impl World {
         self.queue.retain(|_, event| !matches!(event, Event::Submit { .. } | Event::Trouble));
         for node in 0..self.hosts.len() {
             self.hosts[node].dies_in = None;
+            self.hosts[node].ledger.cut_power_in(None);
             if !self.hosts[node].is_up() {
                 self.start(node)?;
             }
@@ -541,4 +681,23 @@ impl World {
         }
         Err(format!("{SLOTS_TO_DECIDE} slots after healing nothing above {above} is decided everywhere: {late:?}"))
     }
+}
+
+/// What the nodes of a run agree on, how many are validators from the beginning, and what each of them has.
+type Ledgers = (Rc<SimChain>, usize, Vec<Box<dyn Ledger>>);
+
+fn synthetic_ledgers(rng: &mut Rng, nodes: usize) -> Result<Ledgers, String> {
+    let (chain, memory) = (Rc::new(SimChain::new(rng, nodes)?), Rc::new(Memory::default()));
+    let ledger = |own: usize| -> Box<dyn Ledger> { Box::new(Synthetic::new(chain.clone(), memory.clone(), own)) };
+    let ledgers = (0..nodes).map(ledger).collect();
+    Ok((chain, nodes, ledgers))
+}
+
+fn real_ledgers(rng: &mut Rng, nodes: usize) -> Result<Ledgers, String> {
+    let founders = Plan::draw_founders(rng, nodes);
+    let (chain, real) = RealChain::new(rng, nodes, founders)?;
+    let real = Rc::new(real);
+    let ledger =
+        |own: usize| -> Result<Box<dyn Ledger>, String> { Ok(Box::new(Real::new(real.clone(), own, rng.bits())?)) };
+    Ok((Rc::new(chain), founders, (0..nodes).map(ledger).collect::<Result<_, _>>()?))
 }
