@@ -62,6 +62,11 @@ impl Host {
         self.attacker.is_none()
     }
 
+    /// Whether it may sign, now and after it has died. Without a file it may until then, if at all: it follows again first.
+    pub(crate) fn may_be_relied_on(&self) -> bool {
+        self.guard.may_sign() && self.file.is_some()
+    }
+
     /// The slot that its own clock shows.
     pub(crate) fn slot(&self, now_ms: u64) -> u64 {
         self.chain.slot_at(now_ms.saturating_add_signed(self.skew_ms))
@@ -107,10 +112,12 @@ impl Host {
     pub(crate) fn start(&mut self, now_ms: u64) -> Result<(), String> {
         let head = self.ledger.head();
         let own = self.chain.addresses[self.index];
-        let could_sign = self.guard.may_sign();
+        let could_sign = self.may_be_relied_on();
         self.guard = self.guard_at_start(now_ms)?;
         if could_sign && !self.guard.may_sign() {
-            return Err(format!("node {}: its file is ahead of its log, and it lost nothing", self.index));
+            let (file, log) = (self.file, self.ledger.log()?.len());
+            let what = "its file is ahead of its log, and it lost nothing";
+            return Err(format!("node {}: {what}: {file:?} over {head:?} with {log} entries", self.index));
         }
         self.machine = Some(Machine::new(MachineConfig {
             genesis_hash: self.chain.genesis_hash,

@@ -19,6 +19,7 @@ mod plan;
 mod real;
 mod registry;
 mod rng;
+mod setting;
 mod synthetic;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use chain::SimChain;
 pub use ledger::{Craft, Failed, Head, Ledger, LedgerKind, Motion, News};
 pub use plan::Plan;
 pub use rng::Rng;
+pub use setting::{Setting, Summary};
 pub use synthetic::{Memory, Synthetic};
 pub use watch::Failure;
-pub use world::{Setting, Summary, World, run};
+pub use world::{World, run};

@@ -1,6 +1,6 @@
 //! What must hold, looked at from outside: what honest nodes put on the wire and what they commit.
 
-use crate::world::Setting;
+use crate::setting::Setting;
 use alloy_primitives::{Address, B256};
 use lucid_node::consensus::bft::{Decision, HeightFacts, Message, SignedVote};
 use lucid_types::{ValidatorSet, VoteKind, blake3};
