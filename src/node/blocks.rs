@@ -35,7 +35,7 @@ impl Node {
     pub(super) fn make_block(&self) -> Result<Option<Arc<CommittedBlock>>, NodeError> {
         let head = self.head();
         let Some(timestamp) = self.next_timestamp(&head) else { return Ok(None) };
-        self.send_proofs()?;
+        self.send_proofs(self.slot_now())?;
         let most = usize::try_from(self.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         let candidates = self.pool().best(head.next_base_fee(), most.saturating_add(SPARE_CANDIDATES));
         if candidates.is_empty() {
@@ -126,17 +126,18 @@ impl Node {
         let decided = Decided { block, seal: &seal, parent_certificate, is_verified: false };
         // After the store and before anybody is told: only a store that lost blocks is behind the file.
         let signed = || Ok(self.record_signed(block.header.number)?);
-        self.commit_final(head, turn, decided, |_| Ok(()), signed)
+        self.commit_final(head, turn, decided, self.slot_now(), |_| Ok(()), signed)
     }
 
     /// Makes a block part of the chain: judged by the chain room, its seal judged by consensus, and committed with its state,
-    /// indexes, sessions and seal in one batch. `beside` adds to the batch; `committed` is done once it is on disk, before
-    /// anybody is told.
+    /// indexes, sessions and seal in one batch, while the clock shows `slot`. `beside` adds to the batch; `committed` is done
+    /// once it is on disk, before anybody is told.
     pub(super) fn commit_final(
         &self,
         head: &Head,
         turn: &Turn,
         decided: Decided<'_>,
+        slot: u64,
         beside: impl FnOnce(&mut Batch) -> Result<(), NodeError>,
         committed: impl FnOnce() -> Result<(), NodeError>,
     ) -> Result<Arc<CommittedBlock>, NodeError> {
@@ -146,17 +147,19 @@ impl Node {
             beside(batch)?;
             Ok(vec![imported])
         };
-        let mut events = self.commit_all(hashes, &decided.seal.certificate, write, committed)?;
+        let mut events = self.commit_all(hashes, &decided.seal.certificate, slot, write, committed)?;
         // What was written is what comes back.
         events.pop().ok_or(NodeError::Chain(chain::ChainError::NoChain))
     }
 
     /// The one function that commits blocks: what `write` writes of them, in order, with what the pool saved of the
-    /// transactions in them. Then the node goes on from the last of them, which `certificate` makes final.
+    /// transactions in them. Then the node goes on from the last of them, which `certificate` makes final, while the clock shows
+    /// `slot`.
     pub(super) fn commit_all<'a>(
         &self,
         transactions: impl Iterator<Item = &'a B256>,
         certificate: &Certificate,
+        slot: u64,
         write: impl FnOnce(&mut Batch) -> Result<Vec<Imported>, NodeError>,
         committed: impl FnOnce() -> Result<(), NodeError>,
     ) -> Result<Vec<Arc<CommittedBlock>>, NodeError> {
@@ -173,7 +176,7 @@ impl Node {
             self.set_head(Head { header: last.header.clone(), certificate: Some(certificate.clone()) });
         }
         self.pool().update(&LatestState::new(&self.snapshot()))?;
-        self.settle_proofs()?;
+        self.settle_proofs(slot)?;
         let told = imported.into_iter().map(|imported| {
             let event = Arc::new(imported.event);
             // Nobody may be listening, and that is no error.
@@ -325,7 +328,7 @@ pub(super) async fn watch_conditions(node: Arc<Node>, mut stop: watch::Receiver<
             _ = ticks.tick() => {
                 node.note_condition();
                 node.note_store_bound();
-                if node.proofs_due() {
+                if node.proofs_due(node.slot_now()) {
                     node.pool_changed.notify_one();
                 }
             }

@@ -114,6 +114,12 @@ impl DataDir {
         Ok(Self { path: folder.path().to_owned(), temporary: Some(Arc::new(folder)) })
     }
 
+    /// A folder that is nowhere, for a node whose store lies on a disk in memory and whose keys are handed to it.
+    #[cfg(feature = "testing")]
+    pub(super) fn nowhere() -> Self {
+        Self { path: PathBuf::from("nowhere"), temporary: None }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path

@@ -34,6 +34,8 @@ mod sync;
 pub mod testing;
 mod tokens;
 mod turn;
+#[cfg(feature = "testing")]
+mod voter;
 mod voting;
 
 pub use access::check_config;
@@ -49,3 +51,5 @@ pub use solo::{SoloSpecError, solo_chain_spec};
 pub use state::Node;
 pub use status::RunFacts;
 pub use tokens::{TokenFileError, read_token_file};
+#[cfg(feature = "testing")]
+pub use voter::{News, Voter};

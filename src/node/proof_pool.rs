@@ -67,20 +67,26 @@ impl Node {
         self.spec.slots().slot_at(unix_now()).unwrap_or_default()
     }
 
-    /// The slot of a block made now: on a chain whose blocks run ahead of the clock, that of the last one.
-    fn next_slot(&self) -> u64 {
-        self.slot_now().max(self.spec.slots().slot_at(self.head().header.timestamp).unwrap_or_default())
+    /// The slot of a block made while the clock shows `slot`: on a chain whose blocks run ahead of the clock, that of the
+    /// last one.
+    fn next_slot(&self, slot: u64) -> u64 {
+        slot.max(self.spec.slots().slot_at(self.head().header.timestamp).unwrap_or_default())
     }
 
     /// Keeps a proof until it is brought to the chain, and says whose work of which slot and kind it is.
     pub(super) fn submit_proof(&self, record: &[u8]) -> Result<TaskProofKey, ProofRefused> {
+        self.submit_proof_in(record, self.slot_now())
+    }
+
+    /// As [`Node::submit_proof`], while the clock shows `slot`.
+    pub(super) fn submit_proof_in(&self, record: &[u8], slot: u64) -> Result<TaskProofKey, ProofRefused> {
         let mut records = task_proof_records(record);
         let Some(record) = records.next().filter(|one| one.len() == record.len()) else {
             return Err(ProofRefused::Length(record.len()));
         };
         let proof = TaskProof::decode(record)?;
         let snapshot = self.snapshot();
-        let terms = ProofTerms { spec: &self.spec, genesis_hash: self.genesis_hash, slot: self.next_slot() };
+        let terms = ProofTerms { spec: &self.spec, genesis_hash: self.genesis_hash, slot: self.next_slot(slot) };
         let node_id = check_task_proof(&snapshot, &terms, &proof)??;
         let key = TaskProofKey { slot: proof.slot, node_id, kind: proof.kind() };
         let mut pool = self.proofs();
@@ -99,16 +105,17 @@ impl Node {
         Ok(key)
     }
 
-    /// Whether proofs that wait make a block due by themselves.
-    pub(super) fn proofs_due(&self) -> bool {
-        let span = self.slot_now() / self.spec.parameters.proof_span_slots();
+    /// Whether proofs that wait make a block due by themselves while the clock shows `slot`.
+    pub(super) fn proofs_due(&self, slot: u64) -> bool {
+        let span = slot / self.spec.parameters.proof_span_slots();
         let pool = self.proofs();
         !pool.waiting.is_empty() && pool.due_in != Some(span)
     }
 
-    /// Puts a transaction into the pool that brings what waits, where there is any and none is on its way.
-    pub(super) fn send_proofs(&self) -> Result<(), NodeError> {
-        let (span_slots, slot) = (self.spec.parameters.proof_span_slots(), self.slot_now());
+    /// Puts a transaction into the pool that brings what waits, where there is any and none is on its way. The clock shows
+    /// `slot`.
+    pub(super) fn send_proofs(&self, slot: u64) -> Result<(), NodeError> {
+        let span_slots = self.spec.parameters.proof_span_slots();
         let proofs: Vec<_> = {
             let mut pool = self.proofs();
             let on_its_way = pool.sent.is_some_and(|hash| self.pool().get(&hash).is_some());
@@ -136,14 +143,14 @@ impl Node {
         Ok(())
     }
 
-    /// Forgets proofs that count by now, or cannot any more.
-    pub(super) fn settle_proofs(&self) -> Result<(), NodeError> {
+    /// Forgets proofs that count by now, or cannot any more. The clock shows `slot`.
+    pub(super) fn settle_proofs(&self, slot: u64) -> Result<(), NodeError> {
         let waiting: Vec<_> = self.proofs().waiting.iter().map(|(key, proof)| (*key, *proof)).collect();
         if waiting.is_empty() {
             return Ok(());
         }
         let snapshot = self.snapshot();
-        let terms = ProofTerms { spec: &self.spec, genesis_hash: self.genesis_hash, slot: self.next_slot() };
+        let terms = ProofTerms { spec: &self.spec, genesis_hash: self.genesis_hash, slot: self.next_slot(slot) };
         let mut pool = self.proofs();
         for (key, proof) in waiting {
             if let Err(fault) = check_task_proof(&snapshot, &terms, &proof)? {

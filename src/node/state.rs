@@ -275,10 +275,15 @@ impl Node {
         }
     }
 
-    /// Whether the next block could take anything that waits.
+    /// Whether a block made now could take anything that waits.
     pub(super) fn has_ready(&self) -> bool {
+        self.has_ready_in(self.slot_now())
+    }
+
+    /// Whether a block made while the clock shows `slot` could take anything that waits.
+    pub(super) fn has_ready_in(&self, slot: u64) -> bool {
         let base_fee = self.head().next_base_fee();
-        self.pool().has_ready(base_fee) || self.proofs_due()
+        self.pool().has_ready(base_fee) || self.proofs_due(slot)
     }
 
     /// Makes a change that is on disk, and in what answers are read from, when this returns. Those who write at the same
@@ -427,7 +432,7 @@ const REPLAYED_BLOCKS: u64 = 500;
 
 /// The store with its genesis block: a crash may have come between the making of the file and its first batch. And with
 /// the rows of consensus, which a store of an earlier version has not: they follow from its blocks.
-fn with_genesis(store: &Store, spec: &ChainSpec) -> Result<Snapshot, NodeError> {
+pub(super) fn with_genesis(store: &Store, spec: &ChainSpec) -> Result<Snapshot, NodeError> {
     let mut snapshot = store.snapshot()?;
     if !snapshot.contains::<BlockchainState>(&Current)? {
         let mut batch = store.begin()?;

@@ -34,12 +34,12 @@ pub(in crate::node) fn one_write(blocks: &[CertifiedBlock]) -> usize {
 }
 
 impl Node {
-    /// Runs and commits blocks in a row, the first of them the one after the head, all at once or none. Their seals were
+    /// Runs and commits blocks in a row, the first of them the one after the head, all at once or none. The clock shows `slot_now`. Their seals were
     /// verified against the sets that the headers before name; here they are held against the sets that follow from the state.
     ///
     /// # Errors
     /// The disk is full; or what the validators made final is not valid here, and the node has to end.
-    pub(in crate::node) fn commit_certified(&self, blocks: &[CertifiedBlock]) -> Result<(), NodeError> {
+    pub(in crate::node) fn commit_certified(&self, blocks: &[CertifiedBlock], slot_now: u64) -> Result<(), NodeError> {
         let Some(last) = blocks.last() else { return Ok(()) };
         let mut head = (*self.head()).clone();
         let hashes = blocks.iter().flat_map(|block| &block.block.transactions).map(TxHashRef::tx_hash);
@@ -56,6 +56,6 @@ impl Node {
             settle_height(batch, last.height(), &[])?;
             Ok(written)
         };
-        self.commit_all(hashes, &last.seal.certificate, write, || Ok(())).map(drop)
+        self.commit_all(hashes, &last.seal.certificate, slot_now, write, || Ok(())).map(drop)
     }
 }

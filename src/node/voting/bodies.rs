@@ -3,7 +3,6 @@
 use super::{
     super::{
         blocks::{SPARE_CANDIDATES, log_block},
-        clock::unix_now,
         error::NodeError,
         state::{Head, Node},
         turn::{Decided, Turn},
@@ -49,19 +48,25 @@ impl From<PootError> for Fault {
 }
 
 impl Node {
-    /// A block of what waits, made by this node in `round` of the height after the head; nothing where it makes none now.
-    pub(super) fn build_for(&self, height: u64, round: u32) -> Result<Option<BuiltBlock>, NodeError> {
+    /// A block of what waits, made by this node in `round` of the height after the head while its clock shows `slot`;
+    /// nothing where it makes none then.
+    pub(in crate::node) fn build_for(
+        &self,
+        height: u64,
+        round: u32,
+        slot: u64,
+    ) -> Result<Option<BuiltBlock>, NodeError> {
         let head = self.head();
         if head.header.number + 1 != height || !self.note_condition() {
             return Ok(None);
         }
         // A slot that has not begun by this clock is no slot to others, whatever the clock was accepted for.
-        let (slots, slot) = (self.spec.slots(), self.spec.slots().slot_at(unix_now()));
-        let Some(slot) = slot.filter(|slot| Some(*slot) > slots.slot_at(head.header.timestamp)) else {
+        let slots = self.spec.slots();
+        if Some(slot) <= slots.slot_at(head.header.timestamp) {
             return Ok(None);
-        };
+        }
         let Some(timestamp) = slots.start_of(slot) else { return Ok(None) };
-        self.send_proofs()?;
+        self.send_proofs(slot)?;
         let most = usize::try_from(self.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         let candidates = self.pool().best(head.next_base_fee(), most.saturating_add(SPARE_CANDIDATES));
         if candidates.is_empty() {
@@ -85,7 +90,7 @@ impl Node {
     }
 
     /// Judges a body: what travels beside it, then the block, which is run.
-    pub(super) fn judge(&self, body: &Body) -> Verdict {
+    pub(in crate::node) fn judge(&self, body: &Body) -> Verdict {
         match self.try_judge(body) {
             Ok(slot) => Verdict::Valid { slot },
             Err(Fault::Invalid(reason)) => {
@@ -148,11 +153,13 @@ impl Node {
         certificate.verify(self.genesis_hash, &set).map_err(|error| Fault::Invalid(error.to_string()))
     }
 
-    /// Commits a decided block, whose body was found valid, and clears the log of its height; says its slot.
+    /// Commits a decided block, whose body was found valid, and clears the log of its height; says its slot. The clock
+    /// shows `slot_now`.
     pub(super) fn commit_decided(
         &self,
         decision: &Decision,
         body: &Body,
+        slot_now: u64,
         beside: impl FnOnce(&mut Batch) -> Result<(), NodeError>,
     ) -> Result<u64, NodeError> {
         let started = Instant::now();
@@ -176,13 +183,13 @@ impl Node {
         };
         let parent_certificate = body.parent_certificate.as_ref();
         let decided = Decided { block: &block, seal: &seal, parent_certificate, is_verified: false };
-        let event = self.commit_final(&head, &turn, decided, beside, || Ok(()))?;
+        let event = self.commit_final(&head, &turn, decided, slot_now, beside, || Ok(()))?;
         log_block(&event, started.elapsed());
         Ok(slot)
     }
 
     /// A decided block as it travels, with the certificate that its child commits to, or else this node's own.
-    pub(super) fn decided_body(&self, height: u64) -> Result<Option<(Body, Certificate)>, NodeError> {
+    pub(in crate::node) fn decided_body(&self, height: u64) -> Result<Option<(Body, Certificate)>, NodeError> {
         let snapshot = self.snapshot();
         let Some(block) = chain::read_block(&snapshot, height)? else { return Ok(None) };
         let Some(seal) = snapshot.get::<Seals>(&height)? else { return Ok(None) };

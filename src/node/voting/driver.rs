@@ -4,8 +4,8 @@ use super::{
     clockwork::Clockwork,
     heard::Heard,
     inbox::{Outbox, Told},
-    log::{Written, read_bodies, read_body, read_log},
     notes::RoundNotes,
+    open_height::OpenHeight,
     part::Standing,
     peers::PeerNumbers,
     wire::Wire,
@@ -13,10 +13,10 @@ use super::{
 use crate::{
     consensus::{
         bft::{
-            Body, Decision, Effect, HeightFacts, Input, Machine, MachineConfig, Message, Peer, Recipient, SigningGuard,
-            Timeouts, Verifier,
+            Decision, Effect, HeightFacts, Input, LogEntry, Machine, MachineConfig, Message, Peer, Recipient,
+            SigningGuard, Timeouts, Verifier,
         },
-        poot::{self, Schedule},
+        poot::Schedule,
     },
     keys::HighestSigned,
     network::{MessageId, PeerId, RequestId, Verdict},
@@ -28,8 +28,10 @@ use crate::{
     },
 };
 use alloy_primitives::B256;
+use lucid_storage::Batch;
+use lucid_types::ValidatorSet;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -78,17 +80,15 @@ pub(in crate::node) struct Driver {
     peers: PeerNumbers,
     /// What the machine has still to be told.
     inputs: VecDeque<Input>,
-    /// What is to be written with the next flush.
-    unflushed: Vec<Written>,
-    /// Place of the next entry in the log.
-    place: u64,
-    /// Valid bodies of the height after the head.
-    bodies: BTreeMap<B256, Body>,
-    /// The schedule of that height.
-    schedule: Schedule,
+    /// The height after the head.
+    open: OpenHeight,
+    /// What an earlier run left of it, until the machine has been told.
+    log: Vec<LogEntry>,
     rounds: RoundNotes,
     heard: Heard,
-    /// Whether a message of the last inputs was one that an honest peer does not send.
+    /// Whose message is under judgement, and whether it was one that an honest peer does not send. What it brings about may
+    /// show faults of others too.
+    sender: Option<Peer>,
     faulted: bool,
     /// Since when something waits for a block; nothing where nothing does.
     waits_since: Option<Instant>,
@@ -105,10 +105,8 @@ impl Driver {
     /// The store or the file of what was signed cannot be read.
     pub(in crate::node) fn new(node: Arc<Node>, wire: Wire, far_behind: Arc<Notify>) -> Result<Self, NodeError> {
         let head = node.head();
-        let snapshot = node.snapshot();
         let own = node.author.address();
-        let schedule = poot::next_schedule(&snapshot, &node.spec)?;
-        let log = read_log(&snapshot, schedule.height)?;
+        let (open, log) = OpenHeight::read(&node)?;
         let clockwork = Clockwork::new(node.spec.slots());
         let heard = Heard::new(Timeouts::of(&node.spec.parameters));
         let recorded = node.highest_signed()?;
@@ -130,12 +128,11 @@ impl Driver {
             clockwork,
             peers: PeerNumbers::default(),
             inputs: VecDeque::new(),
-            unflushed: Vec::new(),
-            place: 0,
-            bodies: BTreeMap::new(),
-            schedule,
+            open,
+            log,
             rounds: RoundNotes::default(),
             heard,
+            sender: None,
             faulted: false,
             waits_since: None,
             far_behind,
@@ -145,14 +142,10 @@ impl Driver {
 
     /// Takes the height after the head up, with the log that an earlier run left of it.
     fn begin(&mut self) -> Result<(), NodeError> {
-        let snapshot = self.node.snapshot();
-        let height = self.schedule.height;
-        let log = read_log(&snapshot, height)?;
-        self.place = log.len() as u64;
-        self.bodies = read_bodies(&snapshot, height)?.into_iter().map(|body| (body.block_hash, body)).collect();
+        let (schedule, log) = (self.open.schedule(), std::mem::take(&mut self.log));
         let may_sign = self.guard.may_sign();
-        let is_validator = self.schedule.set.get(&self.node.author.address()).is_some();
-        info!(height, entries = log.len(), may_sign, is_validator, "takes part in consensus");
+        let is_validator = schedule.set.get(&self.node.author.address()).is_some();
+        info!(height = schedule.height, entries = log.len(), may_sign, is_validator, "takes part in consensus");
         self.inputs.push_back(Input::Next(Box::new(self.facts())));
         if !log.is_empty() {
             self.inputs.push_back(Input::Log(log));
@@ -161,17 +154,7 @@ impl Driver {
     }
 
     fn facts(&self) -> HeightFacts {
-        let Schedule { height, parent_slot, set, order } = &self.schedule;
-        let params = &self.node.spec.parameters;
-        HeightFacts {
-            height: *height,
-            parent_slot: *parent_slot,
-            set: set.clone(),
-            order: order.places().iter().map(|place| place.leader).collect(),
-            timeouts: Timeouts::of(params),
-            block_bytes_max: usize::try_from(params.block_bytes_max).unwrap_or(usize::MAX),
-            may_sign: self.guard.may_sign(),
-        }
+        self.open.facts(&self.node, self.guard.may_sign())
     }
 
     /// How long nothing happens by itself.
@@ -252,11 +235,12 @@ impl Driver {
         let is_old = message_height(&message).is_some_and(|height| height < self.machine.next_height());
         let vote = if let Message::Vote(vote) = &message { Some((vote.height, vote.voter)) } else { None };
         let number = self.number_of(from);
-        self.faulted = false;
+        (self.sender, self.faulted) = (Some(number), false);
         self.inputs.push_back(Input::Message { from: number, message });
         self.settle()?;
+        self.sender = None;
         if let Some((height, voter)) = vote.filter(|_| !self.faulted) {
-            self.heard.voted(height, voter, &self.schedule.set, Instant::now());
+            self.heard.voted(height, voter, &self.open.schedule().set, Instant::now());
         }
         if let Some(id) = gossip {
             let verdict = match (self.faulted, is_old) {
@@ -304,7 +288,8 @@ impl Driver {
 
     /// How the height stands that is decided next.
     fn standing(&mut self) -> Standing {
-        let (height, set, now) = (self.schedule.height, &self.schedule.set, Instant::now());
+        let Schedule { height, set, .. } = self.open.schedule();
+        let (height, now) = (*height, Instant::now());
         let (is_open, round) = (self.machine.is_open(), self.machine.round().unwrap_or_default());
         let may_sign = self.guard.may_sign();
         let own = may_sign.then(|| self.node.author.address());
@@ -315,15 +300,9 @@ impl Driver {
 
     fn carry_out(&mut self, effect: Effect) -> Result<(), NodeError> {
         match effect {
-            Effect::Append { height, entry } => self.unflushed.push(Written::Entry(height, entry)),
-            Effect::StoreBody(body) => {
-                self.unflushed.push(Written::Body(body.clone()));
-                self.bodies.insert(body.block_hash, *body);
-            }
-            Effect::Flush => {
-                self.place = self.node.write_log(&self.unflushed, self.place)?;
-                self.unflushed.clear();
-            }
+            Effect::Append { height, entry } => self.open.append(height, entry),
+            Effect::StoreBody(body) => self.open.keep_body(body),
+            Effect::Flush => self.open.flush(&self.node)?,
             Effect::RecordSigned(step) => self.node.record_step(step)?,
             Effect::Send { to, message } => self.send(to, &message),
             Effect::SetTimer { timer, after_ms } => self.clockwork.set(timer, after_ms),
@@ -335,7 +314,7 @@ impl Driver {
                 self.rounds.began(round, leader, unix_now());
             }
             Effect::Build { height, round } => {
-                let built = self.node.build_for(height, round)?;
+                let built = self.node.build_for(height, round, self.clockwork.slot_now())?;
                 self.inputs.extend(built.map(|built| Input::Built(Box::new(built))));
             }
             Effect::Judge(body) => {
@@ -347,7 +326,7 @@ impl Driver {
             Effect::ServeBody { to, height, block_hash } => self.serve_body(to, height, block_hash)?,
             Effect::ServeBlock { to, height } => self.serve_block(to, height)?,
             Effect::Score { peer, fault } => {
-                self.faulted = true;
+                self.faulted |= self.sender == Some(peer);
                 if let Some(peer) = self.peers.peer_of(peer) {
                     self.wire.charge(peer, fault);
                 }
@@ -377,19 +356,15 @@ impl Driver {
 
     /// Makes a decided block final, and takes the next height up.
     fn commit(&mut self, decision: &Decision) -> Result<(), NodeError> {
-        let body = self.bodies.get(&decision.block_hash).ok_or(NodeError::DecidedBody(decision.height))?;
-        let (rounds, set) = (self.rounds.take(), &self.schedule.set);
-        let slot = self.node.commit_decided(decision, body, |batch| rounds.write(batch, set, decision, unix_now()))?;
+        let (rounds, slot_now) = (self.rounds.take(), self.clockwork.slot_now());
+        let beside = |batch: &mut Batch, set: &ValidatorSet| rounds.write(batch, set, decision, unix_now());
+        let slot = self.open.commit(&self.node, decision, slot_now, beside)?;
         self.guard.decided(decision.height, slot);
         self.take_next_height()
     }
 
     /// Takes up the height after the head, which is another one than before.
     fn take_next_height(&mut self) -> Result<(), NodeError> {
-        self.bodies.clear();
-        self.unflushed.clear();
-        self.place = 0;
-        self.schedule = poot::next_schedule(&self.node.snapshot(), &self.node.spec)?;
         self.inputs.push_back(Input::Next(Box::new(self.facts())));
         self.waits_since = None;
         if self.node.has_ready() {
@@ -406,7 +381,7 @@ impl Driver {
         let follows = rest.first().is_some_and(|first| first.height() == next);
         while follows && !rest.is_empty() {
             let (now, later) = rest.split_at(one_write(rest));
-            match self.node.commit_certified(now) {
+            match self.node.commit_certified(now, self.clockwork.slot_now()) {
                 Err(error) if error.is_disk_full() => break,
                 committed => committed?,
             }
@@ -418,6 +393,7 @@ impl Driver {
         if height >= next {
             self.inputs.push_back(Input::Overtaken { height, block_hash });
             self.rounds.take();
+            (self.open, _) = OpenHeight::read(&self.node)?;
             self.take_next_height()?;
         }
         // Nobody waits where the node stops.
@@ -427,14 +403,7 @@ impl Driver {
 
     fn serve_body(&mut self, to: Peer, height: u64, block_hash: B256) -> Result<(), NodeError> {
         let Some(request) = self.take_asked(to) else { return Ok(()) };
-        let body = match self.bodies.get(&block_hash) {
-            Some(body) => Some(body.clone()),
-            None if height < self.schedule.height => {
-                let decided = self.node.decided_body(height)?.map(|(body, _)| body);
-                decided.filter(|body| body.block_hash == block_hash)
-            }
-            None => read_body(&self.node.snapshot(), height, block_hash)?,
-        };
+        let body = self.open.body(&self.node, height, block_hash)?;
         let message = body.map(|body| Message::Body(Box::new(body)));
         self.wire.answer(request, message.as_ref());
         Ok(())
@@ -463,3 +432,6 @@ fn message_height(message: &Message) -> Option<u64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

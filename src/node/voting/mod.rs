@@ -12,6 +12,7 @@ mod inbox;
 mod link;
 mod log;
 mod notes;
+mod open_height;
 mod part;
 mod peers;
 mod start;
@@ -19,5 +20,7 @@ mod wire;
 
 pub(super) use inbox::{Inbox, Told};
 pub(super) use log::{read_log, settle_height};
+#[cfg(feature = "testing")]
+pub(super) use open_height::OpenHeight;
 pub(super) use part::{Part, Standing};
 pub(super) use start::take_part;

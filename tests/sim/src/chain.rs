@@ -14,7 +14,7 @@ pub struct SimChain {
     pub keys: Vec<SecretKey>,
     /// The addresses, in the order of the nodes, which is that of the set.
     pub addresses: Vec<Address>,
-    /// Who votes.
+    /// Who votes at first.
     pub set: ValidatorSet,
     /// Length of a slot, in milliseconds.
     pub slot_ms: u64,

@@ -7,9 +7,6 @@ use lucid_node::{
 };
 use std::{collections::BTreeMap, rc::Rc};
 
-/// Most bytes of a block here.
-const BLOCK_BYTES_MAX: usize = 64 << 10;
-
 /// A node, up or down.
 pub(crate) struct Host {
     pub(crate) index: usize,
@@ -65,6 +62,11 @@ impl Host {
         self.attacker.is_none()
     }
 
+    /// Whether it may sign, now and after it has died. Without a file it may until then, if at all: it follows again first.
+    pub(crate) fn may_be_relied_on(&self) -> bool {
+        self.guard.may_sign() && self.file.is_some()
+    }
+
     /// The slot that its own clock shows.
     pub(crate) fn slot(&self, now_ms: u64) -> u64 {
         self.chain.slot_at(now_ms.saturating_add_signed(self.skew_ms))
@@ -76,12 +78,18 @@ impl Host {
         start.saturating_add_signed(-self.skew_ms).max(now_ms + 1)
     }
 
-    /// Dies: all that is not on disk is gone.
-    pub(crate) fn die(&mut self) {
+    /// Dies: all that is not on disk is gone, and nothing else.
+    pub(crate) fn die(&mut self) -> Result<(), String> {
         self.machine = None;
         self.dies_in = None;
         self.timers.clear();
-        self.ledger.crash();
+        let before = self.ledger.head();
+        self.ledger.crash()?;
+        let after = self.ledger.head();
+        if after != before && after.height != before.height + 1 {
+            return Err(format!("node {}: {before:?} was on disk, and after a crash it is {after:?}", self.index));
+        }
+        Ok(())
     }
 
     /// A copy of some blocks ago takes the place of the store, while the node is down. The file beside the
@@ -90,7 +98,7 @@ impl Host {
         if file_lost {
             self.file = None;
         }
-        self.ledger.restore(blocks_ago);
+        self.ledger.restore(blocks_ago)?;
         self.guard = self.guard_at_start(now_ms)?;
         Ok(())
     }
@@ -104,7 +112,13 @@ impl Host {
     pub(crate) fn start(&mut self, now_ms: u64) -> Result<(), String> {
         let head = self.ledger.head();
         let own = self.chain.addresses[self.index];
+        let could_sign = self.may_be_relied_on();
         self.guard = self.guard_at_start(now_ms)?;
+        if could_sign && !self.guard.may_sign() {
+            let (file, log) = (self.file, self.ledger.log()?.len());
+            let what = "its file is ahead of its log, and it lost nothing";
+            return Err(format!("node {}: {what}: {file:?} over {head:?} with {log} entries", self.index));
+        }
         self.machine = Some(Machine::new(MachineConfig {
             genesis_hash: self.chain.genesis_hash,
             own,
@@ -120,17 +134,7 @@ impl Host {
 
     /// What it knows of the height after its head.
     pub(crate) fn next_facts(&self) -> HeightFacts {
-        let head = self.ledger.head();
-        let height = head.height + 1;
-        HeightFacts {
-            height,
-            parent_slot: head.slot,
-            set: self.chain.set.clone(),
-            order: self.chain.order(height),
-            timeouts: self.chain.timeouts,
-            block_bytes_max: BLOCK_BYTES_MAX,
-            // An attacker signs whatever it likes.
-            may_sign: self.guard.may_sign() || !self.is_honest(),
-        }
+        // An attacker signs whatever it likes.
+        self.ledger.facts(self.guard.may_sign() || !self.is_honest())
     }
 }

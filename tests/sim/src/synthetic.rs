@@ -2,11 +2,11 @@
 
 use crate::{
     chain::SimChain,
-    ledger::{Craft, Head, Ledger},
+    ledger::{Craft, Failed, Head, Ledger},
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_node::consensus::{
-    bft::{Body, BuiltBlock, Decision, LogEntry, Verdict},
+    bft::{Body, BuiltBlock, Decision, HeightFacts, LogEntry, Verdict},
     poot::{vrf_alpha, vrf_prove, vrf_verify},
 };
 use lucid_types::{Certificate, VrfProof, blake3};
@@ -18,6 +18,9 @@ use std::{
 
 /// Most transactions in a block.
 const TRANSACTIONS_MAX: usize = 8;
+
+/// Most bytes of a block here.
+const BLOCK_BYTES_MAX: usize = 64 << 10;
 
 /// The transaction that makes every block invalid.
 const POISON: u64 = u64::MAX;
@@ -177,17 +180,31 @@ impl Ledger for Synthetic {
         self.blocks.last().map_or(genesis, head)
     }
 
+    fn facts(&self, may_sign: bool) -> HeightFacts {
+        let head = self.head();
+        let height = head.height + 1;
+        HeightFacts {
+            height,
+            parent_slot: head.slot,
+            set: self.chain.set.clone(),
+            order: self.chain.order(height),
+            timeouts: self.chain.timeouts,
+            block_bytes_max: BLOCK_BYTES_MAX,
+            may_sign,
+        }
+    }
+
     fn submit(&mut self, transaction: u64) {
         if !self.is_decided(transaction) {
             self.waiting.insert(transaction);
         }
     }
 
-    fn has_waiting(&self) -> bool {
+    fn has_waiting(&self, _slot: u64) -> bool {
         !self.waiting.is_empty()
     }
 
-    fn build(&mut self, round: u32, slot: u64, craft: Craft) -> Option<BuiltBlock> {
+    fn build(&mut self, round: u32, slot: u64, craft: Craft) -> Result<Option<BuiltBlock>, Failed> {
         let head = self.head();
         let mut transactions: Vec<u64> = self.waiting.iter().copied().take(TRANSACTIONS_MAX).collect();
         match craft {
@@ -197,7 +214,7 @@ impl Ledger for Synthetic {
             Craft::Twin => transactions = vec![(1 << 40) + head.height * 1_000 + u64::from(round)],
         }
         if transactions.is_empty() || slot <= head.slot {
-            return None;
+            return Ok(None);
         }
         let height = head.height + 1;
         let prover = if craft == Craft::ForeignVrf { (self.own + 1) % self.chain.keys.len() } else { self.own };
@@ -215,7 +232,7 @@ impl Ledger for Synthetic {
         };
         let block = block.encode();
         let (block_hash, vrf_proof) = (blake3([&block]), Some(proof));
-        Some(BuiltBlock { height, round, slot, block_hash, vrf_proof, parent_certificate, block })
+        Ok(Some(BuiltBlock { height, round, slot, block_hash, vrf_proof, parent_certificate, block }))
     }
 
     fn judge(&mut self, body: &Body) -> Verdict {
@@ -227,21 +244,23 @@ impl Ledger for Synthetic {
         }
     }
 
-    fn append(&mut self, _height: u64, entry: &LogEntry) {
+    fn append(&mut self, _height: u64, entry: LogEntry) {
         self.unflushed_log.push(entry.encode());
     }
 
-    fn store_body(&mut self, body: &Body) {
-        self.unflushed_bodies.insert(body.block_hash, body.clone());
+    fn store_body(&mut self, body: Body) {
+        self.unflushed_bodies.insert(body.block_hash, body);
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self) -> Result<(), Failed> {
         self.log.append(&mut self.unflushed_log);
         self.bodies.append(&mut self.unflushed_bodies);
+        Ok(())
     }
 
-    fn commit(&mut self, decision: &Decision) -> Result<(), String> {
-        let body = self.body(decision.block_hash).ok_or("a block was decided whose body is not here")?;
+    fn commit(&mut self, decision: &Decision, _slot: u64) -> Result<(), Failed> {
+        let body =
+            self.body(decision.height, decision.block_hash).ok_or("a block was decided whose body is not here")?;
         let block = Block::decode(&body.block).ok_or("a body was kept that is none")?;
         if !self.is_valid(&body, &block) {
             return Err(format!("an invalid block was decided at height {}", decision.height));
@@ -260,24 +279,26 @@ impl Ledger for Synthetic {
         Ok(())
     }
 
-    fn crash(&mut self) {
+    fn crash(&mut self) -> Result<(), Failed> {
         self.unflushed_log.clear();
         self.unflushed_bodies.clear();
         self.waiting.clear();
+        Ok(())
     }
 
-    fn restore(&mut self, blocks_ago: u64) {
+    fn restore(&mut self, blocks_ago: u64) -> Result<(), Failed> {
         let kept = self.blocks.len().saturating_sub(blocks_ago as usize);
         self.blocks.truncate(kept);
         self.log.clear();
         self.bodies.clear();
+        Ok(())
     }
 
-    fn log(&self) -> Result<Vec<LogEntry>, String> {
+    fn log(&self) -> Result<Vec<LogEntry>, Failed> {
         self.log.iter().map(|bytes| LogEntry::decode(bytes).map_err(|error| error.to_string())).collect()
     }
 
-    fn body(&self, block_hash: B256) -> Option<Body> {
+    fn body(&self, _height: u64, block_hash: B256) -> Option<Body> {
         let kept = self.bodies.get(&block_hash).or_else(|| self.unflushed_bodies.get(&block_hash));
         let decided = || self.blocks.iter().rev().map(|decided| &decided.body).find(|b| b.block_hash == block_hash);
         kept.or_else(decided).cloned()

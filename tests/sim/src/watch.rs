@@ -1,16 +1,17 @@
 //! What must hold, looked at from outside: what honest nodes put on the wire and what they commit.
 
+use crate::setting::Setting;
 use alloy_primitives::{Address, B256};
-use lucid_node::consensus::bft::{Decision, Message, SignedVote};
-use lucid_types::{ValidatorSet, VoteKind};
-use std::collections::BTreeMap;
+use lucid_node::consensus::bft::{Decision, HeightFacts, Message, SignedVote};
+use lucid_types::{ValidatorSet, VoteKind, blake3};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A rule was broken. The seed repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("seed {seed} after {at_ms} ms: {what}")]
+#[error("seed {} after {at_ms} ms: {what} (`sim {setting}` repeats it)", .setting.seed)]
 pub struct Failure {
-    /// The seed of the run.
-    pub seed: u64,
+    /// The run.
+    pub setting: Setting,
     /// When.
     pub at_ms: u64,
     /// What.
@@ -24,6 +25,9 @@ type Step = (Address, u64, u32, u8);
 pub(crate) struct Watch {
     signed: BTreeMap<Step, SignedVote>,
     decided: BTreeMap<u64, B256>,
+    /// Who votes on each height and who leads it, as a hash, and the sets that there were.
+    scheduled: BTreeMap<u64, B256>,
+    sets: BTreeSet<B256>,
     evidence: usize,
     rounds: BTreeMap<u32, u64>,
 }
@@ -57,10 +61,7 @@ impl Watch {
         decision: &Decision,
     ) -> Result<(), String> {
         let Decision { height, block_hash, evidence, .. } = decision;
-        let known = self.decided.entry(*height).or_insert(*block_hash);
-        if known != block_hash {
-            return Err(format!("two blocks were committed at height {height}: {known} and {block_hash}"));
-        }
+        self.has(*height, *block_hash)?;
         *self.rounds.entry(decision.round).or_default() += 1;
         for found in evidence {
             self.evidence += 1;
@@ -72,6 +73,32 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// An honest node has a block.
+    pub(crate) fn has(&mut self, height: u64, block_hash: B256) -> Result<(), String> {
+        let known = self.decided.entry(height).or_insert(block_hash);
+        match *known == block_hash {
+            true => Ok(()),
+            false => Err(format!("two blocks were committed at height {height}: {known} and {block_hash}")),
+        }
+    }
+
+    /// An honest node takes up a height.
+    pub(crate) fn takes_up(&mut self, facts: &HeightFacts) -> Result<(), String> {
+        let (set, height) = (facts.set.canonical_bytes(), facts.height);
+        let order: Vec<u8> = facts.order.iter().flat_map(|leader| leader.0.0).collect();
+        self.sets.insert(blake3([&set]));
+        let scheduled = blake3([&set, &order]);
+        match *self.scheduled.entry(height).or_insert(scheduled) == scheduled {
+            true => Ok(()),
+            false => Err(format!("two nodes have different voters or leaders at height {height}")),
+        }
+    }
+
+    /// How many sets of voters there were.
+    pub(crate) fn sets(&self) -> usize {
+        self.sets.len()
     }
 
     /// The highest height that anybody committed.

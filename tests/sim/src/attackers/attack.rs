@@ -1,8 +1,8 @@
 //! What an attacker can do, and which there are.
 
 use super::{
-    bad_vrf::BadVrf, equivocator::Equivocator, flooder::Flooder, forger::Forger, invalid_block::InvalidBlock,
-    liar::Liar, replayer::Replayer, silent_leader::SilentLeader, withholder::Withholder,
+    bad_vrf::BadVrf, equivocator::Equivocator, flooder::Flooder, forged_proofs::ForgedProofs, forger::Forger,
+    invalid_block::InvalidBlock, liar::Liar, replayer::Replayer, silent_leader::SilentLeader, withholder::Withholder,
 };
 use crate::{chain::SimChain, ledger::Craft, rng::Rng};
 use alloy_primitives::B256;
@@ -68,6 +68,11 @@ pub trait Attacker {
     /// It hears a message.
     fn hears(&mut self, _message: &Message) {}
 
+    /// Whether it sends task proofs now that count nothing; asked about once a second.
+    fn forges_proofs(&mut self, _attack: &mut Attack<'_>) -> bool {
+        false
+    }
+
     /// What goes out of its own accord, about once a second.
     fn acts(&mut self, _attack: &mut Attack<'_>) -> Vec<(Recipient, Message)> {
         Vec::new()
@@ -95,11 +100,13 @@ pub enum AttackerKind {
     Forger,
     /// Says that it is far ahead.
     Liar,
+    /// Sends task proofs that count nothing.
+    ForgedProofs,
 }
 
 impl AttackerKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Equivocator,
         Self::SilentLeader,
         Self::InvalidBlock,
@@ -109,6 +116,7 @@ impl AttackerKind {
         Self::BadVrf,
         Self::Forger,
         Self::Liar,
+        Self::ForgedProofs,
     ];
 
     /// The one of this name.
@@ -128,6 +136,7 @@ impl AttackerKind {
             Self::BadVrf => Box::new(BadVrf),
             Self::Forger => Box::<Forger>::default(),
             Self::Liar => Box::new(Liar),
+            Self::ForgedProofs => Box::new(ForgedProofs),
         }
     }
 }

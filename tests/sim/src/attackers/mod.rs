@@ -4,6 +4,7 @@ mod attack;
 mod bad_vrf;
 mod equivocator;
 mod flooder;
+mod forged_proofs;
 mod forger;
 mod invalid_block;
 mod liar;
