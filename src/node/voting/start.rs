@@ -88,3 +88,52 @@ fn config_of(settings: &NetworkSettings) -> Result<NetworkConfig, NodeError> {
     }
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::{
+        anchorings::tests::node,
+        datadir::DataDir,
+        guards::{Guards, Signing},
+    };
+    use std::time::{Duration, Instant};
+
+    /// Longer than the thread waits for anything, and how long a busy machine may take beyond that.
+    const LONG: Duration = Duration::from_secs(2);
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Whether the thread that drives consensus goes round while nothing happens, on a disk with so many bytes asked for.
+    async fn goes_round(min_free_bytes: u64) {
+        let datadir = DataDir::temporary().unwrap();
+        let mut node = node(&datadir);
+        node.guards = Guards::new(&datadir, None, Signing::Unrecorded, 0).with_min_free_bytes(min_free_bytes);
+        let node = Arc::new(node);
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let (listen, peers, external_addresses) = (Vec::new(), Vec::new(), Vec::new());
+        let settings = NetworkSettings { listen, peers, external_addresses, mdns: false, max_peers: 8 };
+        let keys = tempfile::tempdir().unwrap();
+        take_part(&node, &settings, keys.path(), &mut tasks, &stopped).unwrap();
+        let (part, began) = (node.part.get().unwrap(), Instant::now());
+        tokio::time::sleep(LONG).await;
+        while part.silent_for() >= LONG {
+            assert!(began.elapsed() < PATIENCE, "silent for {:?}", part.silent_for());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stop.send(true).unwrap();
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_thread_of_consensus_shows_signs_of_life_while_nothing_happens() {
+        goes_round(0).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_disk_is_no_death_of_it() {
+        goes_round(u64::MAX).await;
+    }
+}
