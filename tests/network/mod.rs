@@ -8,8 +8,12 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
+mod idle;
+mod lines;
+mod namespaces;
 mod net;
 mod partition;
+mod switch;
 mod sync;
 
 use crate::support::{run, text};
@@ -103,16 +107,6 @@ fn with_two_of_four_there_is_no_block_and_nothing_is_lost() {
     net.send();
     net.wait_for_all_sent();
     net.assert_same_rows();
-}
-
-#[test]
-fn a_network_where_nothing_waits_makes_no_block() {
-    let mut net = Net::start(4);
-    net.send();
-    net.wait_for_all_sent();
-    let before = net.heights();
-    thread::sleep(SLOT * 3);
-    assert_eq!(net.heights(), before);
 }
 
 #[test]
