@@ -31,6 +31,15 @@ fn send_to(net: &Net, place: usize, account: &DevAccount) {
     block_on(net.running[place].as_ref().unwrap().client().send_raw_transaction(&raw)).unwrap();
 }
 
+/// Waits until each node has a connection with each other one, over the wires.
+fn wait_until_all_are_connected(net: &Net) {
+    let began = Instant::now();
+    while net.up().any(|node| connections_to_peers(node.pid()) < 3) {
+        assert!(began.elapsed() < Duration::from_secs(60), "not all have met over their wires");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Waits until all have all blocks and everything that was sent, and prints how long that took since the mending.
 fn recover(net: &Net, accounts: &[DevAccount], what: &str) {
     let began = Instant::now();
@@ -47,8 +56,7 @@ fn a_line_that_breaks_without_a_word_costs_no_block_and_mends_by_itself() {
     (0..4).for_each(|place| switch.run(&mut net, place));
     net.send();
     net.wait_for_all_sent();
-    let pids: Vec<_> = net.up().map(|node| node.pid()).collect();
-    assert!(pids.iter().all(|pid| connections_to_peers(*pid) >= 3), "they met some other way");
+    wait_until_all_are_connected(&net);
     // Three against one, who has something that the others know nothing of.
     switch.part(&[3]);
     let cut = Instant::now();
@@ -63,10 +71,12 @@ fn a_line_that_breaks_without_a_word_costs_no_block_and_mends_by_itself() {
     }
     thread::sleep(Duration::from_secs(seconds).saturating_sub(cut.elapsed()));
     assert_eq!(height_of(&alone), before, "one of four goes on by itself");
-    println!("one alone for {:.1?}", cut.elapsed());
+    let (took, left) = (cut.elapsed(), connections_to_peers(alone.pid()));
+    println!("one was alone for {took:.1?}, and holds {left} connections to be whole");
     net.running[3] = Some(alone);
     switch.mend();
     recover(&net, &DEV_ACCOUNTS[1..2], "three and one");
+    net.assert_same_rows();
     // Two against two: neither side is a majority.
     switch.part(&[0, 1]);
     let before = net.heights();
