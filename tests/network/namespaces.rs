@@ -21,8 +21,8 @@ use std::{
 /// Four nodes on a switch, of which none runs yet; nothing where this machine does not let a test have that.
 fn switch(test: &str) -> Option<Switch> {
     // Straight to the handle: what a passing test prints through the macros is not shown.
-    let said = |why: &String| writeln!(std::io::stderr(), "{test}: SKIPPED, {why}").unwrap();
-    Switch::lay(4).inspect_err(said).ok()
+    let mut errors = std::io::stderr();
+    Switch::lay(4).inspect_err(|why| writeln!(errors, "{test}: SKIPPED, {why}").unwrap()).ok()
 }
 
 /// Sends a transfer of an account that is nobody else's to one node.
