@@ -30,7 +30,9 @@ impl Network {
         }
         for (peer, addresses) in self.table.next_dials(now_ms) {
             let condition = PeerCondition::DisconnectedAndNotDialing;
-            let dial = DialOpts::peer_id(peer).addresses(addresses).condition(condition).build();
+            // From a port of its own. Two that dial each other at the same moment, each from where it listens, have one
+            // connection between them that both have opened. Neither answers a handshake there, and both try again together.
+            let dial = DialOpts::peer_id(peer).addresses(addresses).condition(condition).allocate_new_port().build();
             if let Err(error) = self.swarm.dial(dial) {
                 tracing::debug!(%peer, %error, "cannot dial");
                 self.table.dial_failed(&peer, now_ms);

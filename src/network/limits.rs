@@ -170,6 +170,10 @@ pub const MIN_REDIAL_MS: u64 = 1_000;
 /// See [`MIN_REDIAL_MS`]: a node that comes back is found within two minutes.
 pub const MAX_REDIAL_MS: u64 = 120_000;
 
+/// As [`MAX_REDIAL_MS`], of peers that the operator named. After a line of validators was broken for long, the chain stands
+/// until one of them dials, so that is not to take minutes.
+pub const MAX_STATIC_REDIAL_MS: u64 = 30_000;
+
 /// Connections up to which this node dials peers that it only remembers: enough for a whole mesh.
 pub const DIAL_UP_TO_PEERS: usize = 8;
 

@@ -11,8 +11,8 @@ use super::{
     address::{PeerAddress, ip_of, tcp_port, without_peer},
     limits::{
         BAN_MS, DIAL_UP_TO_PEERS, IDENTIFY_TIMEOUT_MS, MAX_ADDRESSES_PER_PEER, MAX_BAN_MS, MAX_BAN_REASON_CHARS,
-        MAX_FOUND_PEERS, MAX_KNOWN_PEERS, MAX_PENDING_OUTBOUND, MAX_REDIAL_MS, MAX_STATIC_BAN_MS, MIN_REDIAL_MS,
-        ROWS_INTERVAL_MS,
+        MAX_FOUND_PEERS, MAX_KNOWN_PEERS, MAX_PENDING_OUTBOUND, MAX_REDIAL_MS, MAX_STATIC_BAN_MS, MAX_STATIC_REDIAL_MS,
+        MIN_REDIAL_MS, ROWS_INTERVAL_MS,
     },
     offence::{Offence, Score},
     rows::PeerChange,
@@ -144,7 +144,8 @@ impl Known {
     }
 
     fn back_off(&mut self, now_ms: u64) {
-        let wait_ms = MIN_REDIAL_MS.saturating_mul(1 << self.failures.min(20)).min(MAX_REDIAL_MS);
+        let most_ms = if self.is_static { MAX_STATIC_REDIAL_MS } else { MAX_REDIAL_MS };
+        let wait_ms = MIN_REDIAL_MS.saturating_mul(1 << self.failures.min(20)).min(most_ms);
         self.failures = self.failures.saturating_add(1);
         self.next_dial_ms = now_ms + wait_ms;
     }

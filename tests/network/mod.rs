@@ -8,8 +8,12 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
+mod idle;
+mod lines;
+mod namespaces;
 mod net;
 mod partition;
+mod switch;
 mod sync;
 
 use crate::support::{run, text};
@@ -110,23 +114,6 @@ fn with_two_of_four_there_is_no_block_and_nothing_is_lost() {
     net.send();
     net.wait_for_all_sent();
     net.assert_same_rows();
-}
-
-#[test]
-fn a_network_where_nothing_waits_makes_no_block() {
-    let mut net = Net::start(4);
-    net.send();
-    net.wait_for_all_sent();
-    let before = net.heights();
-    thread::sleep(SLOT * 3);
-    assert_eq!(net.heights(), before);
-    net.wait_for_reason("no_pending");
-    let status = net.status(0);
-    let consensus = status.consensus.unwrap();
-    assert!(!consensus.is_open && !consensus.lacks_voters && consensus.may_sign, "{consensus:?}");
-    // Each height took flushes of the log, which are none of its block and of no session.
-    let writes = status.store.writes_for;
-    assert!(writes.consensus.commits > writes.blocks.commits && writes.consensus.syncs > 0, "{writes:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -58,6 +58,23 @@ impl Net {
         let infos = make_devnet(&DevnetOptions { folder: folder_path, slot_secs, validators, ports, now }).unwrap();
         let running = infos.iter().map(|_| None).collect();
         Self { running, infos, nonce: 0, sender: &DEV_ACCOUNTS[0], _folder: folder }
+    }
+
+    /// Has a node listen for peers at an address, and know the others by what `dialled` says of their place and port alone.
+    pub(super) fn set_peers(&self, place: usize, listens: Ipv4Addr, mut dialled: impl FnMut(usize, u16) -> SocketAddr) {
+        // As in `/ip4/127.0.0.1/tcp/PORT/p2p/ID`.
+        let part = |place: usize, part| self.infos[place].peer.split('/').nth(part).unwrap();
+        let port = |place| part(place, 4).parse().unwrap();
+        let peers: Vec<_> = (0..self.infos.len())
+            .filter(|other| *other != place)
+            .map(|other| {
+                let at = dialled(other, port(other));
+                format!("\"/ip4/{}/tcp/{}/p2p/{}\"", at.ip(), at.port(), part(other, 6))
+            })
+            .collect();
+        let (listens, peers) = (format!("/ip4/{listens}/tcp/{}", port(place)), peers.join(", "));
+        let config = format!("[network]\nlisten = [\"{listens}\"]\npeers = [{peers}]\n");
+        fs::write(self.infos[place].datadir.join("lucid.toml"), config).unwrap();
     }
 
     pub(super) fn restart(&mut self, place: usize) {
@@ -152,10 +169,15 @@ impl Net {
 
     /// Waits until every node that is up has each transfer that was sent.
     pub(super) fn wait_for_all_sent(&self) {
+        self.wait_for_sent(self.sender, self.nonce);
+    }
+
+    /// Waits until every node that is up has so many transactions of an account in blocks.
+    pub(super) fn wait_for_sent(&self, account: &DevAccount, count: u64) {
         let began = Instant::now();
-        let sender = self.sender.address();
         for node in self.up() {
-            while node.request("eth_getTransactionCount", (sender, "latest")) != json!(format!("{:#x}", self.nonce)) {
+            let address = account.address();
+            while node.request("eth_getTransactionCount", (address, "latest")) != json!(format!("{count:#x}")) {
                 assert!(began.elapsed() < PATIENCE, "not all transfers are in blocks of {}", node.url());
                 thread::sleep(Duration::from_millis(50));
             }

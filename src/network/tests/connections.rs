@@ -34,6 +34,17 @@ async fn open_for(stream: &TcpStream, most: Duration) -> Option<Duration> {
 }
 
 #[test]
+fn nobody_is_dialled_from_the_port_that_is_listened_on() {
+    run(async {
+        let a = node(140, &[]).await;
+        let b = node(141, &[&a]).await;
+        let of_a = a.until_it_is("connected", |now| now.peers.len() == 1).await;
+        let port = |address: &str| address.split('/').nth(4).map(str::to_owned).unwrap();
+        assert_ne!(port(&of_a.peers[0].address), port(&b.address));
+    });
+}
+
+#[test]
 fn nodes_of_two_chains_do_not_stay_connected_and_do_not_try_again() {
     run(async {
         let mut ours = start([1; 32], 50, &config(), &[]).await;
