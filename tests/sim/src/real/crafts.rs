@@ -1,5 +1,6 @@
 //! What an attacker does to a block that is in order.
 
+use alloy_consensus::proofs::calculate_transaction_root;
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::Decodable;
 use lucid_node::{
@@ -23,7 +24,10 @@ pub(super) fn spoil(built: BuiltBlock, kind: u64) -> Option<BuiltBlock> {
     change(built, |block| match kind % 5 {
         0 => block.header.state_root = B256::repeat_byte(1),
         // The same transaction twice: its nonce is used.
-        1 => block.body.transactions.extend(block.body.transactions.first().cloned()),
+        1 => {
+            block.body.transactions.extend(block.body.transactions.first().cloned());
+            block.header.transactions_root = calculate_transaction_root(&block.body.transactions);
+        }
         2 => block.header.gas_used += 1,
         3 => block.header.timestamp += 1,
         _ => block.header.beneficiary.0[0] ^= 1,
