@@ -1,8 +1,11 @@
 //! The client that the command line and the tests use: one node, over HTTP, without TLS.
 
+mod post;
+
+use self::post::{Post, PostError};
 use crate::{
     access::Token,
-    limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, CLIENT_REQUEST_TIMEOUT_MS, MAX_RESPONSE_BODY_BYTES},
+    limits::CLIENT_REQUEST_TIMEOUT_MS,
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
         ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, FindQuery,
@@ -12,16 +15,23 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use jsonrpsee::core::{
-    client::{ClientT, Error as TransportError},
-    traits::ToRpcParams,
+use hyper::{
+    StatusCode,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
-use jsonrpsee_http_client::{HttpClient, HttpClientBuilder, transport::Error as HttpError};
+use jsonrpsee::types::{ErrorObject, Id, Response, ResponsePayload};
 use lucid_types::{AnchorProof, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::timeout;
 
 /// What a node answered instead of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,19 +130,21 @@ impl ClientError {
     }
 }
 
-/// Parameters by position: whatever serializes as a list or tuple.
-struct Positional(Option<Box<RawValue>>);
-
-impl ToRpcParams for Positional {
-    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
-        Ok(self.0)
-    }
+/// What is sent: parameters are by position.
+#[derive(Serialize)]
+struct Call<'a> {
+    jsonrpc: &'static str,
+    id: u64,
+    method: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    params: Option<Box<RawValue>>,
 }
 
 /// A client of one node.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: HttpClient,
+    post: Arc<Post>,
+    next_id: Arc<AtomicU64>,
     url: String,
     shows_token: bool,
 }
@@ -165,42 +177,52 @@ impl Client {
             let text = "this program has no TLS; use http://, or a tunnel such as `ssh -L 8545:127.0.0.1:8545 HOST`";
             return Err(fault(text.to_owned()));
         }
-        let http = HttpClientBuilder::default()
-            .set_headers(headers)
-            .max_request_size(CLIENT_MAX_REQUEST_BYTES)
-            .max_response_size(MAX_RESPONSE_BODY_BYTES)
-            .request_timeout(Duration::from_millis(CLIENT_REQUEST_TIMEOUT_MS))
-            .connect_timeout(Duration::from_millis(CLIENT_CONNECT_TIMEOUT_MS))
-            .build(url)
-            .map_err(|error| fault(error.to_string()))?;
-        Ok(Self { http, url: named.to_owned(), shows_token })
+        let post = Arc::new(Post::new(url, headers).map_err(fault)?);
+        Ok(Self { post, next_id: Arc::default(), url: named.to_owned(), shows_token })
     }
 
     /// Calls `method` with `params`, a tuple or list; `()` for none.
     pub async fn request<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<T, ClientError> {
         let json = |source| ClientError::Json { method: method.to_owned(), source };
         let params = to_raw_value(&params).map_err(json)?;
-        // A unit has the JSON form `null`, which is no list of parameters.
-        let params = Positional((params.get() != "null").then_some(params));
-        self.http.request(method, params).await.map_err(|error| self.error(method, error))
+        let result = self.call(method, params).await?;
+        serde_json::from_str(result.get()).map_err(json)
     }
 
-    fn error(&self, method: &str, error: TransportError) -> ClientError {
-        let (url, method) = (self.url.clone(), method.to_owned());
-        match error {
-            TransportError::Call(error) => {
-                let data = error.data().and_then(|data| serde_json::from_str(data.get()).ok());
-                let fault = RpcFault { code: error.code(), message: error.message().to_owned(), data };
-                ClientError::Fault { method, fault }
+    /// The same for any type of answer, so that it is in the program once.
+    async fn call(&self, method: &str, params: Box<RawValue>) -> Result<Box<RawValue>, ClientError> {
+        let json = |source| ClientError::Json { method: method.to_owned(), source };
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        // A unit has the JSON form `null`, which is no list of parameters.
+        let params = (params.get() != "null").then_some(params);
+        let call = serde_json::to_string(&Call { jsonrpc: "2.0", id, method, params }).map_err(json)?;
+        let patience = Duration::from_millis(CLIENT_REQUEST_TIMEOUT_MS);
+        let answer = match timeout(patience, self.post.send(call)).await {
+            Ok(answer) => answer.map_err(|error| self.not_answered(&error))?,
+            Err(_) => return Err(ClientError::TimedOut { url: self.url.clone(), method: method.to_owned() }),
+        };
+        let answer: Response<'_, Box<RawValue>> = serde_json::from_slice(&answer).map_err(json)?;
+        match answer.payload {
+            ResponsePayload::Error(error) => Err(fault(method, &error)),
+            ResponsePayload::Success(_) if answer.id != Id::Number(id) => {
+                Err(self.unreachable("it answered another request".to_owned()))
             }
-            TransportError::RequestTimeout => ClientError::TimedOut { url, method },
-            TransportError::ParseError(source) => ClientError::Json { method, source },
-            error => match status(&error) {
-                Some(401) => ClientError::Unauthorized { url, shown: self.shows_token },
-                Some(403) => ClientError::Forbidden { url },
-                _ => ClientError::Unreachable { url, reason: error_chain(&error) },
-            },
+            ResponsePayload::Success(result) => Ok(result.into_owned()),
         }
+    }
+
+    fn not_answered(&self, error: &PostError) -> ClientError {
+        match error {
+            PostError::Refused(StatusCode::UNAUTHORIZED) => {
+                ClientError::Unauthorized { url: self.url.clone(), shown: self.shows_token }
+            }
+            PostError::Refused(StatusCode::FORBIDDEN) => ClientError::Forbidden { url: self.url.clone() },
+            error => self.unreachable(error_chain(error)),
+        }
+    }
+
+    fn unreachable(&self, reason: String) -> ClientError {
+        ClientError::Unreachable { url: self.url.clone(), reason }
     }
 
     /// `lucid_chainInfo`.
@@ -433,13 +455,10 @@ fn without_path(url: &str) -> &str {
     url[host..].find('/').map_or(url, |path| &url[..host + path])
 }
 
-/// The HTTP status that a request was refused with.
-fn status(error: &TransportError) -> Option<u16> {
-    let TransportError::Transport(error) = error else { return None };
-    match error.downcast_ref()? {
-        HttpError::Rejected { status_code } => Some(*status_code),
-        _ => None,
-    }
+fn fault(method: &str, error: &ErrorObject<'_>) -> ClientError {
+    let data = error.data().and_then(|data| serde_json::from_str(data.get()).ok());
+    let fault = RpcFault { code: error.code(), message: error.message().to_owned(), data };
+    ClientError::Fault { method: method.to_owned(), fault }
 }
 
 /// The error and what lies behind it: the transport's own text says only that something went wrong.

@@ -50,7 +50,7 @@ const CRATES: [(&[&str], &[&str]); 17] = [
     (&["bson", "mongodb"], &["src/export/"]),
     (&["bincode"], &["storage/src/codec.rs"]),
     (&["revm", "alloy_evm"], &["src/evm/"]),
-    (&["jsonrpsee", "jsonrpsee_http_client", "hyper", "hyper_util", "http_body_util", "soketto"], &["rpc/"]),
+    (&["jsonrpsee", "hyper", "hyper_util", "http_body_util", "soketto"], &["rpc/"]),
     (&["lucid_rpc"], &["src/node/", "src/cli/", "rpc/"]),
     (&["clap", "indicatif", "anyhow"], &["src/cli/", "src/main.rs"]),
     (&["tokio"], &["src/node/", "src/cli/", "src/main.rs", "rpc/"]),
