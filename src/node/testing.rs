@@ -14,7 +14,6 @@ use crate::{
 use alloy_consensus::Sealable;
 use lucid_storage::{Batch, Options};
 use lucid_types::{Certificate, CommitSignature, Seal, ValidatorSet};
-use std::convert::Infallible;
 
 /// Blocks in one write.
 const BLOCKS_PER_WRITE: u64 = 200;
@@ -84,13 +83,12 @@ fn make_block(
     let candidates = raws.iter().filter_map(|raw| Mempool::decode(raw, &node.spec).ok());
     let candidates: Vec<_> = candidates.collect();
     // Undone, whatever came of it: the import writes it again.
-    let built = batch.attempt(|scratch| -> Result<Infallible, _> {
-        Err(chain::build(scratch, &node.spec, &head.header, &attributes, &turn.minting, candidates))
+    let mut built = None;
+    let _ = batch.attempt(|scratch| -> Result<(), ()> {
+        built = Some(chain::build(scratch, &node.spec, &head.header, &attributes, &turn.minting, candidates));
+        Err(())
     });
-    let block = match built {
-        Err(built) => built?.block,
-        Ok(never) => match never {},
-    };
+    let block = built.ok_or_else(damaged)??.block;
     let header = block.header.clone().seal_slow();
     let mut seal = author.seal_alone(&header, vrf_proof);
     seal.certificate.signatures = precommits(node, &seal, &turn.schedule.set, validators);

@@ -67,10 +67,20 @@ enum Failure {
     Forged(String),
 }
 
+/// A chain of headers that has become longer.
+#[derive(Debug)]
+struct Longer {
+    chain: HeaderChain,
+    /// By these.
+    certified: Vec<CertifiedHeader>,
+    /// Height of the last block of who answered.
+    head: u64,
+}
+
 /// Something that was asked for is here, or will not be.
 #[derive(Debug)]
 enum Event {
-    Headers(PeerId, Result<(HeaderChain, Vec<CertifiedHeader>, u64), Failure>),
+    Headers(PeerId, Result<Box<Longer>, Failure>),
     Bodies(PeerId, u64, Result<Vec<CertifiedBlock>, Failure>),
     /// The height up to which blocks are committed.
     Committed(Option<u64>),
@@ -144,7 +154,7 @@ impl<'a> Fetch<'a> {
             let snapshot = reader.snapshot();
             let head = crate::chain::read_head(&snapshot)?;
             let set = validator_set_at(&snapshot, head.number + 1)?;
-            Ok(HeaderChain::new(reader.spec.clone(), reader.genesis_hash, head, set))
+            Ok(HeaderChain::new(Arc::new(reader.spec.clone()), reader.genesis_hash, head, set))
         });
         let chain = read.await.map_err(|error| NodeError::Task(error.to_string()))??;
         let handed = chain.next() - 1;
@@ -262,16 +272,17 @@ impl<'a> Fetch<'a> {
                 let answer = Headers::decode(&answer, MAX_HEADERS).ok_or(Failure::Malformed)?;
                 let head = answer.head;
                 let certified = chain.extend(answer).map_err(|fault| Failure::Forged(fault.to_string()))?;
-                Ok((chain, certified, head))
+                Ok(Box::new(Longer { chain, certified, head }))
             });
             Event::Headers(peer, checked.await.unwrap_or(Err(Failure::Nothing)))
         });
     }
 
-    fn take_headers(&mut self, peer: PeerId, answer: Result<(HeaderChain, Vec<CertifiedHeader>, u64), Failure>) {
+    fn take_headers(&mut self, peer: PeerId, answer: Result<Box<Longer>, Failure>) {
         self.asks_headers = false;
         match answer {
-            Ok((chain, certified, head)) => {
+            Ok(longer) => {
+                let Longer { chain, certified, head } = *longer;
                 self.sources.done(&peer, !certified.is_empty());
                 // It may have said another one before, when it had none of these.
                 self.sources.told(peer, head);

@@ -9,6 +9,7 @@ use crate::{
 use alloy_consensus::{Header, Sealable, Sealed};
 use alloy_primitives::B256;
 use lucid_types::{Certificate, ChainSpec, ExtraData, Seal, ValidatorSet};
+use std::sync::Arc;
 
 /// What is wrong with a header that a peer sent. An honest peer sends none of these.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +40,7 @@ pub(super) struct CertifiedHeader {
 /// The last header that was found final, and who votes on the next height.
 #[derive(Debug, Clone)]
 pub(super) struct HeaderChain {
-    spec: ChainSpec,
+    spec: Arc<ChainSpec>,
     genesis_hash: B256,
     tip: Sealed<Header>,
     set: ValidatorSet,
@@ -47,7 +48,7 @@ pub(super) struct HeaderChain {
 
 impl HeaderChain {
     /// From a block on that this node has. `set` votes on the height after it.
-    pub(super) const fn new(spec: ChainSpec, genesis_hash: B256, tip: Sealed<Header>, set: ValidatorSet) -> Self {
+    pub(super) const fn new(spec: Arc<ChainSpec>, genesis_hash: B256, tip: Sealed<Header>, set: ValidatorSet) -> Self {
         Self { spec, genesis_hash, tip, set }
     }
 

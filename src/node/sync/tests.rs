@@ -8,7 +8,6 @@ use crate::{
     chain,
     config::NetworkSettings,
     consensus::poot::validator_set_at,
-    evm::Transaction,
     keys::{DEV_ACCOUNTS, NetworkKey, NodeKeys},
     network::{Network, NetworkConfig, NetworkEvent, NetworkHandle},
     node::{
@@ -329,7 +328,7 @@ fn a_chain_of_headers_takes_true_answers_and_refuses_each_forgery_by_name() {
     let history = History::make();
     let node = history.open(0);
     let genesis = || {
-        let (snapshot, spec) = (node.snapshot(), node.spec.clone());
+        let (snapshot, spec) = (node.snapshot(), Arc::new(node.spec.clone()));
         let header = chain::read_header(&snapshot, 0).unwrap().unwrap();
         HeaderChain::new(spec, node.genesis_hash, header, validator_set_at(&snapshot, 1).unwrap())
     };
@@ -373,7 +372,7 @@ fn what_waited_before_two_nodes_met_is_known_to_both_after() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let keys = history.nodes[1].datadir.join("keys");
         let second = Running::start(history.open(1), &keys, vec![first.address().await]);
-        let knows = async || second.node.pool().get(&hash).map(Transaction::clone);
+        let knows = async || second.node.pool().get(&hash).cloned();
         eventually("transaction", knows).await;
         first.stop().await;
         second.stop().await;

@@ -15,6 +15,10 @@ use tracing::debug;
 /// How long no block may come while something waits before it is said again: gossip takes the same in again by then.
 const REPEAT_INTERVAL: Duration = Duration::from_millis(GOSSIP_MEMORY_MS + 10_000);
 
+/// How often a peer is asked what waits, and how much longer is waited each time before.
+const ATTEMPTS: u32 = 4;
+const ATTEMPT_PAUSE: Duration = Duration::from_secs(2);
+
 /// Bytes that are said again at most.
 const REPEATED_BYTES: usize = 64 << 10;
 
@@ -27,7 +31,7 @@ pub(in crate::node) async fn ask_what_waits(
     network: NetworkHandle,
     peer: PeerId,
 ) -> Result<(), NodeError> {
-    let Ok(answer) = network.request(peer, Question::Waiting.encode()).await else { return Ok(()) };
+    let Some(answer) = ask(&network, peer).await else { return Ok(()) };
     let Some(raws) = decode_waiting(&answer) else {
         let _ = network.offence(peer, Offence::BadResponse);
         return Ok(());
@@ -52,6 +56,18 @@ pub(in crate::node) async fn ask_what_waits(
         let _ = network.offence(peer, Offence::BadResponse);
     }
     Ok(())
+}
+
+/// Asks until there is an answer, or it is no use: a peer that is busy refuses, and one that is gone is asked again when it
+/// comes.
+async fn ask(network: &NetworkHandle, peer: PeerId) -> Option<Vec<u8>> {
+    for attempt in 0..ATTEMPTS {
+        tokio::time::sleep(ATTEMPT_PAUSE * attempt).await;
+        if let Ok(answer) = network.request(peer, Question::Waiting.encode()).await {
+            return Some(answer);
+        }
+    }
+    None
 }
 
 /// Says what waits again where it has not come into a block for a while, until the node stops.
