@@ -34,10 +34,11 @@ const MAX_GROWTH_KIB: u64 = 2 * 1024;
 const TRANSFERS: u64 = 30_000;
 const MAX_FIRST_ANSWER: Duration = Duration::from_millis(100);
 const BLOCKS: u64 = 10_000;
-/// Bytes of the program with the network, which takes some 4 MiB: a slow card is read at some 20 MiB a second.
+/// Bytes of the program with the network: a slow card is read at some 20 MiB a second.
 const MAX_BINARY_BYTES: u64 = 18 << 20;
-/// Bytes of the program with the driver of `export mongo`, whose TLS, resolver and protocol take some 6 MiB more.
-const MAX_BINARY_WITH_MONGO_BYTES: u64 = 24 << 20;
+/// Bytes of the program with the driver of `export mongo`, its TLS, resolver and protocol. The goal is 18 MiB here too, and missed:
+/// docs/performance.md says where the bytes are.
+const MAX_BINARY_WITH_MONGO_BYTES: u64 = 21 << 20;
 /// How long an idle node is watched.
 const IDLE: Duration = Duration::from_secs(60);
 

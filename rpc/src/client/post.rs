@@ -1,6 +1,6 @@
 //! HTTP/1.1 below the client: a POST to one address, over a connection that is kept for the next.
 //!
-//! A client of the library's own would bring HTTP/2 with it, which no node speaks, and be half a megabyte of the program.
+//! The library's own client brings HTTP/2 with it, which no node speaks: 400 KB of the program.
 
 use crate::limits::{CLIENT_CONNECT_TIMEOUT_MS, CLIENT_MAX_REQUEST_BYTES, MAX_RESPONSE_BODY_BYTES};
 use base64::{Engine, engine::general_purpose::STANDARD};
