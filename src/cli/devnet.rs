@@ -1,4 +1,8 @@
-use super::{signals::StopSignals, time::unix_now};
+use super::{
+    exit_codes::{UNAVAILABLE, coded},
+    signals::StopSignals,
+    time::unix_now,
+};
 use crate::{
     keys::{DEV_ACCOUNTS, DEV_MNEMONIC},
     node::{DevnetNode, DevnetOptions, make_devnet},
@@ -38,9 +42,12 @@ const ASK_INTERVAL: Duration = Duration::from_millis(100);
 /// slots. Chain id 31337, ten accounts with money whose keys everybody knows.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// How many nodes there are; all of them are validators.
+    /// How many nodes there are.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=MAX_NODES))]
     nodes: u64,
+    /// How many of them, the first ones, are validators from the beginning; all without it. The others follow, and may register.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_NODES))]
+    validators: Option<u64>,
     /// Length of a slot, in seconds: a block comes once in a slot, where something waits.
     #[arg(long, value_name = "SECS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=MAX_SLOT_SECS))]
     slot: u64,
@@ -64,9 +71,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             (temporary.path().to_owned(), Some(temporary))
         }
     };
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let ports = ports(&args)?;
-    let (validators, slot_secs, now) = (ports.len(), args.slot, unix_now());
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let validators = args.validators.map_or(ports.len(), |validators| validators as usize);
+    let (slot_secs, now) = (args.slot, unix_now());
     let options = DevnetOptions { folder: folder.clone(), slot_secs, validators, ports, now };
     let nodes = make_devnet(&options)?;
     let mut processes = Vec::new();
@@ -92,8 +100,10 @@ fn ports(args: &Args) -> anyhow::Result<Vec<(u16, u16)>> {
     let port = |first: u16, place: u64| {
         let port = u16::try_from(u64::from(first) + place).context("there is no port above 65535")?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        TcpListener::bind(address)
-            .with_context(|| format!("port {port} is taken; --http-port and --p2p-port name others"))?;
+        TcpListener::bind(address).map_err(|error| {
+            let advice = "--http-port and --p2p-port name others. Nodes of a devnet that was killed may still run";
+            coded(UNAVAILABLE, format!("port {port} is taken ({error}); {advice}"))
+        })?;
         Ok::<_, anyhow::Error>(port)
     };
     (0..args.nodes).map(|place| Ok((port(args.http_port, place)?, port(args.p2p_port, place)?))).collect()

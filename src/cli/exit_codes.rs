@@ -5,6 +5,7 @@ use crate::{
     config::ConfigError,
     export::import::ImportError,
     keys::KeyError,
+    network::NetworkError,
     node::{NodeError, TokenFileError},
 };
 use lucid_rpc::{ClientError, StartError};
@@ -166,6 +167,8 @@ fn of_node(error: &NodeError) -> u8 {
         {
             UNAVAILABLE
         }
+        NodeError::Network(NetworkError::Listen { source, .. }) if source.kind() == ErrorKind::AddrInUse => UNAVAILABLE,
+        NodeError::Network(_) => CONFIG,
         NodeError::Health { .. } | NodeError::StatusSocket { .. } => CONFIG,
         NodeError::Start(StartError::Listen { source, .. }) => of_io(source.kind()),
         NodeError::Tokens(error) => of_token(error),

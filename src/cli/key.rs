@@ -4,9 +4,10 @@ use super::{
 };
 use crate::{
     keys::{
-        ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, KeyError, NodeKeys, SecretKey, create_key_file, create_key_folder,
-        read_key, read_key_file, write_token_file,
+        ACCOUNT_KEY_FILE, CONSENSUS_KEY_FILE, KeyError, NetworkKey, NodeKeys, SecretKey, create_key_file,
+        create_key_folder, read_key, read_key_file, write_token_file,
     },
+    network::Network,
     node::DataDir,
 };
 use alloy_primitives::{Address, hex};
@@ -48,6 +49,12 @@ pub(super) enum Command {
         /// Account of the person who runs it; the node's own without it.
         #[arg(long, value_name = "ADDR", value_parser = parse_address)]
         operator: Option<Address>,
+    },
+    /// Write the name by which peers know a node, as their `network.peers` has it. Its key is made where there is none.
+    Peer {
+        /// The node's folder.
+        #[arg(long, value_name = "DIR")]
+        datadir: PathBuf,
     },
     /// Write a node's key as 64 hexadecimal digits, to a new file of mode 0600 or, if asked, to standard output.
     Export {
@@ -138,6 +145,11 @@ pub(super) fn run(command: Command) -> anyhow::Result<()> {
         Command::New { place, json } => new(&place, json),
         Command::Show { place, json } => show(&place, json),
         Command::Consensus { datadir, operator } => consensus(&datadir, operator),
+        Command::Peer { datadir } => {
+            let key = NetworkKey::load_or_create(&DataDir::at_existing(&datadir)?.keys())?;
+            println!("{}", Network::id_of(&key.seed())?);
+            Ok(())
+        }
         Command::Export { datadir, consensus, output, stdout } => {
             if output.is_none() && !stdout {
                 return Err(coded(

@@ -75,7 +75,7 @@ impl From<Work> for TaskValue {
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let Command::Submit { datadir, client, slot, work, json } = command;
     let client = client.client()?;
-    let key = read_key_file(&DataDir::at(&datadir)?.keys().join(CONSENSUS_KEY_FILE))?;
+    let key = read_key_file(&DataDir::at_existing(&datadir)?.keys().join(CONSENSUS_KEY_FILE))?;
     let info = client.chain_info().await.map_err(|error| with_hint(error.into()))?;
     let slot = match slot {
         Some(slot) => slot,

@@ -43,11 +43,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         print!("{}", screen(&status));
     }
-    let unwell = status.stuck.as_ref().or(status.sealing_stop.as_ref());
+    let unwell = status.stuck.as_deref().or(status.sealing_stop.as_deref()).or(without_others(&status));
     match unwell {
         Some(reason) if !args.json => anyhow::bail!("the node makes no blocks: {reason}"),
         Some(_) => Err(coded(super::exit_codes::FAILED, "the node makes no blocks")),
         None => Ok(()),
+    }
+}
+
+/// What keeps a node among others from its work.
+fn without_others(status: &StatusDocument) -> Option<&'static str> {
+    let consensus = status.consensus.as_ref()?;
+    if status.peers == 0 {
+        Some("no peer is connected")
+    } else {
+        consensus.lacks_voters.then_some("too few validators vote")
     }
 }
 
@@ -82,6 +92,9 @@ fn screen(status: &StatusDocument) -> String {
     let state = match (&status.stuck, &status.sealing_stop) {
         (Some(reason), _) => format!("STUCK: {reason}"),
         (None, Some(reason)) => format!("MAKES NO BLOCKS: {reason}"),
+        (None, None) if without_others(status).is_some() => {
+            format!("MAKES NO BLOCKS: {}", without_others(status).unwrap_or_default())
+        }
         (None, None) => match status.head_ahead_secs {
             Some(ahead) => ahead_of_clock(ahead, status.head.number),
             None => "well".to_owned(),
@@ -141,7 +154,7 @@ fn catching_up(number: u64, noted: CatchingUpDocument) -> String {
 fn consensus(status: &StatusDocument) -> String {
     let Some(consensus) = &status.consensus else { return "this node decides alone".to_owned() };
     let ConsensusUseDocument { height, is_open, round, may_sign, lacks_voters, banned_peers } = *consensus;
-    let mut text = format!("{} peers", status.peers);
+    let mut text = if status.peers == 1 { "1 peer".to_owned() } else { format!("{} peers", status.peers) };
     if banned_peers > 0 {
         text += &format!(" and {banned_peers} kept out");
     }

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     keys::{CONSENSUS_KEY_FILE, read_key_file},
+    network::check_endpoint,
     node::DataDir,
 };
 use alloy_primitives::{Address, B256, hex};
@@ -133,6 +134,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 
 /// The consensus key signs that it is this node's, on this chain and no other.
 async fn register(own: &Own, operator: Option<Address>, endpoint: String) -> anyhow::Result<()> {
+    check_endpoint(&endpoint)?;
     let (client, account) = (own.client.client()?, account_key(&own.datadir)?);
     let key = read_key_file(&consensus_key_path(&own.datadir)?)?;
     let (node, operator) = (account.address(), operator.unwrap_or(account.address()));

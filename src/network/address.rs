@@ -65,6 +65,16 @@ pub(super) fn own_address(text: &str) -> Result<Multiaddr, NetworkError> {
     multiaddr(text).filter(|address| tcp_port(address).is_some()).ok_or_else(wrong)
 }
 
+/// Whether somebody could be reached at an address: `/ip4/192.0.2.1/tcp/8547`, with a peer's name behind it or without.
+///
+/// # Errors
+/// [`NetworkError::OwnAddress`]
+pub fn check_endpoint(text: &str) -> Result<(), NetworkError> {
+    let address = multiaddr(text).map(without_peer);
+    let port = address.as_ref().and_then(tcp_port);
+    if port.is_some_and(|port| port > 0) { Ok(()) } else { Err(NetworkError::OwnAddress { text: shown(text) }) }
+}
+
 fn multiaddr(text: &str) -> Option<Multiaddr> {
     Some(text).filter(|text| text.len() <= MAX_ADDRESS_BYTES)?.parse().ok()
 }

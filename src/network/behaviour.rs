@@ -1,9 +1,9 @@
 //! What libp2p runs for this node, and how its connections are made.
 
-use std::{io, time::Duration};
+use std::{io, net::TcpListener, time::Duration};
 
 use libp2p::{
-    Swarm, Transport,
+    Multiaddr, Swarm, Transport, TransportError,
     core::upgrade::Version,
     identify,
     identity::Keypair,
@@ -13,6 +13,7 @@ use libp2p::{
 };
 
 use super::{
+    address::{ip_of, tcp_port},
     config::NetworkConfig,
     error::NetworkError,
     gate::Gate,
@@ -97,12 +98,24 @@ pub(super) fn swarm(
         .with_max_negotiating_inbound_streams(MAX_NEGOTIATING_STREAMS);
     let mut swarm = Swarm::new(transport, behaviour, peer, swarm_config);
     for address in &config.listen {
-        swarm
-            .listen_on(address.clone())
-            .map_err(|error| NetworkError::Listen { address: address.to_string(), source: io::Error::other(error) })?;
+        let refused = |source| NetworkError::Listen { address: address.to_string(), source };
+        refuse_taken(address).map_err(refused)?;
+        swarm.listen_on(address.clone()).map_err(|error| match error {
+            TransportError::Other(source) => refused(source),
+            other @ TransportError::MultiaddrNotSupported(_) => refused(io::Error::other(other)),
+        })?;
     }
     for address in &config.external {
         swarm.add_external_address(address.clone());
     }
     Ok(swarm)
+}
+
+/// Refuses a port that another program listens on. The library's own sockets share theirs with whoever asks for it, and
+/// peers would then reach now one of two nodes and now the other.
+fn refuse_taken(address: &Multiaddr) -> io::Result<()> {
+    match (ip_of(address), tcp_port(address)) {
+        (Some(ip), Some(port)) => TcpListener::bind((ip, port)).map(drop),
+        _ => Ok(()),
+    }
 }

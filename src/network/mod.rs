@@ -38,7 +38,7 @@ mod table;
 mod tests;
 mod topic;
 
-pub use address::{PeerAddress, PeerId};
+pub use address::{PeerAddress, PeerId, check_endpoint};
 pub use config::NetworkConfig;
 pub use counts::NetworkCounts;
 pub use error::{NetworkError, Refused, RequestError};

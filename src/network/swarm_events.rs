@@ -45,7 +45,6 @@ impl Network {
             }
             SwarmEvent::NewListenAddr { address, .. } => {
                 let address = format!("{address}/p2p/{}", self.swarm.local_peer_id());
-                tracing::info!(%address, "listening to peers");
                 self.inbox.event(NetworkEvent::Listening { address });
             }
             SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {

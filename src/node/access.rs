@@ -1,6 +1,6 @@
 //! Who may reach a node and ask what, as its folder and its configuration say.
 
-use super::{datadir::DataDir, error::NodeError, tokens::read_tokens};
+use super::{datadir::DataDir, error::NodeError, tokens::read_tokens, voting::network_config};
 use crate::config::{Config, ConfigError};
 use lucid_rpc::Access;
 use lucid_types::{ChainSpec, Rules};
@@ -28,6 +28,7 @@ pub fn check_config(datadir: &DataDir, config: &Config, spec: Option<&ChainSpec>
         return Err(ConfigError::SamePort(address.port()).into());
     }
     config.status_socket().map_or(Ok(()), check_socket)?;
+    network_config(config.network())?;
     let namespaces = config.namespaces().iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     // Everybody knows the keys of a development chain, so it asks for no token and is reached from here alone.
     if spec.is_some_and(|spec| spec.rules == Rules::Dev) {

@@ -145,7 +145,12 @@ pub async fn run(options: RunOptions) -> Result<RunningNode, NodeError> {
     });
     let (node, access) = starting(&notifier, opening).await?;
     let making = match node.spec().rules {
-        Rules::Dev => Making::Alone(Sealing::Instant),
+        Rules::Dev => {
+            if has_network {
+                warn!("a chain by the rules of `dev` is one of one node: [network] is of no effect");
+            }
+            Making::Alone(Sealing::Instant)
+        }
         // The only validator too: others get the chain from it, and may come to vote.
         Rules::Poot if has_network => Making::Voted(network),
         Rules::Poot if node.is_alone()? => Making::Alone(Sealing::Slots),

@@ -2,6 +2,8 @@
 //!
 //! Plain data. Who may say what, and whether a signature holds, is judged where a message is taken in.
 
+use super::guard::step_of;
+use crate::keys::HighestSigned;
 use alloy_primitives::{Address, B256, B512, Bytes};
 use lucid_types::{Certificate, CommitSignature, Vote, VoteKind, VrfProof};
 
@@ -32,6 +34,11 @@ impl SignedVote {
     /// Whether this is a proposal.
     pub fn is_proposal(&self) -> bool {
         matches!(self.kind, VoteKind::Proposal { .. })
+    }
+
+    /// The step that it is for, as the file of the highest signed step has it.
+    pub fn step(&self) -> HighestSigned {
+        HighestSigned { height: self.height, round: self.round, step: step_of(self.kind) }
     }
 
     /// Whether both are for one step of one height, of which a validator signs one message only.

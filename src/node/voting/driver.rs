@@ -14,7 +14,7 @@ use crate::{
     consensus::{
         bft::{
             Decision, Effect, HeightFacts, Input, LogEntry, Machine, MachineConfig, Message, Peer, Recipient,
-            SigningGuard, Timeouts, Verifier,
+            SignedVote, SigningGuard, Timeouts, Verifier,
         },
         poot::Schedule,
     },
@@ -92,6 +92,10 @@ pub(in crate::node) struct Driver {
     faulted: bool,
     /// Since when something waits for a block; nothing where nothing does.
     waits_since: Option<Instant>,
+    /// Whether too few validators voted when that was last looked at.
+    lacked_voters: bool,
+    /// Whether it was said that somebody else signs with this node's key.
+    has_twin: bool,
     /// Told where the node is far behind.
     far_behind: Arc<Notify>,
     /// Where the answers go that the machine gives to whoever asked.
@@ -135,6 +139,8 @@ impl Driver {
             sender: None,
             faulted: false,
             waits_since: None,
+            lacked_voters: false,
+            has_twin: false,
             far_behind,
             asked: None,
         })
@@ -234,6 +240,9 @@ impl Driver {
         }
         let is_old = message_height(&message).is_some_and(|height| height < self.machine.next_height());
         let vote = if let Message::Vote(vote) = &message { Some((vote.height, vote.voter)) } else { None };
+        if let Message::Vote(vote) = &message {
+            self.look_for_twin(vote)?;
+        }
         let number = self.number_of(from);
         (self.sender, self.faulted) = (Some(number), false);
         self.inputs.push_back(Input::Message { from: number, message });
@@ -249,6 +258,25 @@ impl Driver {
                 (false, false) => Verdict::Accept,
             };
             self.wire.report(id, verdict);
+        }
+        Ok(())
+    }
+
+    /// Warns, once, where a vote is signed by this node's key that this node has not signed: a copy of it runs elsewhere, and
+    /// the two may be proven to have signed twice.
+    fn look_for_twin(&mut self, vote: &SignedVote) -> Result<(), NodeError> {
+        if self.has_twin || vote.voter != self.node.author.address() || !self.guard.may_sign() {
+            return Ok(());
+        }
+        let is_known = self.node.highest_signed()?.is_some_and(|signed| vote.step() <= signed);
+        let member = self.open.schedule().set.get(&vote.voter);
+        let signed = |key| Verifier::default().verify(self.node.genesis_hash, vote, key);
+        if !is_known && member.is_some_and(|member| signed(&member.consensus_key)) {
+            self.has_twin = true;
+            warn!(
+                height = vote.height,
+                "another node signs with this node's consensus key: stop one of the two, or both may be proven to have signed twice"
+            );
         }
         Ok(())
     }
@@ -280,6 +308,12 @@ impl Driver {
             }
         }
         let standing = self.standing();
+        if std::mem::replace(&mut self.lacked_voters, standing.lacks_voters) != standing.lacks_voters {
+            match standing.lacks_voters {
+                true => warn!(height = standing.height, "no blocks: too few validators vote"),
+                false => info!(height = standing.height, "enough validators vote again"),
+            }
+        }
         if let Some(part) = self.node.part.get() {
             part.set_standing(standing);
         }

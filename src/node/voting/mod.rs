@@ -23,4 +23,4 @@ pub(super) use log::{read_log, settle_height};
 #[cfg(feature = "testing")]
 pub(super) use open_height::OpenHeight;
 pub(super) use part::{Part, Standing};
-pub(super) use start::take_part;
+pub(super) use start::{network_config, take_part};

@@ -40,7 +40,7 @@ pub(in crate::node) fn take_part(
     let snapshot = node.snapshot();
     let known = snapshot.range::<Peers>(Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
     let known = known.collect::<Result<Vec<_>, _>>()?;
-    let (network, handle, events) = Network::new(&config_of(settings)?, node.genesis_hash.0, &key.seed(), &known)?;
+    let (network, handle, events) = Network::new(&network_config(settings)?, node.genesis_hash.0, &key.seed(), &known)?;
     let (inbox, told) = inbox();
     let wire = Wire::new(handle.clone(), Handle::current(), inbox.clone());
     // Nobody else sets it.
@@ -74,7 +74,11 @@ async fn stop_driver(inbox: Inbox, mut stop: watch::Receiver<bool>) -> Result<()
     told.map_err(|error| NodeError::Task(error.to_string()))
 }
 
-fn config_of(settings: &NetworkSettings) -> Result<NetworkConfig, NodeError> {
+/// The settings as the network takes them.
+///
+/// # Errors
+/// An address is none, or a number is out of its bounds.
+pub(in crate::node) fn network_config(settings: &NetworkSettings) -> Result<NetworkConfig, NodeError> {
     let NetworkSettings { listen, peers, external_addresses, mdns, max_peers } = settings;
     let mut config = NetworkConfig::new().mdns(*mdns).max_peers(*max_peers)?;
     for address in listen {

@@ -47,7 +47,9 @@ impl FlightLog {
 
 impl<S: Subscriber> Layer<S> for FlightLog {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if *event.metadata().level() > Level::WARN {
+        // What libraries warn of is for whoever reads the log; here there is room for a few lines in an hour.
+        let metadata = event.metadata();
+        if *metadata.level() > Level::WARN || !metadata.target().starts_with("lucid") {
             return;
         }
         let Some(to) = self.to.get() else { return };
