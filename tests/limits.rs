@@ -38,7 +38,7 @@ const BLOCKS: u64 = 10_000;
 const MAX_BINARY_BYTES: u64 = 18 << 20;
 /// Bytes of the program with the driver of `export mongo`, its TLS, resolver and protocol. The goal is 18 MiB here too, and missed:
 /// docs/performance.md says where the bytes are.
-const MAX_BINARY_WITH_MONGO_BYTES: u64 = 21 << 20;
+const MAX_BINARY_WITH_MONGO_BYTES: u64 = 22 << 20;
 /// How long an idle node is watched.
 const IDLE: Duration = Duration::from_secs(60);
 
