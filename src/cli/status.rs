@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 /// What keeps a node among others from its work.
 fn without_others(status: &StatusDocument) -> Option<&'static str> {
     let consensus = status.consensus.as_ref()?;
-    if status.peers == 0 {
+    if status.peers == 0 && consensus.needs_others() {
         Some("no peer is connected")
     } else {
         consensus.lacks_voters.then_some("too few validators vote")
@@ -153,7 +153,8 @@ fn catching_up(number: u64, noted: CatchingUpDocument) -> String {
 /// How the node takes part in consensus.
 fn consensus(status: &StatusDocument) -> String {
     let Some(consensus) = &status.consensus else { return "this node decides alone".to_owned() };
-    let ConsensusUseDocument { height, is_open, round, may_sign, lacks_voters, banned_peers } = *consensus;
+    let ConsensusUseDocument { height, is_open, round, is_validator, may_sign, lacks_voters, banned_peers, .. } =
+        *consensus;
     let mut text = if status.peers == 1 { "1 peer".to_owned() } else { format!("{} peers", status.peers) };
     if banned_peers > 0 {
         text += &format!(" and {banned_peers} kept out");
@@ -165,7 +166,9 @@ fn consensus(status: &StatusDocument) -> String {
     if lacks_voters {
         text += "; TOO FEW VALIDATORS VOTE";
     }
-    if !may_sign {
+    if !is_validator {
+        text += "; this node follows";
+    } else if !may_sign {
         text += "; this node may not sign yet";
     }
     text

@@ -157,8 +157,9 @@ impl Observer {
 
 /// How the node takes part, as the thread that drives consensus left word.
 fn consensus(standing: Standing, counts: NetworkCounts) -> ConsensusUseDocument {
-    let Standing { height, is_open, round, may_sign, lacks_voters, .. } = standing;
-    ConsensusUseDocument { height, is_open, round, may_sign, lacks_voters, banned_peers: saturate(counts.banned) }
+    let Standing { height, is_open, round, validators, is_validator, may_sign, lacks_voters, .. } = standing;
+    let (validators, banned_peers) = (saturate(validators), saturate(counts.banned));
+    ConsensusUseDocument { height, is_open, round, validators, is_validator, may_sign, lacks_voters, banned_peers }
 }
 
 fn saturate(count: usize) -> u32 {

@@ -178,6 +178,8 @@ fn a_chain_of_one_becomes_one_of_two_and_of_one_again() {
         net.restart(0);
     }
     net.wait_for_all_sent();
+    let alone = net.status(0).consensus.unwrap();
+    assert!(!alone.needs_others() && !alone.lacks_voters, "{alone:?}");
     // Whoever comes gets the chain from it.
     net.restart(1);
     net.wait_for_all_sent();

@@ -30,22 +30,29 @@ pub(super) fn ready(status: &StatusDocument) -> Vec<Check> {
     checks.push(Check::new("sealing", status.sealing_stop.clone()));
     if let Some(consensus) = &status.consensus {
         checks.extend([peers(status.peers, consensus), voters(consensus)]);
+        let behind =
+            status.catching_up.map(|noted| format!("far behind: catching up to block {}", noted.highest_block));
+        checks.push(Check::new("history", behind));
     }
     checks
 }
 
 /// Whether others are there, without whom nothing is decided.
 fn peers(connected: u32, consensus: &ConsensusUseDocument) -> Check {
-    let fault = (connected == 0).then(|| "no peer is connected".to_owned());
+    let fault = (connected == 0 && consensus.needs_others()).then(|| "no peer is connected".to_owned());
     let note = format!("{connected} are connected, {} are kept out", consensus.banned_peers);
     Check { name: "peers", fault, note: Some(note) }
 }
 
 /// Whether enough of them vote, and how the next height stands.
 fn voters(consensus: &ConsensusUseDocument) -> Check {
-    let ConsensusUseDocument { height, is_open, round, may_sign, lacks_voters, .. } = *consensus;
+    let ConsensusUseDocument { height, is_open, round, is_validator, may_sign, lacks_voters, .. } = *consensus;
     let stands = if is_open { format!("is open in round {round}") } else { "is not open".to_owned() };
-    let signs = if may_sign { "may sign" } else { "may not sign yet" };
+    let signs = match (is_validator, may_sign) {
+        (true, true) => "may sign",
+        (true, false) => "may not sign yet",
+        (false, _) => "follows",
+    };
     let stands = format!("height {height} {stands}, and this node {signs}");
     let fault = lacks_voters.then(|| format!("too few validators vote: {stands}"));
     Check { name: "consensus", fault, note: Some(stands) }
@@ -102,6 +109,10 @@ mod tests {
     #[test]
     fn a_node_among_others_needs_peers_and_voters_and_says_how_it_stands() {
         let mut status = status();
+        assert!(!hold(&ready(&status)), "it is far behind");
+        let told = report("readyz", &ready(&status), false);
+        assert_eq!(told, "[-]history failed: far behind: catching up to block 20000\nreadyz check failed\n");
+        status.catching_up = None;
         let told = report("readyz", &ready(&status), true);
         assert!(told.contains("[+]peers ok: 3 are connected, 1 are kept out\n"), "{told}");
         assert!(told.contains("[+]consensus ok: height 13 is open in round 2, and this node may sign\n"), "{told}");
@@ -112,6 +123,12 @@ mod tests {
                         open in round 2, and this node may sign\nreadyz check failed\n";
         assert_eq!(told, expected);
         assert!(hold(&alive(&status)), "a start anew would mend nothing");
+        let alone = status.consensus.map(|stands| ConsensusUseDocument { validators: 1, ..stands }).unwrap();
+        assert!(peers(0, &alone).fault.is_none());
+        let follows = ConsensusUseDocument { is_validator: false, ..alone };
+        assert!(
+            peers(0, &follows).fault.is_some() && voters(&follows).note.unwrap().ends_with("and this node follows")
+        );
         let waits = status.consensus.map(|stands| ConsensusUseDocument { is_open: false, may_sign: false, ..stands });
         assert_eq!(voters(&waits.unwrap()).note.unwrap(), "height 13 is not open, and this node may not sign yet");
     }

@@ -70,11 +70,15 @@ fn about_the_chain(page: &mut Page, status: &StatusDocument) {
     page.one("lucid_clock_synchronised", Gauge, "1 where the node holds its clock for synchronised.", synchronised);
     page.one("lucid_peers", Gauge, "Nodes that it is connected to.", status.peers);
     if let Some(consensus) = &status.consensus {
-        let ConsensusUseDocument { is_open, round, may_sign, lacks_voters, banned_peers, .. } = *consensus;
+        let ConsensusUseDocument {
+            is_open, round, validators, is_validator, may_sign, lacks_voters, banned_peers, ..
+        } = *consensus;
         page.one("lucid_peers_banned", Gauge, "Nodes that it keeps out for a time.", banned_peers);
         page.one("lucid_consensus_open", Gauge, "1 where votes on the next height have begun.", u8::from(is_open));
         page.one("lucid_consensus_round", Gauge, "The round that this height is in.", round);
         page.one("lucid_consensus_may_sign", Gauge, "1 where the node may sign.", u8::from(may_sign));
+        page.one("lucid_consensus_validators", Gauge, "Validators that vote on it.", validators);
+        page.one("lucid_consensus_votes", Gauge, "1 where the node is one of them.", u8::from(is_validator));
         let few = "1 where too few validators vote for anything to be decided.";
         page.one("lucid_consensus_lacks_voters", Gauge, few, u8::from(lacks_voters));
     }
@@ -178,6 +182,8 @@ pub(super) mod tests {
                 height: 13,
                 is_open: true,
                 round: 2,
+                validators: 4,
+                is_validator: true,
                 may_sign: true,
                 lacks_voters: false,
                 banned_peers: 1,

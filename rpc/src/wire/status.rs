@@ -70,12 +70,23 @@ pub struct ConsensusUseDocument {
     pub is_open: bool,
     /// The round that it is in; 0 before it is open.
     pub round: u32,
+    /// How many validators vote on it.
+    pub validators: u32,
+    /// Whether this node is one of them.
+    pub is_validator: bool,
     /// Whether this node may sign.
     pub may_sign: bool,
     /// Whether so few validators vote on it that nothing is decided.
     pub lacks_voters: bool,
     /// Nodes that are kept out for a time.
     pub banned_peers: u32,
+}
+
+impl ConsensusUseDocument {
+    /// Whether the node needs others for a block.
+    pub const fn needs_others(&self) -> bool {
+        self.validators != 1 || !self.is_validator
+    }
 }
 
 /// How far a node has come that gets what it missed from its peers.

@@ -43,6 +43,21 @@ impl Machine {
         }
     }
 
+    /// Whether a message of gossip is judged as soon as it is taken: it is of the height that comes next, and its signatures
+    /// are checked. Only such is worth passing on: of others this node knows nothing but who sent them.
+    pub fn judges(&self, message: &Message) -> bool {
+        let (next, far) = (self.next_height(), self.round().unwrap_or_default().saturating_add(ROUNDS_AHEAD));
+        let height = match message {
+            Message::Vote(vote) if vote.voter == self.config.own || vote.round > far => return false,
+            Message::Vote(vote) => vote.height,
+            Message::Polka(polka) => polka.height,
+            Message::Round(certificate) => certificate.height,
+            Message::Body(body) => body.height,
+            _ => return false,
+        };
+        height == next && self.work.is_some()
+    }
+
     fn score(&mut self, peer: Peer, fault: Fault) {
         self.effects.push(Effect::Score { peer, fault });
     }

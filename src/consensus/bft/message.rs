@@ -48,6 +48,13 @@ impl SignedVote {
     }
 }
 
+impl Message {
+    /// Whether it is one that is said to all. The others are questions and answers.
+    pub const fn is_gossip(&self) -> bool {
+        matches!(self, Self::Vote(_) | Self::Polka(_) | Self::Round(_) | Self::Body(_))
+    }
+}
+
 /// More than two thirds of the prevotes of one round for one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolkaCertificate {

@@ -8,7 +8,7 @@ use super::{
     headers::{CertifiedHeader, HeaderChain},
     progress::Progress,
     sources::Sources,
-    wire::{Headers, MAX_BODIES, MAX_HEADERS, Question, split_bodies},
+    wire::{ANSWER_BYTES, Headers, MAX_BODIES, MAX_HEADERS, Question, split_bodies},
 };
 use crate::{
     consensus::{bft::Message, poot::validator_set_at},
@@ -20,13 +20,14 @@ use crate::{
     },
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
     sync::{Notify, oneshot, watch},
     task::{JoinSet, spawn_blocking},
+    time::timeout,
 };
 use tracing::{debug, info, warn};
 
@@ -42,6 +43,13 @@ const MAX_CHUNKS_AHEAD: usize = 6;
 /// How long is waited after an attempt, successful or not.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often it is looked who else is there, and whether somebody is slow.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a question may be open before another peer is asked the same. Who answers later, with less than a quarter of what was
+/// asked for, has failed: else a peer that gives a little now and then could hold this node for ever.
+const SLOW_AFTER: Duration = Duration::from_secs(3);
+
 /// How often it is said how far it is.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -50,8 +58,8 @@ const TELL_INTERVAL: Duration = Duration::from_secs(10);
 enum Chunk {
     /// To be asked for.
     Wanted(Arc<[CertifiedHeader]>),
-    /// Asked for.
-    Asked(Arc<[CertifiedHeader]>),
+    /// Asked for, last at this time.
+    Asked(Arc<[CertifiedHeader]>, Instant),
     /// Here.
     Ready(Vec<CertifiedBlock>),
 }
@@ -80,8 +88,11 @@ struct Longer {
 /// Something that was asked for is here, or will not be.
 #[derive(Debug)]
 enum Event {
-    Headers(PeerId, Result<Box<Longer>, Failure>),
-    Bodies(PeerId, u64, Result<Vec<CertifiedBlock>, Failure>),
+    /// A peer says where its chain ends, or nothing.
+    Head(PeerId, Option<u64>),
+    /// With how long it took.
+    Headers(PeerId, Result<Box<Longer>, Failure>, Duration),
+    Bodies(PeerId, u64, Result<Vec<CertifiedBlock>, Failure>, Duration),
     /// The height up to which blocks are committed.
     Committed(Option<u64>),
 }
@@ -127,10 +138,13 @@ struct Fetch<'a> {
     inbox: &'a Inbox,
     progress: &'a Progress,
     sources: Sources,
+    /// Who was found lying in this attempt.
+    dropped: BTreeSet<PeerId>,
     /// Verified headers, up to the last one that is here.
     chain: HeaderChain,
-    /// Whether headers are being asked for.
-    asks_headers: bool,
+    /// When headers were last asked for, while that is open.
+    asks_headers: Option<Instant>,
+    looked: Option<Instant>,
     /// Headers whose bodies nobody was asked for.
     headers: Vec<CertifiedHeader>,
     /// Bodies, by the height of the first.
@@ -158,73 +172,98 @@ impl<'a> Fetch<'a> {
         });
         let chain = read.await.map_err(|error| NodeError::Task(error.to_string()))??;
         let handed = chain.next() - 1;
-        let mut fetch = Self {
+        Ok(Self {
             node,
             network,
             inbox,
             progress,
             sources: Sources::default(),
+            dropped: BTreeSet::new(),
             chain,
-            asks_headers: false,
+            asks_headers: None,
+            looked: None,
             headers: Vec::new(),
             chunks: BTreeMap::new(),
             handed,
             commits: false,
             under_way: JoinSet::new(),
             told: Instant::now(),
-        };
-        fetch.ask_heads().await;
-        Ok(fetch)
+        })
     }
 
-    /// Asks everybody where his chain ends.
+    /// Asks those who are connected, and were not asked before, where their chains end.
     async fn ask_heads(&mut self) {
+        self.looked = Some(Instant::now());
         let head = self.node.head();
         let question = Message::Head { height: head.header.number, block_hash: head.header.hash() }.encode();
         let peers = self.network.snapshot().await.map(|snapshot| snapshot.peers).unwrap_or_default();
-        let mut asked = JoinSet::new();
         for peer in peers.into_iter().map(|peer| peer.id) {
-            let (network, question) = (self.network.clone(), question.clone());
-            asked.spawn(async move { (peer, network.request(peer, question).await) });
-        }
-        while let Some(answered) = asked.join_next().await {
-            let Ok((peer, Ok(answer))) = answered else { continue };
-            if let Ok(Message::Head { height, block_hash }) = Message::decode(&answer) {
-                let _ = self.network.told_head(peer, height, block_hash.0);
-                self.sources.told(peer, height);
+            if self.sources.knows(&peer) || self.dropped.contains(&peer) {
+                continue;
             }
+            // It has nothing until it says so.
+            self.sources.told(peer, 0);
+            let (network, question) = (self.network.clone(), question.clone());
+            self.under_way.spawn(async move {
+                let answer =
+                    network.request(peer, question).await.ok().and_then(|answer| Message::decode(&answer).ok());
+                let Some(Message::Head { height, block_hash }) = answer else { return Event::Head(peer, None) };
+                let _ = network.told_head(peer, height, block_hash.0);
+                Event::Head(peer, Some(height))
+            });
         }
     }
 
     /// Fetches and hands on until nobody has more.
     async fn run(mut self) -> Result<(), NodeError> {
         let (from, began) = (self.handed, Instant::now());
-        if self.sources.highest() <= from {
-            return Ok(());
-        }
-        info!(height = from, of = self.sources.highest(), "far behind: gets blocks from peers");
         loop {
+            if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_INTERVAL) {
+                self.ask_heads().await;
+            }
             self.ask();
             self.tell();
-            let Some(event) = self.under_way.join_next().await else { break };
+            if self.under_way.is_empty() {
+                break;
+            }
+            // Now and then there is something to do though nobody answers.
+            let Ok(Some(event)) = timeout(LOOK_INTERVAL, self.under_way.join_next()).await else { continue };
             match event.map_err(|error| NodeError::Task(error.to_string()))? {
-                Event::Headers(peer, answer) => self.take_headers(peer, answer),
-                Event::Bodies(peer, from, answer) => self.take_bodies(peer, from, answer),
+                Event::Head(peer, Some(height)) => self.sources.told(peer, height),
+                Event::Head(peer, None) => self.sources.forget(&peer),
+                Event::Headers(peer, answer, took) => self.take_headers(peer, answer, took),
+                Event::Bodies(peer, from, answer, took) => self.take_bodies(peer, from, answer, took),
                 Event::Committed(Some(height)) if height >= self.handed => self.commits = false,
                 // The node stops, has no room, or is elsewhere.
                 Event::Committed(_) => break,
             }
+            // Blocks that were decided meanwhile are not to be got.
+            if self.node.head().header.number >= self.chain.next() {
+                break;
+            }
         }
         let height = self.node.head().header.number;
-        let blocks = height.saturating_sub(from);
-        info!(height, blocks, took_ms = began.elapsed().as_millis() as u64, "got blocks from peers");
+        let blocks = self.handed.saturating_sub(from);
+        if blocks > 0 {
+            info!(height, blocks, took_ms = began.elapsed().as_millis() as u64, "got blocks from peers");
+        }
         Ok(())
     }
 
     /// Says now and then how far it is.
     fn tell(&mut self) {
-        let (current, highest) = (self.node.head().header.number, self.sources.highest());
-        self.progress.set(current, highest.max(self.chain.next() - 1));
+        let (current, verified) = (self.node.head().header.number, self.chain.next() - 1);
+        // Only headers show that there is anything to get: until then it is one peer's word.
+        if verified <= current {
+            if self.asks_headers.is_none_or(|asked| asked.elapsed() >= SLOW_AFTER) {
+                self.progress.clear();
+            }
+            return;
+        }
+        if self.progress.get().is_none() {
+            info!(height = current, of = self.sources.highest().max(verified), "far behind: gets blocks from peers");
+        }
+        self.progress.set(current, self.sources.highest().max(verified));
         let Some(noted) = self.progress.get().filter(|_| self.told.elapsed() >= TELL_INTERVAL) else { return };
         self.told = Instant::now();
         let (blocks_per_sec, left_secs) = noted.estimate(current).unwrap_or_default();
@@ -236,9 +275,8 @@ impl<'a> Fetch<'a> {
         self.hand_on();
         self.cut_chunks();
         self.ask_headers();
-        let wanted: Vec<_> = self.chunks.iter().filter(|(_, chunk)| matches!(chunk, Chunk::Wanted(_))).collect();
-        let wanted: Vec<u64> = wanted.into_iter().map(|(from, _)| *from).collect();
-        for from in wanted {
+        let chunks: Vec<u64> = self.chunks.keys().copied().collect();
+        for from in chunks {
             self.ask_bodies(from);
         }
     }
@@ -256,65 +294,96 @@ impl<'a> Fetch<'a> {
     }
 
     fn ask_headers(&mut self) {
-        if self.asks_headers || self.headers.len() >= MAX_HEADERS_AHEAD {
+        let is_asked = self.asks_headers.is_some_and(|asked| asked.elapsed() < SLOW_AFTER);
+        if is_asked || self.headers.len() >= MAX_HEADERS_AHEAD {
             return;
         }
         let from = self.chain.next();
         let Some(peer) = self.sources.take(from) else { return };
-        self.asks_headers = true;
+        let began = Instant::now();
+        self.asks_headers = Some(began);
         let (network, mut chain) = (self.network.clone(), self.chain.clone());
         self.under_way.spawn(async move {
             let question = Question::Headers { from, count: MAX_HEADERS };
             let Ok(answer) = network.request(peer, question.encode()).await else {
-                return Event::Headers(peer, Err(Failure::Nothing));
+                return Event::Headers(peer, Err(Failure::Nothing), began.elapsed());
             };
+            let took = began.elapsed();
             let checked = spawn_blocking(move || {
                 let answer = Headers::decode(&answer, MAX_HEADERS).ok_or(Failure::Malformed)?;
                 let head = answer.head;
                 let certified = chain.extend(answer).map_err(|fault| Failure::Forged(fault.to_string()))?;
                 Ok(Box::new(Longer { chain, certified, head }))
             });
-            Event::Headers(peer, checked.await.unwrap_or(Err(Failure::Nothing)))
+            Event::Headers(peer, checked.await.unwrap_or(Err(Failure::Nothing)), took)
         });
     }
 
-    fn take_headers(&mut self, peer: PeerId, answer: Result<Box<Longer>, Failure>) {
-        self.asks_headers = false;
+    fn take_headers(&mut self, peer: PeerId, answer: Result<Box<Longer>, Failure>, took: Duration) {
         match answer {
             Ok(longer) => {
                 let Longer { chain, certified, head } = *longer;
-                self.sources.done(&peer, !certified.is_empty());
+                let first = certified.first().map(|first| first.header.number);
+                let due = head.saturating_sub(self.chain.next() - 1).min(MAX_HEADERS);
+                self.sources.done(&peer, first.is_some() && is_soon_enough(took, certified.len() as u64, due));
                 // It may have said another one before, when it had none of these.
                 self.sources.told(peer, head);
-                self.chain = chain;
-                self.headers.extend(certified);
+                // Another peer may have been asked the same, and been faster.
+                if first == Some(self.chain.next()) {
+                    self.chain = chain;
+                    self.headers.extend(certified);
+                    self.asks_headers = None;
+                } else if first.is_none() {
+                    self.asks_headers = None;
+                }
             }
-            Err(failure) => self.failed(peer, failure, "headers"),
+            Err(failure) => {
+                self.asks_headers = None;
+                self.failed(peer, failure, "headers");
+            }
         }
     }
 
     fn ask_bodies(&mut self, from: u64) {
-        let Some(Chunk::Wanted(headers)) = self.chunks.get(&from) else { return };
-        let (headers, count) = (Arc::clone(headers), headers.len());
+        let headers = match self.chunks.get(&from) {
+            Some(Chunk::Wanted(headers)) => headers,
+            Some(Chunk::Asked(headers, asked)) if asked.elapsed() >= SLOW_AFTER => headers,
+            _ => return,
+        };
+        let (headers, count, began) = (Arc::clone(headers), headers.len(), Instant::now());
         let Some(peer) = self.sources.take(from + count as u64 - 1) else { return };
-        self.chunks.insert(from, Chunk::Asked(Arc::clone(&headers)));
+        self.chunks.insert(from, Chunk::Asked(Arc::clone(&headers), began));
         let network = self.network.clone();
         let most = usize::try_from(self.node.spec.parameters.block_transactions_max).unwrap_or(usize::MAX);
         self.under_way.spawn(async move {
             let question = Question::Bodies { from, count: count as u64 };
             let Ok(answer) = network.request(peer, question.encode()).await else {
-                return Event::Bodies(peer, from, Err(Failure::Nothing));
+                return Event::Bodies(peer, from, Err(Failure::Nothing), began.elapsed());
             };
+            let took = began.elapsed();
             let checked = spawn_blocking(move || put_together(&answer, &headers, most));
-            Event::Bodies(peer, from, checked.await.unwrap_or(Err(Failure::Nothing)))
+            Event::Bodies(peer, from, checked.await.unwrap_or(Err(Failure::Nothing)), took)
         });
     }
 
-    fn take_bodies(&mut self, peer: PeerId, from: u64, answer: Result<Vec<CertifiedBlock>, Failure>) {
-        let Some(Chunk::Asked(headers)) = self.chunks.remove(&from) else { return };
+    fn take_bodies(&mut self, peer: PeerId, from: u64, answer: Result<Vec<CertifiedBlock>, Failure>, took: Duration) {
+        let headers = match self.chunks.remove(&from) {
+            Some(Chunk::Asked(headers, _) | Chunk::Wanted(headers)) => headers,
+            // Another peer was asked the same, and was faster.
+            other => {
+                self.chunks.extend(other.map(|chunk| (from, chunk)));
+                return match answer {
+                    Ok(_) => self.sources.done(&peer, took < SLOW_AFTER),
+                    Err(failure) => self.failed(peer, failure, "bodies"),
+                };
+            }
+        };
         match answer {
             Ok(blocks) => {
-                self.sources.done(&peer, true);
+                let bytes: u64 = blocks.iter().map(|block| block.block.size_bytes()).sum();
+                let is_full = bytes >= ANSWER_BYTES as u64 / 2;
+                let soon_enough = is_soon_enough(took, blocks.len() as u64, headers.len() as u64);
+                self.sources.done(&peer, is_full || soon_enough);
                 let rest = headers.get(blocks.len()..).unwrap_or_default();
                 if let Some(next) = rest.first() {
                     self.chunks.insert(next.header.number, Chunk::Wanted(rest.into()));
@@ -341,7 +410,8 @@ impl<'a> Fetch<'a> {
                 Offence::ForgedHistory
             }
         };
-        self.sources.drop(&peer);
+        self.sources.forget(&peer);
+        self.dropped.insert(peer);
         let _ = self.network.offence(peer, offence);
     }
 
@@ -361,6 +431,11 @@ impl<'a> Fetch<'a> {
             Event::Committed(if told.await.is_ok() { committed.await.ok() } else { None })
         });
     }
+}
+
+/// Whether an answer came soon, or has a quarter of what is due.
+fn is_soon_enough(took: Duration, items: u64, due: u64) -> bool {
+    took < SLOW_AFTER || items.saturating_mul(4) >= due
 }
 
 /// The blocks of an answer of bodies, as many as it has.

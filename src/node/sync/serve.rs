@@ -98,8 +98,9 @@ impl Node {
 
     fn bodies_from(&self, from: u64, count: u64) -> Result<Vec<u8>, NodeError> {
         let snapshot = self.snapshot();
+        let last = from.saturating_add(count).min(chain::read_head(&snapshot)?.number.saturating_add(1));
         let (mut blocks, mut bytes) = (Vec::new(), 0);
-        for height in (from.max(1)..).take(count as usize) {
+        for height in from.max(1)..last {
             let Some(block) = chain::read_block(&snapshot, height)? else { break };
             let length = block.body.length();
             // One is always sent; what follows has to fit.

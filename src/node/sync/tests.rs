@@ -7,9 +7,9 @@ use super::{
 use crate::{
     chain,
     config::NetworkSettings,
-    consensus::poot::validator_set_at,
+    consensus::{bft, poot::validator_set_at},
     keys::{DEV_ACCOUNTS, NetworkKey, NodeKeys},
-    network::{Network, NetworkConfig, NetworkEvent, NetworkHandle},
+    network::{Network, NetworkConfig, NetworkEvent, NetworkHandle, Topic},
     node::{
         DataDir, Node, NodeError,
         devnet::{DevnetNode, DevnetOptions, make_devnet},
@@ -20,7 +20,7 @@ use crate::{
 };
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall;
 use lucid_storage::Reader as _;
 use lucid_types::contracts::{LUCID_NODES_ADDRESS, LucidNodes};
@@ -38,6 +38,9 @@ const VALIDATORS: usize = 4;
 
 /// Blocks that new nodes have to get; more than headers of one answer, and over several epochs of sixteen slots.
 const BLOCKS: u64 = 300;
+
+/// How late a peer answers that would hold others: within what a request may take.
+const LATE: Duration = Duration::from_secs(9);
 
 /// How long anything may take on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -208,6 +211,52 @@ impl Forgery {
     }
 }
 
+/// A peer that is none of this program's nodes.
+struct Attacker {
+    handle: NetworkHandle,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Attacker {
+    /// One that is somebody else for each seed, and what comes to it.
+    fn start(genesis_hash: [u8; 32], seed: u8, peers: &[&str]) -> (Self, crate::network::NetworkEvents) {
+        let config = NetworkConfig::new().listen("/ip4/127.0.0.1/tcp/0").unwrap();
+        let config = peers.iter().fold(config, |config, peer| config.peer(peer).unwrap());
+        let (network, handle, events) = Network::new(&config, genesis_hash, &[seed; 32], &[]).unwrap();
+        (Self { handle, task: tokio::spawn(network.run()) }, events)
+    }
+
+    async fn stop(self) {
+        let _ = self.handle.stop().await;
+        let _ = timeout(SOON, self.task).await;
+    }
+}
+
+/// Claims to have more than anybody, and gives one true header or body at a time, late.
+async fn drip(node: Arc<Node>, handle: NetworkHandle, mut events: crate::network::NetworkEvents) {
+    while let Some(event) = events.next().await {
+        let NetworkEvent::Request(request) = event else { continue };
+        let (node, handle) = (Arc::clone(&node), handle.clone());
+        tokio::spawn(async move {
+            let answer = match Question::decode(&request.data) {
+                Some(Question::Headers { from, .. }) => {
+                    tokio::time::sleep(LATE).await;
+                    let mut answer = node.headers_from(from, 1).unwrap();
+                    answer.head = u64::MAX;
+                    answer.encode()
+                }
+                Some(Question::Bodies { from, .. }) => {
+                    tokio::time::sleep(LATE).await;
+                    node.answer(Question::Bodies { from, count: 1 }).unwrap()
+                }
+                Some(Question::Waiting) => super::wire::encode_waiting(&[]),
+                None => bft::Message::Head { height: u64::MAX, block_hash: B256::ZERO }.encode(),
+            };
+            let _ = handle.respond(request.id, Some(answer));
+        });
+    }
+}
+
 /// Answers as an honest node does, but for what it forges.
 async fn lie(node: Arc<Node>, handle: NetworkHandle, mut events: crate::network::NetworkEvents, forgery: Forgery) {
     while let Some(event) = events.next().await {
@@ -232,7 +281,7 @@ async fn lie(node: Arc<Node>, handle: NetworkHandle, mut events: crate::network:
             None => {
                 let head = node.head();
                 let (height, block_hash) = (head.header.number, head.header.hash());
-                crate::consensus::bft::Message::Head { height, block_hash }.encode()
+                bft::Message::Head { height, block_hash }.encode()
             }
         };
         let _ = handle.respond(request.id, Some(answer));
@@ -288,13 +337,10 @@ fn who_forges_headers_certificates_sets_or_bodies_is_dropped_and_the_chain_is_go
         let honest_address = honest.address().await;
         let source = Arc::new(history.open(1));
         for (place, forgery) in Forgery::ALL.into_iter().enumerate() {
-            let config = NetworkConfig::new().listen("/ip4/127.0.0.1/tcp/0").unwrap();
-            let seed = [place as u8 + 1; 32];
-            let (network, handle, events) = Network::new(&config, source.genesis_hash.0, &seed, &[]).unwrap();
-            let task = tokio::spawn(network.run());
-            let liar = handle.local_id();
-            let lying = tokio::spawn(lie(Arc::clone(&source), handle.clone(), events, forgery));
-            let address = address_of(&handle).await;
+            let (attacker, events) = Attacker::start(source.genesis_hash.0, place as u8 + 1, &[]);
+            let liar = attacker.handle.local_id();
+            let lying = tokio::spawn(lie(Arc::clone(&source), attacker.handle.clone(), events, forgery));
+            let address = address_of(&attacker.handle).await;
             // A folder of its own for each: new, and the liar is the only one to ask at first.
             let folder = tempfile::tempdir().unwrap();
             let datadir = DataDir::at(folder.path()).unwrap();
@@ -316,8 +362,7 @@ fn who_forges_headers_certificates_sets_or_bodies_is_dropped_and_the_chain_is_go
             assert_eq!(new.node.head().header.hash(), source.head().header.hash(), "{forgery:?}");
             new.stop().await;
             lying.abort();
-            let _ = handle.stop().await;
-            let _ = timeout(SOON, task).await;
+            attacker.stop().await;
         }
         honest.stop().await;
     });
@@ -374,6 +419,99 @@ fn what_waited_before_two_nodes_met_is_known_to_both_after() {
         let second = Running::start(history.open(1), &keys, vec![first.address().await]);
         let knows = async || second.node.pool().get(&hash).cloned();
         eventually("transaction", knows).await;
+        first.stop().await;
+        second.stop().await;
+    });
+}
+
+#[test]
+fn no_question_is_too_large_and_none_ends_the_node() {
+    let history = History::make();
+    let node = history.open(0);
+    for from in [0, 1, BLOCKS, BLOCKS + 1, u64::MAX - 1, u64::MAX] {
+        for count in [0, 1, u64::MAX] {
+            let headers = node.headers_from(from, count.min(9)).unwrap().headers.len() as u64;
+            let bodies = node.answer(Question::Bodies { from, count }).unwrap();
+            let bodies = split_bodies(&bodies, 64).unwrap().len();
+            assert_eq!(headers > 0, (1..=BLOCKS).contains(&from) && count > 0, "headers from {from}, {count}");
+            assert!(bodies == 0 || from <= BLOCKS && count > 0, "bodies from {from}, {count}");
+            assert!(node.answer(Question::Headers { from, count }).is_ok());
+        }
+    }
+}
+
+#[test]
+fn who_gives_a_little_and_late_holds_nobody_up_and_is_not_believed() {
+    run(async {
+        let history = History::make();
+        let source = Arc::new(history.open(1));
+        let (attacker, events) = Attacker::start(source.genesis_hash.0, 1, &[]);
+        let dripping = tokio::spawn(drip(source, attacker.handle.clone(), events));
+        let new = history.open(4);
+        let new = Running::start(new, &history.nodes[4].datadir.join("keys"), vec![address_of(&attacker.handle).await]);
+        let network = &new.node.part.get().unwrap().network;
+        eventually("connection", async || (network.snapshot().await.unwrap().peers.len() == 1).then_some(())).await;
+        // The others come once it asks him and nobody else.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let honest = Running::start(history.open(0), &history.nodes[0].datadir.join("keys"), Vec::new());
+        network.add_peer(honest.address().await.parse().unwrap()).unwrap();
+        let began = Instant::now();
+        eventually("chain", async || (new.height() >= BLOCKS).then_some(())).await;
+        // Of him alone it would be a block in each 18 seconds.
+        assert!(began.elapsed() < SOON / 2, "{:?}", began.elapsed());
+        // He goes on claiming more. It is not said that this node is behind for longer than he takes.
+        let progress = &new.node.part.get().unwrap().progress;
+        eventually("end", async || progress.get().is_none().then_some(())).await;
+        dripping.abort();
+        new.stop().await;
+        honest.stop().await;
+        attacker.stop().await;
+    });
+}
+
+#[test]
+fn what_nobody_can_check_is_passed_on_by_nobody() {
+    run(async {
+        let history = History::make();
+        let first = Running::start(history.open(0), &history.nodes[0].datadir.join("keys"), Vec::new());
+        let address = first.address().await;
+        let second = Running::start(history.open(1), &history.nodes[1].datadir.join("keys"), vec![address.clone()]);
+        let (first_id, genesis) = (first.node.part.get().unwrap().network.local_id(), first.node.genesis_hash.0);
+        let network = &second.node.part.get().unwrap().network;
+        eventually("connection", async || (network.snapshot().await.unwrap().peers.len() == 1).then_some(())).await;
+        let mut attackers = Vec::new();
+        for seed in 1..=5 {
+            attackers.push(Attacker::start(genesis, seed, &[&address]).0);
+        }
+        let network_of_first = &first.node.part.get().unwrap().network;
+        let all = async || (network_of_first.snapshot().await.unwrap().peers.len() == 6).then_some(());
+        eventually("attackers", all).await;
+        // As many each as one peer may send: bodies of a height to come, which nobody signed.
+        for (number, attacker) in attackers.iter().enumerate() {
+            for place in 0..16_u8 {
+                let body = bft::Body {
+                    height: u64::MAX,
+                    round: number as u32,
+                    block_hash: B256::repeat_byte(place),
+                    proposal_signature: alloy_primitives::B512::ZERO,
+                    vrf_proof: None,
+                    parent_certificate: None,
+                    block: Bytes::new(),
+                };
+                let said_at = [0, 0, 0, place];
+                let bytes = [bft::Message::Body(Box::new(body)).encode(), said_at.to_vec()].concat();
+                let _ = attacker.handle.publish(Topic::Bodies, bytes);
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let seen = network.snapshot().await.unwrap();
+        assert!(
+            seen.bans.is_empty() && seen.peers.iter().any(|peer| peer.id == first_id && peer.score == 0),
+            "{seen:?}"
+        );
+        for attacker in attackers {
+            attacker.stop().await;
+        }
         first.stop().await;
         second.stop().await;
     });

@@ -7,6 +7,7 @@ use super::{
     notes::RoundNotes,
     open_height::OpenHeight,
     part::Standing,
+    passed_on::PassedOn,
     peers::PeerNumbers,
     wire::Wire,
 };
@@ -92,6 +93,7 @@ pub(in crate::node) struct Driver {
     faulted: bool,
     /// Since when something waits for a block; nothing where nothing does.
     waits_since: Option<Instant>,
+    passed_on: PassedOn,
     /// Whether too few validators voted when that was last looked at.
     lacked_voters: bool,
     /// Whether it was said that somebody else signs with this node's key.
@@ -139,6 +141,7 @@ impl Driver {
             sender: None,
             faulted: false,
             waits_since: None,
+            passed_on: PassedOn::default(),
             lacked_voters: false,
             has_twin: false,
             far_behind,
@@ -238,7 +241,9 @@ impl Driver {
         if let Message::Head { height, block_hash } = message {
             self.wire.told_head(from, height, block_hash.0);
         }
-        let is_old = message_height(&message).is_some_and(|height| height < self.machine.next_height());
+        // Asked before it is taken: what it brings about may end the height.
+        let is_worth_it =
+            gossip.is_some() && self.machine.judges(&message) && self.passed_on.pass(&message, Instant::now());
         let vote = if let Message::Vote(vote) = &message { Some((vote.height, vote.voter)) } else { None };
         if let Message::Vote(vote) = &message {
             self.look_for_twin(vote)?;
@@ -252,10 +257,10 @@ impl Driver {
             self.heard.voted(height, voter, &self.open.schedule().set, Instant::now());
         }
         if let Some(id) = gossip {
-            let verdict = match (self.faulted, is_old) {
+            let verdict = match (self.faulted, is_worth_it) {
                 (true, _) => Verdict::Reject,
-                (false, true) => Verdict::Ignore,
-                (false, false) => Verdict::Accept,
+                (false, false) => Verdict::Ignore,
+                (false, true) => Verdict::Accept,
             };
             self.wire.report(id, verdict);
         }
@@ -329,7 +334,16 @@ impl Driver {
         let own = may_sign.then(|| self.node.author.address());
         self.heard.turn_to(height);
         let opened_in = is_open.then(|| self.heard.is_open_in(self.clockwork.slot_now(), now));
-        Standing { height, is_open, opened_in, round, may_sign, lacks_voters: self.heard.lacks_voters(set, own, now) }
+        Standing {
+            height,
+            is_open,
+            opened_in,
+            round,
+            validators: set.members().len(),
+            is_validator: set.get(&self.node.author.address()).is_some(),
+            may_sign,
+            lacks_voters: self.heard.lacks_voters(set, own, now),
+        }
     }
 
     fn carry_out(&mut self, effect: Effect) -> Result<(), NodeError> {
@@ -453,17 +467,6 @@ impl Driver {
 
     fn take_asked(&mut self, by: Peer) -> Option<RequestId> {
         self.asked.take_if(|(peer, _)| *peer == by).map(|(_, request)| request)
-    }
-}
-
-/// The height that a message speaks of, where it is about one.
-fn message_height(message: &Message) -> Option<u64> {
-    match message {
-        Message::Vote(vote) => Some(vote.height),
-        Message::Polka(polka) => Some(polka.height),
-        Message::Round(round) => Some(round.height),
-        Message::Body(body) => Some(body.height),
-        _ => None,
     }
 }
 

@@ -86,6 +86,10 @@ impl Link {
     fn take_message(&self, message: Message) {
         let Message { id, from, data, .. } = message;
         match from_gossip(&data) {
+            Ok(message) if !message.is_gossip() => {
+                debug!(%from, "gossip of a message that is for one peer");
+                let _ = self.network.report(id, Verdict::Reject);
+            }
             Ok(message) => {
                 if !self.inbox.tell(Told::Message { from, gossip: Some(id), message: Box::new(message) }) {
                     let _ = self.network.report(id, Verdict::Ignore);

@@ -14,6 +14,7 @@ mod log;
 mod notes;
 mod open_height;
 mod part;
+mod passed_on;
 mod peers;
 mod start;
 mod wire;

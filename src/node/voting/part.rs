@@ -23,6 +23,10 @@ pub(in crate::node) struct Standing {
     pub(in crate::node) opened_in: Option<u64>,
     /// The round that it is in.
     pub(in crate::node) round: u32,
+    /// How many validators vote on it.
+    pub(in crate::node) validators: usize,
+    /// Whether this node is one of them.
+    pub(in crate::node) is_validator: bool,
     /// Whether this node may sign.
     pub(in crate::node) may_sign: bool,
     /// Whether so few validators vote on it that they decide nothing.
