@@ -85,7 +85,7 @@ fn four_nodes_agree_under_load_and_a_killed_leader_is_replaced() {
     // One that was away then saw nothing of them.
     let (mut results, mut waits) = (BTreeSet::new(), Vec::new());
     for node in net.up() {
-        let history = node.request("lucid_consensusHistory", (json!({"limit": 50}),));
+        let history = node.request("lucid_consensusHistory", (json!({"limit": 500}),));
         let rounds = history["documents"].as_array().unwrap();
         results.extend(rounds.iter().map(|round| round["result"].as_str().unwrap().to_owned()));
         // The newest first: a round that decided lies before the one that did not.

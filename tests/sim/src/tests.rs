@@ -2,11 +2,11 @@
 
 use crate::{AttackerKind, LedgerKind, Setting, Summary, run};
 
-/// Seeds that the suite runs over each ledger, and virtual minutes of each: two hundred of them, for which one core takes
-/// about four minutes unoptimised. A real seed costs some four times as much as a synthetic one, and in half the minutes it
+/// Seeds that the suite runs over each ledger, and virtual minutes of each: for all of them one core takes about six
+/// minutes unoptimised. A real seed costs some four times as much as a synthetic one, and in half the minutes it
 /// passes as many epochs as it takes for validators to come and go. `SIM_SEEDS` asks for more.
-const SYNTHETIC: (u64, u64) = (120, 10);
-const REAL: (u64, u64) = (80, 5);
+const SYNTHETIC: (u64, u64) = (200, 10);
+const REAL: (u64, u64) = (120, 5);
 
 /// Seeds against each kind of attacker over each ledger.
 const SEEDS_AGAINST_EACH: usize = 2;
