@@ -1,10 +1,16 @@
-use super::{address::parse_address, input::read_file, time::unix_now};
+use super::{
+    address::parse_address,
+    exit_codes::{DATA, coded},
+    input::read_file,
+    time::unix_now,
+};
 use crate::chain::genesis_contract_hashes;
 use alloy_primitives::{Address, U256};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lucid_types::{ChainSpec, GenesisValidator, LUCID_CHAIN_ID, LUCID_TESTNET_CHAIN_ID, Params, Preset, Rules};
 use std::{
+    fmt::Display,
     fs::OpenOptions,
     io::Write,
     path::{Path, PathBuf},
@@ -107,12 +113,15 @@ fn spec_of(new: &New, now: u64) -> anyhow::Result<ChainSpec> {
 /// A list, or one object after the other.
 fn read_validators(path: &Path) -> anyhow::Result<Vec<GenesisValidator>> {
     let bytes = read_file(path, MAX_LIST_BYTES)?;
-    let what = || format!("{} is no list of validators", path.display());
+    let refused = |why: &dyn Display| coded(DATA, format!("{} is no list of validators: {why}", path.display()));
+    if bytes.len() > MAX_LIST_BYTES {
+        return Err(refused(&format_args!("it has more than {MAX_LIST_BYTES} bytes")));
+    }
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return serde_json::from_slice(&bytes).with_context(what);
+        return serde_json::from_slice(&bytes).map_err(|error| refused(&error));
     }
     let objects = serde_json::Deserializer::from_slice(&bytes).into_iter();
-    objects.collect::<Result<_, _>>().with_context(what)
+    objects.collect::<Result<_, _>>().map_err(|error| refused(&error))
 }
 
 fn parse_allocation(text: &str) -> Result<(Address, u64), String> {
@@ -125,4 +134,25 @@ fn write_new(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).with_context(context)?;
     file.write_all(content).with_context(context)?;
     file.sync_all().with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit_codes::exit_code;
+
+    #[test]
+    fn a_list_that_is_none_or_too_long_says_so_with_the_code_of_wrong_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("validators.json");
+        let too_long = format!("[{}", " ".repeat(MAX_LIST_BYTES));
+        for (text, why) in [("[{\"node\":", "EOF"), ("{} {}", "missing field"), (too_long.as_str(), "more than")] {
+            std::fs::write(&path, text).unwrap();
+            let refused = read_validators(&path).unwrap_err();
+            assert!(refused.to_string().contains(why), "{refused}");
+            assert_eq!(exit_code(&refused), DATA);
+        }
+        std::fs::write(&path, " [ ] ").unwrap();
+        assert!(read_validators(&path).unwrap().is_empty());
+    }
 }
