@@ -11,7 +11,7 @@ use libp2p::{
 use super::{
     error::RequestError,
     inbox::RequestId,
-    limits::{MAX_OPEN_REQUESTS, MAX_REQUESTS_PER_PEER, MAX_UNSENT_RESPONSE_BYTES},
+    limits::{MAX_OPEN_REQUESTS, MAX_REQUESTS_PER_PEER, MAX_UNSENT_RESPONSE_BYTES, PEER_SHARE},
 };
 
 /// Where a response goes.
@@ -29,8 +29,8 @@ struct Open {
 pub(super) struct Requests {
     next: u64,
     open: BTreeMap<RequestId, Open>,
-    /// Bytes of responses on their way.
-    leaving: BTreeMap<InboundRequestId, usize>,
+    /// Bytes of responses on their way, and to whom.
+    leaving: BTreeMap<InboundRequestId, (PeerId, usize)>,
     own: BTreeMap<OutboundRequestId, (PeerId, Answer)>,
 }
 
@@ -55,10 +55,15 @@ impl Requests {
     /// The node answers with so many bytes: the channel, where there is room for them.
     pub(super) fn answered(&mut self, id: RequestId, bytes: usize) -> Option<ResponseChannel<Vec<u8>>> {
         let open = self.open.remove(&id)?;
-        if self.leaving.values().sum::<usize>() + bytes > MAX_UNSENT_RESPONSE_BYTES {
+        let all = self.leaving.values().map(|(_, bytes)| bytes).sum::<usize>() + bytes;
+        let of_peer =
+            self.leaving.values().filter(|(peer, _)| *peer == open.peer).map(|(_, bytes)| bytes).sum::<usize>();
+        // One who reads nothing takes no more than a share: the largest response.
+        let share = MAX_UNSENT_RESPONSE_BYTES / PEER_SHARE;
+        if all > MAX_UNSENT_RESPONSE_BYTES || of_peer + bytes > share {
             return None;
         }
-        self.leaving.insert(open.inbound, bytes);
+        self.leaving.insert(open.inbound, (open.peer, bytes));
         Some(open.channel)
     }
 
