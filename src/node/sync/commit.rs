@@ -34,8 +34,9 @@ pub(in crate::node) fn one_write(blocks: &[CertifiedBlock]) -> usize {
 }
 
 impl Node {
-    /// Runs and commits blocks in a row, the first of them the one after the head, all at once or none. The clock shows `slot_now`. Their seals were
-    /// verified against the sets that the headers before name; here they are held against the sets that follow from the state.
+    /// Runs and commits blocks in a row, the first of them the one after the head, all at once or none, while the clock shows
+    /// `slot_now`. Their seals were verified against the sets that the headers before name; here they are held against the
+    /// sets that follow from the state.
     ///
     /// # Errors
     /// The disk is full; or what the validators made final is not valid here, and the node has to end.
