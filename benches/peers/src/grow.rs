@@ -8,7 +8,11 @@ use crate::{
     picture,
 };
 use anyhow::{Result, ensure};
-use std::{fs, path::Path, time::Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// Documents between two points of the curve.
 const STEP: u64 = 100_000;
@@ -28,10 +32,10 @@ pub struct Point {
     pub insert_cpu_us: f64,
     /// Bytes that the process wrote for each of them.
     pub written: f64,
-    /// Median times of reads.
-    pub get_us: f64,
-    pub index_us: f64,
-    pub range_us: f64,
+    /// Reads: by key, by hash, and ranges of a hundred documents.
+    pub get: Reads,
+    pub by_hash: Reads,
+    pub range: Reads,
     /// Memory of the process, now and at most.
     pub rss_mib: f64,
     pub rss_highest_mib: f64,
@@ -39,12 +43,20 @@ pub struct Point {
     pub file_mib: f64,
 }
 
+/// What reads of one kind take.
+pub struct Reads {
+    /// Median time of one.
+    pub us: f64,
+    /// How often one asks the kernel for pages of the file, on average.
+    pub file_reads: f64,
+}
+
 /// Inserts so many documents, some sessions to a commit, and prints a line for each point; then draws the curves.
-pub fn grow(folder: &Path, documents: u64, sessions: u64, picture: &Path) -> Result<()> {
-    let store = Lucid::new(folder)?;
+pub fn grow(store: &Lucid, folder: &Path, documents: u64, sessions: u64, picture: &Path) -> Result<()> {
     let mut points: Vec<Point> = vec![];
     println!(
-        "documents,insert_per_sec,insert_cpu_us,written,get_us,index_us,range_us,rss_mib,rss_highest_mib,file_mib"
+        "documents,insert_per_sec,insert_cpu_us,written,get_us,get_file_reads,by_hash_us,by_hash_file_reads,range_us,\
+         range_file_reads,rss_mib,rss_highest_mib,file_mib"
     );
     let mut done = 0;
     for goal in std::iter::once(FIRST).chain((STEP..=documents).step_by(STEP as usize)) {
@@ -66,9 +78,9 @@ pub fn grow(folder: &Path, documents: u64, sessions: u64, picture: &Path) -> Res
             insert_per_sec,
             insert_cpu_us,
             written,
-            get_us: gets(done, |chunk| store.get(chunk))?,
-            index_us: gets(done, |chunk| store.by_hash(&chunk.ciphertext_sha256))?,
-            range_us: ranges(&store, done)?,
+            get: gets(done, |chunk| store.get(chunk))?,
+            by_hash: gets(done, |chunk| store.by_hash(&chunk.ciphertext_sha256))?,
+            range: ranges(store, done)?,
             rss_mib: mib("VmRSS")?,
             rss_highest_mib: mib("VmHWM")?,
             file_mib: folder_bytes(folder)? as f64 / (1 << 20) as f64,
@@ -81,41 +93,49 @@ pub fn grow(folder: &Path, documents: u64, sessions: u64, picture: &Path) -> Res
 
 impl Point {
     fn csv(&self) -> String {
-        let Self { documents, insert_per_sec, insert_cpu_us, written, get_us, index_us, range_us, .. } = self;
+        let Self { documents, insert_per_sec, insert_cpu_us, written, .. } = self;
         let Self { rss_mib, rss_highest_mib, file_mib, .. } = self;
+        let [get, by_hash, range] =
+            [&self.get, &self.by_hash, &self.range].map(|reads| format!("{:.2},{:.2}", reads.us, reads.file_reads));
         format!(
-            "{documents},{insert_per_sec:.0},{insert_cpu_us:.2},{written:.0},{get_us:.2},{index_us:.2},{range_us:.1},\
+            "{documents},{insert_per_sec:.0},{insert_cpu_us:.2},{written:.0},{get},{by_hash},{range},\
              {rss_mib:.1},{rss_highest_mib:.1},{file_mib:.0}"
         )
     }
 }
 
-/// The median time of reading one document, in microseconds.
-fn gets(documents: u64, get: impl Fn(&Chunk) -> Result<Option<Chunk>>) -> Result<f64> {
-    median((0..READS).map(|seed| {
+/// Reads documents.
+fn gets(documents: u64, get: impl Fn(&Chunk) -> Result<Option<Chunk>>) -> Result<Reads> {
+    reads(READS, |seed| {
         let chunk = Chunk::nth(random(seed + documents, documents));
         let began = Instant::now();
         let found = get(&chunk)?;
         let took = began.elapsed();
         ensure!(found.as_ref() == Some(&chunk), "another document was read");
-        Ok(took.as_secs_f64() * 1e6)
-    }))
+        Ok(took)
+    })
 }
 
-/// The median time of reading a hundred documents of a session, in microseconds.
-fn ranges(store: &Lucid, documents: u64) -> Result<f64> {
-    median((0..READS / 10).map(|seed| {
+/// Reads a hundred documents of sessions.
+fn ranges(store: &Lucid, documents: u64) -> Result<Reads> {
+    reads(READS / 10, |seed| {
         let session = Chunk::nth(random(seed + documents, documents)).session_id;
         let began = Instant::now();
         let found = store.range(&session, random(seed, SESSION_CHUNKS - 100) as u32, 100)?;
         let took = began.elapsed();
         ensure!(found.len() == 100, "a range had {} documents", found.len());
-        Ok(took.as_secs_f64() * 1e6)
-    }))
+        Ok(took)
+    })
 }
 
-fn median(values: impl Iterator<Item = Result<f64>>) -> Result<f64> {
-    let mut values = values.collect::<Result<Vec<_>>>()?;
-    values.sort_by(f64::total_cmp);
-    Ok(values.get(values.len() / 2).copied().unwrap_or_default())
+/// Does it so often, and says what it took.
+fn reads(count: u64, read: impl FnMut(u64) -> Result<Duration>) -> Result<Reads> {
+    let file_reads = || from_proc("self", "io", "syscr");
+    // A look at the count reads too.
+    let (first, before) = (file_reads()?, file_reads()?);
+    let mut times = (0..count).map(read).collect::<Result<Vec<_>>>()?;
+    let file_reads = (file_reads()? - before).saturating_sub(before - first) as f64 / count as f64;
+    times.sort();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    Ok(Reads { us: median.as_secs_f64() * 1e6, file_reads })
 }

@@ -22,10 +22,11 @@ pub struct Lucid {
 }
 
 impl Lucid {
-    /// A new store in `folder`, with the memory that the node gives it by default.
-    pub fn new(folder: &Path) -> Result<Self> {
+    /// A new store in `folder`, with so much memory for pages.
+    pub fn new(folder: &Path, cache_bytes: usize) -> Result<Self> {
         let meta = Meta::new(b"{}".to_vec(), B256::ZERO);
-        let store = Store::create(folder.join("lucid.redb"), &meta, &Options::default())?;
+        let options = Options { cache_bytes, ..Options::default() };
+        let store = Store::create(folder.join("lucid.redb"), &meta, &options)?;
         Ok(Self { folder: folder.to_owned(), commits: SharedCommits::new(store)? })
     }
 }

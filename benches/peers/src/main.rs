@@ -14,6 +14,8 @@ mod sqlite;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
+use lucid::Lucid;
+use lucid_storage::DEFAULT_CACHE_BYTES;
 use measure::Size;
 use peer::Peer;
 use sqlite::{Layout, Sqlite};
@@ -54,6 +56,9 @@ enum Command {
         /// Sessions of a thousand documents that one commit has.
         #[arg(long, default_value_t = 1)]
         sessions: u64,
+        /// Memory for pages of the store, in MiB, as `store.cache-mib` sets it; otherwise what the node gives it at most.
+        #[arg(long, default_value_t = DEFAULT_CACHE_BYTES >> 20)]
+        cache_mib: usize,
         /// The picture.
         #[arg(long)]
         picture: PathBuf,
@@ -88,10 +93,13 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     match Args::parse().command {
         Command::Compare { size, rounds, server } => compare::compare(size, rounds, server.as_deref()),
-        Command::Grow { documents, sessions, picture } => grow::grow(folder.path(), documents, sessions, &picture),
+        Command::Grow { documents, sessions, cache_mib, picture } => {
+            let store = Lucid::new(folder.path(), cache_mib << 20)?;
+            grow::grow(&store, folder.path(), documents, sessions, &picture)
+        }
         Command::Run { peer, size, server } => {
             let peer: Box<dyn Peer> = match peer {
-                Peers::Lucid => Box::new(lucid::Lucid::new(folder.path())?),
+                Peers::Lucid => Box::new(Lucid::new(folder.path(), DEFAULT_CACHE_BYTES)?),
                 Peers::Sqlite => Box::new(Sqlite::new(folder.path(), Layout::ByKey)?),
                 Peers::SqliteRowid => Box::new(Sqlite::new(folder.path(), Layout::ByRowid)?),
                 Peers::SqliteAlone => Box::new(Sqlite::new(folder.path(), Layout::ByKeyAlone)?),
