@@ -43,8 +43,10 @@ install_tools() {
   if ! $native; then packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross); fi
   need_packages "${packages[@]}"
   if [[ "$(cargo deb --version 2>/dev/null)" != "$cargo_deb_version" ]]; then
-    # In a folder that cargo removes again: nothing of it is worth sharing with the build.
-    env -u CARGO_TARGET_DIR cargo install --quiet --locked cargo-deb@"$cargo_deb_version"
+    # Unoptimised: it packs as fast, and is built in a third of the time. In a folder that cargo removes again: nothing of it
+    # is worth sharing with the build.
+    env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
+      cargo install --quiet --locked --debug cargo-deb@"$cargo_deb_version"
   fi
 }
 
@@ -75,10 +77,14 @@ build_program() {
     cargo build --release --locked --features mongo --target "$triple" --package lucid-node --bin lucid-node
 }
 
-# Runs on this machine, so it is built for it.
+# Runs on this machine, so it is built for it; LUCID_ASSETS names it where that was done, with `mongo`.
 make_assets() {
   local folder=$target/$triple/release/assets
-  cargo run --quiet --locked --profile assets --package lucid-assets --features mongo -- "$folder" "$triple"
+  if [[ -n "${LUCID_ASSETS:-}" ]]; then
+    "$LUCID_ASSETS" "$folder" "$triple"
+  else
+    cargo run --quiet --locked --profile assets --package lucid-assets --features mongo -- "$folder" "$triple"
+  fi
   gzip --best --no-name --force "$folder/third-party-licences" "$folder"/man/*.1
 }
 

@@ -2,11 +2,11 @@
 
 use crate::{AttackerKind, LedgerKind, Setting, Summary, run};
 
-/// Seeds that the suite runs over each ledger, and virtual minutes of each: for all of them one core takes about six
+/// Seeds that the suite runs over each ledger, and virtual minutes of each: for all of them two cores take about three
 /// minutes unoptimised. A real seed costs some four times as much as a synthetic one, and in half the minutes it
 /// passes as many epochs as it takes for validators to come and go. `SIM_SEEDS` asks for more.
-const SYNTHETIC: (u64, u64) = (200, 10);
-const REAL: (u64, u64) = (120, 5);
+const SYNTHETIC: (u64, u64) = (100, 10);
+const REAL: (u64, u64) = (60, 5);
 
 /// Seeds against each kind of attacker over each ledger.
 const SEEDS_AGAINST_EACH: usize = 2;
