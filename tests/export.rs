@@ -5,11 +5,22 @@
     reason = "clippy knows that a test may panic, and not that what tests share may"
 )]
 
-use crate::support::{DevNode, block_on, run, send, text, transfer};
+use crate::support::{DevNode, block_on, lucid_node, run, send, text, transfer};
 use alloy_primitives::Address;
 use lucid_node::keys::DEV_ACCOUNTS;
 use serde_json::Value;
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long an export may take to begin.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn export(args: &[&str]) -> (Option<i32>, String, String) {
     let output = run(&[&["export"], args].concat());
@@ -75,5 +86,63 @@ fn a_node_and_its_folder_give_the_same_files() {
     assert_eq!((code, said.contains("did you mean blocks?")), (Some(2), true), "{said}");
     let (code, _, said) = export(&["bson", "--database", "a/b", "--out", &out("x"), "--datadir", at]);
     assert_eq!((code, said.contains("letters, digits")), (Some(2), true), "{said}");
-    assert!(!Path::new(&out("x")).exists());
+    assert!(!Path::new(&out("x")).exists() && !Path::new(&out("x.new")).exists());
+}
+
+/// Begins an export from a node that does not answer, and waits until there is something of it.
+fn begin(out: &Path, url: &str) -> Child {
+    let args = ["export", "bson", "--out", out.to_str().unwrap(), "--rpc", url];
+    let export = lucid_node().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while !out.with_extension("new").join("content").exists() {
+        assert!(begun.elapsed() < PATIENCE, "the export does not begin");
+        thread::sleep(Duration::from_millis(20));
+    }
+    export
+}
+
+#[test]
+fn an_export_that_was_killed_is_taken_over_and_nobody_elses_files_are_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("chain");
+    assert!(DevNode::start_in(&datadir).interrupt().success());
+    let (out, unfinished) = (folder.path().join("dump"), folder.path().join("dump.new"));
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let whole = || export(&["jsonl", "--out", out.to_str().unwrap(), "--datadir", datadir.to_str().unwrap()]);
+
+    for signal in ["-KILL", "-INT"] {
+        let mut export = begin(&out, &url);
+        let (code, _, said) = whole();
+        assert_eq!((code, said.contains("under way")), (Some(69), true), "{said}");
+        assert!(Command::new("kill").args([signal, &export.id().to_string()]).status().unwrap().success());
+        assert!(!export.wait().unwrap().success());
+        assert!(!out.exists() && unfinished.exists());
+    }
+    // Something that is not an export's came there meanwhile.
+    let letter = unfinished.join("content/letter");
+    fs::write(&letter, "mine").unwrap();
+    let (code, _, said) = whole();
+    assert_eq!((code, said.contains("letter is in it")), (Some(73), true), "{said}");
+    assert_eq!(fs::read(&letter).unwrap(), b"mine");
+    fs::remove_file(&letter).unwrap();
+
+    let (code, _, said) = whole();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(out.join("blocks.jsonl").exists() && !unfinished.exists());
+    assert!(files(&out).iter().all(|(name, _)| name.ends_with(".jsonl")), "of the form that was asked for last");
+}
+
+#[test]
+fn an_export_whose_node_goes_away_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("dump");
+    let leaving = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", leaving.local_addr().unwrap());
+    thread::spawn(move || leaving.incoming().for_each(drop));
+    for _ in 0..2 {
+        let (code, _, said) = export(&["bson", "--out", out.to_str().unwrap(), "--rpc", &url]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
+    }
 }

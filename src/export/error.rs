@@ -13,6 +13,23 @@ pub enum ExportError {
         /// Something in it.
         found: String,
     },
+    /// Something that no export has made lies where one was left unfinished, and nothing there is touched.
+    #[error(
+        "{} was left by an export that did not end, and {found} is in it, which is of no export: move that elsewhere",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        found: String,
+    },
+    /// Another process makes an export there.
+    #[error("another export to the same folder is under way ({} is in use)", path.display())]
+    InUse {
+        /// The folder in which it is made.
+        path: PathBuf,
+    },
     /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {

@@ -1,15 +1,16 @@
-//! An export into a folder: a file for each collection.
+//! An export into a folder: a file for each collection. The folder has its name once all of it is whole and on disk.
 
 use super::{
     document::{BytesAs, document_of},
     error::ExportError,
     metadata::metadata,
+    unfinished::{Unfinished, io_error, make, sync},
 };
 use lucid_storage::Schema;
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -31,34 +32,28 @@ pub enum Format {
     Jsonl,
 }
 
-/// An export that is being made.
+/// An export that is being made. Dropped before it is finished, nothing of it stays.
 #[derive(Debug)]
 pub struct FolderExport {
+    unfinished: Unfinished,
     folder: PathBuf,
     format: Format,
 }
 
 impl FolderExport {
-    /// Begins one in `folder`, which is empty or not there. Only its owner may look into it: payouts are in it.
+    /// Begins one that will be `folder`, which is empty or not there. Only its owner may look into it: payouts are in it.
     ///
     /// # Errors
     ///
-    /// Something is there; the file system refuses.
+    /// Something is there, or where it is made; another process makes it at this time; the file system refuses.
     pub fn begin(folder: &Path, format: Format) -> Result<Self, ExportError> {
-        let io = |source| ExportError::Io { path: folder.to_owned(), source };
-        if folder.exists() {
-            let first = fs::read_dir(folder).map_err(io)?.next();
-            if let Some(entry) = first {
-                let found = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
-                return Err(ExportError::NotEmpty { path: folder.to_owned(), found });
-            }
-        }
-        let inner = match &format {
-            Format::Bson { database, .. } => folder.join(database),
-            Format::Jsonl => folder.to_owned(),
+        let unfinished = Unfinished::begin(folder)?;
+        let folder = match &format {
+            Format::Bson { database, .. } => unfinished.content().join(database),
+            Format::Jsonl => unfinished.content(),
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(&inner).map_err(io)?;
-        Ok(Self { folder: inner, format })
+        make(&folder)?;
+        Ok(Self { unfinished, folder, format })
     }
 
     /// Begins a collection.
@@ -72,20 +67,27 @@ impl FolderExport {
             Format::Jsonl => "jsonl",
         };
         let path = self.folder.join(format!("{}.{extension}", schema.def.name));
-        let unfinished = self.folder.join(format!("{}.{extension}.new", schema.def.name));
-        let file = create(&unfinished)?;
-        let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-        Ok(CollectionWriter { schema, format: self.format.clone(), path, unfinished, out, documents: 0, bytes: 0 })
+        let out = BufWriter::with_capacity(BUFFER_BYTES, create(&path)?);
+        Ok(CollectionWriter { schema, format: self.format.clone(), path, out, documents: 0, bytes: 0 })
+    }
+
+    /// Gives the folder its name, durably, once its collections are finished.
+    ///
+    /// # Errors
+    ///
+    /// Something has come to its place meanwhile; the file system refuses.
+    pub fn finish(self) -> Result<(), ExportError> {
+        sync(&self.folder)?;
+        self.unfinished.finish()
     }
 }
 
-/// A collection that is being written. It has its name once it is whole.
+/// A collection that is being written.
 #[derive(Debug)]
 pub struct CollectionWriter {
     schema: &'static Schema,
     format: Format,
     path: PathBuf,
-    unfinished: PathBuf,
     out: BufWriter<File>,
     documents: u64,
     bytes: u64,
@@ -115,7 +117,7 @@ impl CollectionWriter {
         Ok(())
     }
 
-    /// Gives the file its name, durably. Answers with the documents and bytes in it.
+    /// Has all of it on disk. Answers with the documents and bytes in it.
     ///
     /// # Errors
     ///
@@ -123,31 +125,25 @@ impl CollectionWriter {
     pub fn finish(mut self) -> Result<(u64, u64), ExportError> {
         if matches!(self.format, Format::Bson { .. }) {
             let path = self.path.with_extension("metadata.json");
-            let io = |source| ExportError::Io { path: path.clone(), source };
+            let io = |source| io_error(&path, source);
             let mut file = create(&path)?;
             let metadata = serde_json::to_vec(&metadata(self.schema)).map_err(|error| io(error.into()))?;
             file.write_all(&metadata).map_err(io)?;
             file.sync_all().map_err(io)?;
         }
-        let finished = self
-            .out
-            .flush()
-            .and_then(|()| self.out.get_ref().sync_all())
-            .and_then(|()| fs::rename(&self.unfinished, &self.path))
-            .and_then(|()| self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()));
+        let finished = self.out.flush().and_then(|()| self.out.get_ref().sync_all());
         finished.map_err(|source| self.io(source))?;
         Ok((self.documents, self.bytes))
     }
 
     fn io(&self, source: io::Error) -> ExportError {
-        ExportError::Io { path: self.unfinished.clone(), source }
+        io_error(&self.path, source)
     }
 }
 
 fn create(path: &Path) -> Result<File, ExportError> {
-    let mut options = OpenOptions::new();
-    let created = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    created.map_err(|source| ExportError::Io { path: path.to_owned(), source })
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    created.map_err(|source| io_error(path, source))
 }
 
 #[cfg(test)]
@@ -160,6 +156,7 @@ mod tests {
         row_page, schema_of,
     };
     use lucid_types::SessionId;
+    use std::fs;
 
     fn store(folder: &Path) -> Store {
         let meta = Meta::new(Vec::new(), B256::ZERO);
@@ -198,21 +195,22 @@ mod tests {
         let schema = schema_of(collection).unwrap();
         let export = FolderExport::begin(out, format).unwrap();
         let mut writer = export.collection(schema).unwrap();
-        let path = writer.path.clone();
+        let name = writer.path.strip_prefix(export.unfinished.content()).unwrap().to_owned();
         let (snapshot, mut after) = (store.snapshot().unwrap(), None::<Vec<u8>>);
         loop {
             let page = row_page(&snapshot, schema, after.as_deref()).unwrap();
             for (key, row) in &page.rows {
                 writer.write(key, row).unwrap();
             }
-            assert!(!path.exists(), "it has its name before it is whole");
+            assert!(!out.exists(), "it has its name before it is whole");
             match page.rows.into_iter().next_back() {
                 Some((key, _)) if page.more => after = Some(key),
                 _ => break,
             }
         }
         let (_, bytes) = writer.finish().unwrap();
-        let file = fs::read(&path).unwrap();
+        export.finish().unwrap();
+        let file = fs::read(out.join(name)).unwrap();
         assert_eq!(file.len() as u64, bytes);
         file
     }

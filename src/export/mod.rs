@@ -1,7 +1,7 @@
 //! Where exported collections go: files that `mongorestore` reads, lines of JSON, or a live server.
 //!
 //! Every document is written as the collection's fields say, so that a time is a date and an amount loses no digit. A
-//! file appears whole or not at all. Where rows come from is the caller's affair: it hands them in, page after page.
+//! folder appears whole or not at all. Where rows come from is the caller's affair: it hands them in, page after page.
 
 mod document;
 mod error;
@@ -10,6 +10,7 @@ pub mod import;
 mod metadata;
 #[cfg(feature = "mongo")]
 pub mod mongo;
+mod unfinished;
 
 pub use error::ExportError;
 pub use folder::{CollectionWriter, FolderExport, Format};

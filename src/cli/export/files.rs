@@ -4,7 +4,7 @@ use super::command::named_schemas;
 use crate::{
     cli::{
         db::{Bar, Found, Place, look},
-        exit_codes::{CANNOT_CREATE, coded},
+        exit_codes::{CANNOT_CREATE, UNAVAILABLE, coded},
     },
     export::{CollectionWriter, ExportError, FolderExport, Format},
 };
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     place: Place,
-    /// The folder to write into; it is made, or is empty.
+    /// The folder to write; it is made, or is empty. Until it is whole it is DIR.new beside it.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Only this collection; may be given often.
@@ -86,7 +86,8 @@ pub(super) async fn export(args: Args, format: Format) -> anyhow::Result<()> {
     let schemas = named_schemas(&args.collections)?;
     let source = Source::open(&args.place)?;
     let export = FolderExport::begin(&args.out, format).map_err(|error| match error {
-        error @ ExportError::NotEmpty { .. } => coded(CANNOT_CREATE, error.to_string()),
+        error @ (ExportError::NotEmpty { .. } | ExportError::Foreign { .. }) => coded(CANNOT_CREATE, error.to_string()),
+        error @ ExportError::InUse { .. } => coded(UNAVAILABLE, error.to_string()),
         error => error.into(),
     })?;
     let mut bar = Bar::new();
@@ -95,6 +96,7 @@ pub(super) async fn export(args: Args, format: Format) -> anyhow::Result<()> {
     for schema in schemas {
         written.push(write_collection(&source, &sources, schema, export.collection(schema)?, &mut bar).await?);
     }
+    export.finish()?;
     drop(bar);
     if args.json {
         let of = |written: &Written| {
