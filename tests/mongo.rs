@@ -306,6 +306,41 @@ fn what_was_dropped_or_is_of_another_past_is_written_again() {
 }
 
 #[test]
+fn a_database_of_another_program_that_bears_no_index_is_left_as_it_was() {
+    let site = Site::new();
+    let test = "a_database_of_another_program_that_bears_no_index_is_left_as_it_was";
+    let Some(server) = Server::start(test, &site.path("server")) else { return };
+    site.make_chain(20);
+    let uri_file = site.secret("uri", &server.uri());
+    // The sessions of an older program, which have no account; its chunks could bear the indexes.
+    let old = r#"[{"_id": "a", "sessionId": "1"}, {"_id": "b", "sessionId": "2"}]"#;
+    server.ask("insert", &["lucid", "task_proofs", old]);
+    server.ask("insert", &["lucid", "chunks", r#"[{"_id": "a", "session_id": "1", "idx": 1}]"#]);
+    let before = server.ask("names", &["lucid"]);
+    assert_eq!(before, json!({ "task_proofs": ["_id_"], "chunks": ["_id_"] }));
+    for _ in 0..2 {
+        let output = run_all(&site.export(&uri_file, &["--adopt"]));
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(65), "{said}");
+        for words in ["lucid.task_proofs", "slot_1_nodeId_1_type_1", "import-mongo", "No document was written", "--database"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        assert_eq!(server.ask("names", &["lucid"]), before);
+        assert_eq!(server.ask("count", &["lucid", "chunks"]), 1);
+    }
+    // And it is refused without --adopt as it was before.
+    let output = run_all(&site.export(&uri_file, &[]));
+    assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("with --adopt"), "{}", text(&output.stderr));
+
+    server.ask("drop", &["lucid", "task_proofs"]);
+    let output = run_all(&site.export(&uri_file, &["--adopt", "--json"]));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(server.ask("count", &["lucid", "chunks"]), 21);
+    assert_eq!(site.exported(&uri_file), json!({}));
+}
+
+#[test]
 fn a_login_and_tls_are_asked_for_and_nothing_secret_is_said() {
     let site = Site::new();
     let test = "a_login_and_tls_are_asked_for_and_nothing_secret_is_said";

@@ -54,6 +54,14 @@ def ask(client, what, arguments):
     if what == "drop":
         database, *name = arguments
         return client.drop_database(database) if not name else client[database].drop_collection(*name) and None
+    if what == "insert":
+        database, name, documents = arguments
+        client[database][name].insert_many(json.loads(documents))
+        return None
+    if what == "names":
+        (database,) = arguments
+        names = client[database].list_collection_names()
+        return {name: sorted(client[database][name].index_information()) for name in names}
     if what == "user":
         name, password = arguments
         client.admin.command("createUser", name, pwd=password, roles=["root"])

@@ -126,6 +126,23 @@ pub enum MongoError {
         /// Whether it may take it when it is asked again.
         passing: bool,
     },
+    /// A collection of another program cannot be written to. Nothing of the export is there, but for `left`.
+    #[error(
+        "{namespace} does not take the index {index}: {what}. {advice}. No document was written{}",
+        if left.is_empty() { String::new() } else { format!(", and these indexes were made and could not be dropped again: {left}") }
+    )]
+    NotAdopted {
+        /// The database and the collection.
+        namespace: String,
+        /// The index.
+        index: String,
+        /// What to do.
+        advice: String,
+        /// Indexes that were made and could not be dropped again; mostly none.
+        left: String,
+        /// What the server said.
+        what: String,
+    },
     /// The driver, or the server's answer, is not as it has to be.
     #[error("{server}: {what}")]
     Other {
@@ -145,7 +162,7 @@ impl MongoError {
             }
             Self::Login { .. } | Self::Forbidden { .. } => Cause::Login,
             Self::Uri { .. } | Self::Tls { .. } => Cause::Setup,
-            Self::Command { .. } | Self::Document { .. } | Self::Other { .. } => Cause::Data,
+            Self::Command { .. } | Self::Document { .. } | Self::NotAdopted { .. } | Self::Other { .. } => Cause::Data,
             Self::SecretFile { .. }
             | Self::NotRegularFile { .. }
             | Self::TooOpen { .. }

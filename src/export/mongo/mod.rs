@@ -3,6 +3,7 @@
 //! What the driver says passes [`MongoServer::error`], which takes the login out of it and tells what may pass from what stays
 //! until somebody has looked.
 
+mod adopt;
 mod connect;
 mod error;
 mod login;
@@ -13,6 +14,7 @@ mod secret_file;
 mod sharding;
 mod target;
 
+pub use adopt::Adoption;
 pub use connect::{Hello, MongoServer};
 pub use error::{Cause, MongoError};
 pub use login::MongoUri;

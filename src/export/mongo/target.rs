@@ -8,7 +8,7 @@ use super::{
 use crate::export::{
     ExportError,
     document::{BytesAs, append, document_of},
-    metadata::indexes,
+    metadata::{IndexModel, indexes},
 };
 use bson::{Bson, Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
 use lucid_storage::{Schema, shard_fields};
@@ -21,6 +21,9 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// How long a server may wait for a majority of its set before it says that there is none.
 const WRITE_CONCERN_TIMEOUT_MS: i32 = 60_000;
+
+/// What a server says of a document, or an index, of whose values there may be one alone, and there is another.
+pub(super) const DUPLICATE_KEY: i32 = 11000;
 
 /// A database of a server.
 pub struct MongoTarget {
@@ -107,7 +110,8 @@ impl MongoTarget {
     ///
     /// The server fails, or has others of the same names.
     pub async fn create_indexes(&self, schema: &'static Schema) -> Result<(), MongoError> {
-        self.server.command(&self.database, "createIndexes", &create_indexes(schema)).await.map(drop)
+        let command = create_indexes(schema, indexes(schema));
+        self.server.command(&self.database, "createIndexes", &command).await.map(drop)
     }
 
     /// Writes rows, given as they lie in their table: documents that are new, and in the place of those with the same `_id`.
@@ -173,7 +177,12 @@ impl MongoTarget {
             let code = error.get_i32("code").unwrap_or_default();
             let id = id_of(error.get_i32("index").ok().and_then(|place| place.try_into().ok()).unwrap_or_default());
             let (collection, passing) = (collection.to_owned(), is_passing(code));
-            return Err(MongoError::Document { server, collection, id, code, what: text(error), passing });
+            let mut what = text(error);
+            if code == DUPLICATE_KEY {
+                // Only where documents of another program are among them, whose ids are made in another way.
+                what.push_str("; another document has the same values under another _id: remove it, or export into another database");
+            }
+            return Err(MongoError::Document { server, collection, id, code, what, passing });
         }
         if let Ok(error) = answer.get_document("writeConcernError") {
             let (code, name) = (error.get_i32("code").unwrap_or_default(), "write concern".to_owned());
@@ -218,9 +227,9 @@ fn write_concern_document() -> Document {
     doc! { "w": "majority", "j": true, "wtimeout": WRITE_CONCERN_TIMEOUT_MS }
 }
 
-/// The command that makes a collection's indexes.
-fn create_indexes(schema: &'static Schema) -> Document {
-    let index = |index: crate::export::metadata::IndexModel| {
+/// The command that makes indexes of a collection.
+pub(super) fn create_indexes(schema: &Schema, indexes: impl IntoIterator<Item = IndexModel>) -> Document {
+    let index = |index: IndexModel| {
         let key: Document = index.fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
         let mut model = doc! { "key": key, "name": index.name };
         if index.unique {
@@ -228,12 +237,12 @@ fn create_indexes(schema: &'static Schema) -> Document {
         }
         Bson::Document(model)
     };
-    let indexes: Vec<Bson> = indexes(schema).into_iter().map(index).collect();
+    let indexes: Vec<Bson> = indexes.into_iter().map(index).collect();
     doc! { "createIndexes": schema.def.name, "indexes": indexes, "writeConcern": write_concern_document() }
 }
 
 /// The documents of an answer with a cursor.
-fn first_batch(answer: &Document) -> impl Iterator<Item = &Document> {
+pub(super) fn first_batch(answer: &Document) -> impl Iterator<Item = &Document> {
     let cursor = answer.get_document("cursor").ok();
     let batch = cursor.and_then(|cursor| cursor.get_array("firstBatch").ok());
     batch.into_iter().flatten().filter_map(Bson::as_document)
@@ -322,6 +331,9 @@ mod tests {
             !refused.is_passing() && refused.to_string().contains("07070707-0707-0707-0707-070707070707:1:0x"),
             "{refused}"
         );
+        let second = doc! { "ok": 1, "n": 2, "writeErrors": [{ "index": 0, "code": 11000, "errmsg": "E11000 duplicate" }] };
+        let said = answer(second).await.to_string();
+        assert!(said.contains("E11000 duplicate") && said.contains("under another _id"), "{said}");
         let unsure = doc! { "ok": 1, "n": 3, "writeConcernError": { "code": 64, "errmsg": "waiting timed out" } };
         let ExportError::Server(unsure) = answer(unsure).await else { panic!("another error") };
         assert!(unsure.is_passing(), "{unsure}");
@@ -338,7 +350,8 @@ mod tests {
             ],
             "writeConcern": { "w": "majority", "j": true, "wtimeout": 60_000 },
         };
-        assert_eq!(create_indexes(schema_of("chunks").unwrap()), expected);
+        let schema = schema_of("chunks").unwrap();
+        assert_eq!(create_indexes(schema, indexes(schema)), expected);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::exit_codes::{DATA, UNAVAILABLE, coded},
-    export::mongo::{MAX_BATCH_DOCUMENTS, Marker, MongoError, MongoTarget, Sharding},
+    export::mongo::{Adoption, MAX_BATCH_DOCUMENTS, Marker, MongoError, MongoTarget, Sharding},
 };
 use lucid_storage::{ExportPosition, ExportStateRecord, Schema, WriteOrder};
 use std::time::{Duration, Instant};
@@ -17,6 +17,9 @@ use tokio::time::timeout;
 /// How long a server may take for a command: as long as it may wait for a majority, and some. One that is stopped in its midst
 /// would be waited for for ever.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How long it may take to make the indexes in collections of another program, which may be large: some forty of them.
+const ADOPT_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// How often is noted how far a step has come: so much is written twice after a kill, and a card is not worn by it.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(2);
@@ -48,6 +51,8 @@ pub(super) struct Export {
     session: Option<Session>,
     /// Sequence of the store up to which there is nothing new.
     seen: Option<u64>,
+    /// What was made in collections of another program.
+    adoption: Adoption,
 }
 
 /// What is known of the target since it was last looked at.
@@ -67,7 +72,7 @@ impl Export {
     pub(super) fn new(source: Source, target: MongoTarget, mut schemas: Vec<&'static Schema>, form: Form) -> Self {
         // A row that changes with every block is read while it is of the step.
         schemas.sort_by_key(|schema| schema.def.order != WriteOrder::SingleRow);
-        Self { source, target, schemas, form, session: None, seen: None }
+        Self { source, target, schemas, form, session: None, seen: None, adoption: Adoption::default() }
     }
 
     /// The server's hosts.
@@ -146,12 +151,19 @@ impl Export {
         }
     }
 
-    /// That a database which says of no export has none of the collections: they may be those of another program.
-    async fn check_empty(&self) -> anyhow::Result<()> {
+    /// That a database which says of no export has none of the collections, for they may be those of another program; or that
+    /// these bear the indexes, before anything is written to it.
+    async fn check_empty(&mut self) -> anyhow::Result<()> {
         let names: Vec<_> = self.schemas.iter().map(|schema| schema.def.name).collect();
         let found = within(self.target.existing(&names), &self.shown()).await?;
-        if found.is_empty() || self.form.adopt {
+        if found.is_empty() {
             return Ok(());
+        }
+        if self.form.adopt {
+            let is_there = |schema: &&Schema| found.iter().any(|name| name == schema.def.name);
+            let adopted: Vec<_> = self.schemas.iter().copied().filter(is_there).collect();
+            let adopt = self.target.adopt(&adopted, &mut self.adoption);
+            return Ok(timeout(ADOPT_TIMEOUT, adopt).await.unwrap_or_else(|_| Err(stalled(&self.target.server().shown())))?);
         }
         let text = format!(
             "the database has {} and nothing that says of an export, so they may be another program's; name another database with \
