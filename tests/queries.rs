@@ -9,6 +9,7 @@ use crate::support::{DevNode, block_on, run, send, text, transfer};
 use alloy_primitives::Address;
 use lucid_node::keys::DEV_ACCOUNTS;
 use serde_json::Value;
+use std::{fs, path::Path};
 
 fn db(args: &[&str]) -> (Option<i32>, String, String) {
     let output = run(&[&["db"], args].concat());
@@ -73,4 +74,48 @@ fn a_question_that_is_wrong_ends_with_a_code_and_a_sentence() {
     }
     let (code, _, said) = db(&["find", "blocks"]);
     assert_eq!(code, Some(2), "{said}");
+}
+
+/// Changes a bit of a row of the store, whose content no checksum of a page guards while it is read by itself.
+fn damage(file: &Path, content: &[u8]) {
+    let mut bytes = fs::read(file).unwrap();
+    let places: Vec<_> =
+        bytes.windows(content.len()).enumerate().filter(|(_, window)| *window == content).map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "the row is not in the file");
+    for at in places {
+        bytes[at] ^= 1;
+    }
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn damage_is_the_same_to_who_asks_the_node_and_to_who_reads_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = folder.path().join("chain");
+    let node = DevNode::start_in(&datadir);
+    let raw = transfer(&DEV_ACCOUNTS[0], 0, Address::with_last_byte(9));
+    block_on(async {
+        send(&node.client(), &raw).await;
+        for nonce in 1..20 {
+            send(&node.client(), &transfer(&DEV_ACCOUNTS[0], nonce, Address::with_last_byte(9))).await;
+        }
+    });
+    assert!(node.interrupt().success());
+    damage(&datadir.join("lucid.redb"), &raw);
+    let (at, out) = (datadir.to_str().unwrap(), folder.path().join("out"));
+    let question = ["find", "transactions", "{\"block\": 1}"];
+    let (code, _, said) = db(&[&question[..], &["--datadir", at]].concat());
+    assert_eq!(code, Some(65), "{said}");
+
+    let node = DevNode::start_in(&datadir);
+    let (code, _, said) = db(&[&question[..], &["--rpc", node.url()]].concat());
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("the node's store is damaged") && said.contains("LUCID_ERR_3002"), "{said}");
+    assert!(!said.contains("lucid.redb") && !said.contains(at), "{said}");
+    let exported = run(&["export", "jsonl", "--out", out.to_str().unwrap(), "--rpc", node.url()]);
+    assert_eq!((exported.status.code(), out.exists()), (Some(65), false), "{}", text(&exported.stderr));
+    let refused = block_on(node.client().request::<Value>("lucid_find", ("transactions",))).unwrap_err();
+    assert_eq!(refused.fault().unwrap().code, -32012);
+    // What is whole is answered.
+    assert_eq!(db(&["count", "blocks", "--rpc", node.url()]).0, Some(0));
 }

@@ -4,7 +4,8 @@
 //! node, 3 for a revert with its data, -32601 for what is not there, -32005 for more than a bound allows, -32000 for
 //! the rest. An error of a `lucid_` method, or about a token, also carries `data.code`, `LUCID_ERR_nnnn`. What is
 //! refused before a method is reached has the server's own codes: -32700, -32600, -32006 for subscriptions beyond
-//! those of a connection, and -32007 to -32011 for bodies and batches beyond their bounds. docs/rpc.md lists them.
+//! those of a connection, and -32007 to -32011 for bodies and batches beyond their bounds. A store that is damaged has
+//! -32012 whatever the method. docs/rpc.md lists them.
 
 use crate::{
     access::Denied,
@@ -30,6 +31,12 @@ use serde::Serialize;
 const REVERT_CODE: i32 = 3;
 /// Code for more than the node is willing to do (EIP-1474).
 const LIMIT_EXCEEDED_CODE: i32 = -32005;
+/// Code for a store that is not what was written to it: the first after those of the server.
+const DAMAGED_CODE: i32 = -32012;
+/// And its number, which is there whatever the method.
+const DAMAGED_NUMBER: u16 = 3002;
+/// The text with it. Where the damage is, is for the node's log: it may be among what the caller may not see.
+const DAMAGED_TEXT: &str = "the node's store is damaged, and its log says where; what is damaged is not answered";
 
 /// Whatever a method can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +122,8 @@ enum Row {
     Lucid(i32, u16),
     /// The node is at fault: the detail goes to its log and not to the client.
     Internal,
+    /// Its store is damaged, likewise.
+    Damaged,
 }
 
 /// Most characters of a name that an answer repeats. No method of any node has a longer one.
@@ -150,9 +159,9 @@ impl RpcError {
             Self::Node(NodeError::Full(_)) | Self::Payout(PayoutError::Node(NodeError::Full(_))) => {
                 Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6005)
             }
-            Self::Node(_) => Row::Internal,
+            Self::Node(error) => node_row(error),
             Self::State(error) => state_row(error),
-            Self::Submit(SubmitError::Node(_)) => Row::Internal,
+            Self::Submit(SubmitError::Node(error)) => node_row(error),
             Self::Submit(SubmitError::DiskFull | SubmitError::StoreFull(_)) => {
                 Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6005)
             }
@@ -163,12 +172,13 @@ impl RpcError {
             Self::Anchor(error) => anchor_row(error),
             Self::Proof(error) => proof_row(error),
             Self::Payout(PayoutError::Altered { .. }) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 1001),
-            Self::Payout(PayoutError::Node(_)) => Row::Internal,
+            Self::Payout(PayoutError::Node(error)) => node_row(error),
             Self::TaskProof(TaskProofError::CountsNothing(_)) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 1001),
             Self::TaskProof(TaskProofError::Full(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
-            Self::TaskProof(TaskProofError::Node(_)) => Row::Internal,
+            Self::TaskProof(TaskProofError::Node(error)) => node_row(error),
             Self::DbJob(DbJobError::Busy(_)) => Row::Lucid(LIMIT_EXCEEDED_CODE, 3001),
-            Self::DbJob(DbJobError::Node(_)) => Row::Internal,
+            Self::DbJob(DbJobError::Node(error)) => node_row(error),
+            Self::Query(QueryError::Store(error)) if error.is_damage() => Row::Damaged,
             Self::Query(QueryError::Store(_)) => Row::Internal,
             Self::Query(QueryError::NotIndexed { .. } | QueryError::TooManyResults) => {
                 Row::Lucid(LIMIT_EXCEEDED_CODE, 1001)
@@ -186,10 +196,15 @@ impl RpcError {
     }
 }
 
+/// A fault of the node. What it takes no more for want of room is in the table by itself.
+fn node_row(error: &NodeError) -> Row {
+    if error.is_damage() { Row::Damaged } else { Row::Internal }
+}
+
 fn state_row(error: &StateError) -> Row {
     match error {
         StateError::NotKept { .. } | StateError::NoTries { .. } => Row::Eth(CALL_EXECUTION_FAILED_CODE),
-        StateError::Node(_) => Row::Internal,
+        StateError::Node(error) => node_row(error),
     }
 }
 
@@ -207,7 +222,7 @@ fn anchor_row(error: &AnchorError) -> Row {
         | AnchorError::DiskFull
         | AnchorError::StoreFull(_)
         | AnchorError::Submit(SubmitError::DiskFull | SubmitError::StoreFull(_)) => Row::Lucid(refused, 6005),
-        AnchorError::Submit(SubmitError::Node(_)) | AnchorError::Node(_) => Row::Internal,
+        AnchorError::Submit(SubmitError::Node(error)) | AnchorError::Node(error) => node_row(error),
         AnchorError::Submit(SubmitError::Refused(error)) => Row::Lucid(refused, refusal_number(error)),
     }
 }
@@ -232,7 +247,7 @@ fn proof_row(error: &ProofError) -> Row {
         ProofError::UnknownSession(_) | ProofError::NotFinal(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 6001),
         ProofError::NotKept(_) => Row::Lucid(CALL_EXECUTION_FAILED_CODE, 8001),
         ProofError::SeveralAccounts { .. } | ProofError::NoSuchChunk { .. } => Row::Lucid(INVALID_PARAMS_CODE, 1001),
-        ProofError::Node(_) => Row::Internal,
+        ProofError::Node(error) => node_row(error),
     }
 }
 
@@ -248,15 +263,24 @@ impl From<RpcError> for ErrorObjectOwned {
                 Self::owned(REVERT_CODE, text, Some(data))
             }
             Row::Lucid(code, number) => {
-                let data = LucidData { code: format!("LUCID_ERR_{number}") };
+                let data = LucidData { code: lucid_code(number) };
                 Self::owned(code, error.to_string(), Some(data))
             }
             Row::Internal => {
                 tracing::error!(%error, "a request failed inside the node");
                 Self::owned(INTERNAL_ERROR_CODE, "internal error", None::<()>)
             }
+            Row::Damaged => {
+                tracing::error!(%error, "a request met damage in the store");
+                let data = LucidData { code: lucid_code(DAMAGED_NUMBER) };
+                Self::owned(DAMAGED_CODE, DAMAGED_TEXT, Some(data))
+            }
         }
     }
+}
+
+fn lucid_code(number: u16) -> String {
+    format!("LUCID_ERR_{number}")
 }
 
 /// A verdict is an answer; only a node that could not judge is an error.

@@ -143,13 +143,20 @@ pub(super) fn is_in_database(source_file: &str) -> bool {
     source_file.split(['/', '\\']).any(|folder| folder == "redb" || folder.starts_with("redb-"))
 }
 
-/// Only what has to do with rights or with the command itself has a code: what else a node says is its own matter.
+/// Only what has to do with rights, with the command itself or with a damaged store has a code: what else a node says is its
+/// own matter.
 fn of_client(error: &ClientError) -> Option<u8> {
     match error {
         ClientError::Url { .. } => Some(USAGE),
         ClientError::Unauthorized { .. } | ClientError::Forbidden { .. } => Some(NO_PERMISSION),
-        // A token is missing, not known, or for something else (docs/rpc.md).
-        _ => matches!(error.fault()?.lucid_code()?, "LUCID_ERR_2001" | "LUCID_ERR_2004").then_some(NO_PERMISSION),
+        // docs/rpc.md has them.
+        _ => match error.fault()?.lucid_code()? {
+            // A token is missing, not known, or for something else.
+            "LUCID_ERR_2001" | "LUCID_ERR_2004" => Some(NO_PERMISSION),
+            // The same as on the file.
+            "LUCID_ERR_3002" => Some(DATA),
+            _ => None,
+        },
     }
 }
 
@@ -310,6 +317,7 @@ mod tests {
             (ClientError::Forbidden { url: url() }, NO_PERMISSION),
             (fault("LUCID_ERR_2001"), NO_PERMISSION),
             (fault("LUCID_ERR_2004"), NO_PERMISSION),
+            (fault("LUCID_ERR_3002"), DATA),
             (fault("LUCID_ERR_6006"), FAILED),
             (ClientError::Url { url: url(), reason: String::new() }, USAGE),
             (ClientError::Unreachable { url: url(), reason: String::new() }, FAILED),

@@ -456,15 +456,21 @@ fn peer_document(peer: PeerInfo) -> PeerDocument {
     }
 }
 
+/// What cannot be read, for the store is damaged or its disk fails.
+fn unread(what: &'static str, fault: &dyn std::error::Error, is_damage: bool) -> rpc::NodeError {
+    error!(%fault, "{what} cannot be read");
+    match is_damage {
+        true => rpc::NodeError::Corrupt(what),
+        false => rpc::NodeError::Store(StoreError::Engine(fault.to_string().into())),
+    }
+}
+
 /// A fault of the node that is not the caller's.
-fn node_fault(fault: NodeError) -> rpc::NodeError {
+pub(super) fn node_fault(fault: NodeError) -> rpc::NodeError {
     match fault {
         NodeError::Store(error) | NodeError::Poot(PootError::Store(error)) => rpc::NodeError::Store(error),
         NodeError::Chain(fault) => chain_fault(fault),
-        fault => {
-            error!(%fault, "the store cannot be read");
-            rpc::NodeError::Corrupt("part of the chain")
-        }
+        fault => unread("part of the chain", &fault, fault.is_damage()),
     }
 }
 
@@ -472,10 +478,7 @@ fn node_fault(fault: NodeError) -> rpc::NodeError {
 pub(super) fn chain_fault(fault: ChainError) -> rpc::NodeError {
     match fault {
         ChainError::Store(error) => rpc::NodeError::Store(error),
-        fault => {
-            error!(%fault, "the chain cannot be read");
-            rpc::NodeError::Corrupt("part of the chain")
-        }
+        fault => unread("part of the chain", &fault, fault.is_damage()),
     }
 }
 
@@ -483,10 +486,7 @@ pub(super) fn state_fault(fault: StateError) -> rpc::StateError {
     match fault {
         StateError::HistoryPruned { height, oldest } => rpc::StateError::NotKept { block: height, oldest },
         StateError::Store(error) => rpc::NodeError::Store(error).into(),
-        fault => {
-            error!(%fault, "the state cannot be read");
-            rpc::NodeError::Corrupt("part of the state").into()
-        }
+        fault => unread("part of the state", &fault, fault.is_damage()).into(),
     }
 }
 
@@ -494,8 +494,7 @@ pub(super) fn submit_fault(fault: mempool::SubmitError) -> SubmitError {
     match fault {
         mempool::SubmitError::Refused(refusal) => SubmitError::Refused(refusal),
         mempool::SubmitError::State(fault) => {
-            error!(%fault, "the state cannot be read");
-            SubmitError::Node(rpc::NodeError::Corrupt("part of the state"))
+            SubmitError::Node(unread("part of the state", &fault, fault.is_damage()))
         }
     }
 }
@@ -512,9 +511,6 @@ fn call_fault(fault: evm::CallError) -> CallError {
         }
         evm::CallError::Invalid(text) => CallError::Invalid(text),
         evm::CallError::TimedOut => CallError::TimedOut { timeout_ms: rpc::limits::CALL_TIMEOUT_MS },
-        evm::CallError::State(fault) => {
-            error!(%fault, "the state cannot be read");
-            rpc::NodeError::Corrupt("part of the state").into()
-        }
+        evm::CallError::State(fault) => unread("part of the state", &fault, fault.is_damage()).into(),
     }
 }

@@ -23,6 +23,17 @@ pub enum NodeError {
     Stopping,
 }
 
+impl NodeError {
+    /// Whether what is stored is not what was written: asking again is no use.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_damage(),
+            Self::Corrupt(_) => true,
+            Self::Full(_) | Self::Stopping => false,
+        }
+    }
+}
+
 /// Why a state cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -57,6 +57,33 @@ fn a_fault_of_the_node_is_not_told_to_clients() {
     assert!(error.get("data").is_none());
 }
 
+#[test]
+fn damage_has_a_code_of_its_own_and_does_not_say_where() {
+    let path = std::path::PathBuf::from("/srv/secret");
+    let damaged = || StoreError::Damaged { path: path.clone(), what: "a page".to_owned() };
+    for error in [
+        RpcError::from(NodeError::Store(damaged())),
+        NodeError::Corrupt("seal").into(),
+        QueryError::Store(damaged()).into(),
+        StateError::Node(damaged().into()).into(),
+        SubmitError::Node(damaged().into()).into(),
+        CallError::State(NodeError::Store(damaged()).into()).into(),
+        AnchorError::Node(damaged().into()).into(),
+        AnchorError::Submit(SubmitError::Node(damaged().into())).into(),
+        ProofError::Node(damaged().into()).into(),
+        PayoutError::Node(damaged().into()).into(),
+        TaskProofError::Node(damaged().into()).into(),
+        DbJobError::Node(damaged().into()).into(),
+    ] {
+        let error = seen(error);
+        assert_eq!((&error["code"], &error["data"]["code"]), (&(-32012).into(), &"LUCID_ERR_3002".into()));
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    // A disk that fails is no damage.
+    let failed = StoreError::Engine("no answer".into());
+    assert_eq!(seen(NodeError::Store(failed))["code"], -32603);
+}
+
 fn stopping() -> NodeError {
     NodeError::Stopping
 }
@@ -84,6 +111,7 @@ fn place(error: &RpcError) -> usize {
         Denied(Denial::TokenUnknown) => 11,
         Denied(Denial::Scope { .. }) => 12,
         Node(NodeError::Full(_)) => 66,
+        Node(error) if error.is_damage() => 71,
         Node(_) => 13,
         State(StateError::NotKept { .. }) => 14,
         State(StateError::NoTries { .. }) => 15,
@@ -127,6 +155,7 @@ fn place(error: &RpcError) -> usize {
         Anchor(AnchorError::DiskFull) => 53,
         Submit(SubmitError::DiskFull) => 54,
         Anchor(AnchorError::Submit(SubmitError::DiskFull)) => 55,
+        Query(QueryError::Store(error)) if error.is_damage() => 70,
         Query(QueryError::Store(_)) => 56,
         Query(QueryError::NotIndexed { .. }) => 57,
         Query(QueryError::TooManyResults) => 58,
@@ -226,7 +255,9 @@ fn rows() -> Vec<(RpcError, i32, Option<u16>)> {
         (Merkle(MerkleError::NoSuchLeaf { index: 9, leaves: 2 }), -32602, Some(1001)),
         (DbJobError::Busy(DbJobKind::Verify).into(), -32005, Some(3001)),
         (DbJobError::Node(stopping()).into(), -32603, None),
-        (Query(StoreError::DanglingEntry { index: "blocks.by_hash" }.into()), -32603, None),
+        (Query(StoreError::Stopped.into()), -32603, None),
+        (Query(StoreError::DanglingEntry { index: "blocks.by_hash" }.into()), -32012, Some(3002)),
+        (Node(NodeError::Corrupt("seal")), -32012, Some(3002)),
         (Query(not_indexed()), -32005, Some(1001)),
         (Query(QueryError::TooManyResults), -32005, Some(1001)),
         (Query(QueryError::Limit(0)), -32602, Some(1001)),

@@ -278,6 +278,9 @@ pub struct DbJobDocument {
     /// Why there is none of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether that is damage in the store.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
 }
 
 impl DbJobDocument {
@@ -285,7 +288,7 @@ impl DbJobDocument {
     pub fn new(id: u64, kind: DbJobKind) -> Self {
         let step = "begins".to_owned();
         let (verified, backup, reindexed, compacted, error) = (None, None, None, None, None);
-        Self { id, kind, step, done: 0, total: 0, verified, backup, reindexed, compacted, error }
+        Self { id, kind, step, done: 0, total: 0, verified, backup, reindexed, compacted, error, damaged: false }
     }
 
     /// Whether it is over.

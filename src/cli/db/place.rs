@@ -2,7 +2,7 @@ use super::progress::Bar;
 use crate::{
     cli::{
         app::with_causes,
-        exit_codes::{USAGE, coded, is_damage},
+        exit_codes::{DATA, USAGE, coded, is_damage},
         session::connect,
     },
     config::CLIENT_RPC_VARIABLE,
@@ -174,7 +174,11 @@ pub(super) async fn wait(client: &Client, begun: DbJobDocument) -> anyhow::Resul
     }
     drop(bar);
     match job.error {
-        Some(error) => anyhow::bail!("the node's {} failed: {error}", job.kind.name()),
+        Some(error) => {
+            let text = format!("the node's {} failed: {error}", job.kind.name());
+            // The code is that of the same work on the file.
+            Err(if job.damaged { coded(DATA, text) } else { anyhow::anyhow!(text) })
+        }
         None => Ok(job),
     }
 }

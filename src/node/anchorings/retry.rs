@@ -1,7 +1,7 @@
 //! Beginning an anchoring again that failed or was given up.
 
 use super::{
-    super::{clock::unix_now, error::NodeError, state::Node},
+    super::{backend::node_fault, clock::unix_now, error::NodeError, state::Node},
     accept::fault,
     rows::{succeeded, write_progress},
     watch::{Place, call_at, lost_with_registration},
@@ -89,8 +89,7 @@ fn last_job(
 
 fn read_fault(error: NodeError) -> AnchorError {
     match error {
-        NodeError::Store(error) => rpc::NodeError::Store(error).into(),
         NodeError::State(error) => fault(error),
-        _ => rpc::NodeError::Corrupt("anchoring").into(),
+        error => node_fault(error).into(),
     }
 }

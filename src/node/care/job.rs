@@ -105,7 +105,8 @@ impl Node {
                 Ok(()) => info!(kind = kind.name(), "work on the whole store has ended"),
                 Err(error) => {
                     warn!(kind = kind.name(), %error, "work on the whole store failed");
-                    node.db_jobs.change(|job| job.error = Some(error.to_string()));
+                    let (text, is_damage) = (error.to_string(), error.is_damage());
+                    node.db_jobs.change(|job| (job.error, job.damaged) = (Some(text), is_damage));
                 }
             }
             outcome
