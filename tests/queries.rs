@@ -8,7 +8,7 @@
 use crate::support::{DevNode, block_on, run, send, text, transfer};
 use alloy_primitives::Address;
 use lucid_node::keys::DEV_ACCOUNTS;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use std::{fs, path::Path};
 
 fn db(args: &[&str]) -> (Option<i32>, String, String) {
@@ -67,6 +67,9 @@ fn a_question_that_is_wrong_ends_with_a_code_and_a_sentence() {
         (&["find", "blocks", "--limit", "0"], 2, "0 is not in 1..=1000"),
         (&["find", "blocks", "--sort", "1"], 2, "an object of fields with 1 or -1"),
         (&["count", "blocks", "{\"$where\": 1}"], 2, "$where is no word of a filter"),
+        (&["count", "blocks", "{\"height\": 1, \"height\": 2}"], 2, "\"height\" is there twice"),
+        (&["find", "blocks", "--sort", "{\"height\": 1, \"height\": -1}"], 2, "\"height\" is there twice"),
+        (&["find", "blocks", "--projection", "{\"hash\": 1, \"hash\": 0}"], 2, "\"hash\" is there twice"),
     ] {
         let (found, _, said) = db(&[args, &["--datadir", at]].concat());
         assert_eq!(found, Some(code), "{args:?}: {said}");
@@ -74,6 +77,26 @@ fn a_question_that_is_wrong_ends_with_a_code_and_a_sentence() {
     }
     let (code, _, said) = db(&["find", "blocks"]);
     assert_eq!(code, Some(2), "{said}");
+}
+
+#[test]
+fn a_name_that_a_caller_gives_twice_is_refused_and_not_chosen_from() {
+    let node = DevNode::start();
+    for (method, parameters) in [
+        ("lucid_find", r#"["blocks", {"height": 1, "height": 2}]"#),
+        ("lucid_findOne", r#"["blocks", {"$or": [{"height": {"$gt": 1, "$gt": 2}}]}]"#),
+        ("lucid_count", r#"["blocks", {"height": 1, "height": 1}]"#),
+        ("lucid_distinct", r#"["blocks", "height", {"height": 1, "height": 2}]"#),
+        ("lucid_find", r#"["blocks", {}, {"projection": {"hash": 1, "hash": 0}}]"#),
+        ("lucid_find", r#"["blocks", {}, {"sort": {"height": 1, "height": -1}}]"#),
+        ("lucid_aggregate", r#"["blocks", [{"$match": {"height": 1, "height": 2}}]]"#),
+    ] {
+        let parameters: Box<RawValue> = serde_json::from_str(parameters).unwrap();
+        let refused = block_on(node.client().request::<Value>(method, &parameters)).unwrap_err();
+        let fault = refused.fault().unwrap();
+        assert_eq!((fault.code, fault.lucid_code()), (-32602, Some("LUCID_ERR_1001")), "{method}: {fault}");
+        assert!(fault.message.contains("is there twice"), "{method}: {fault}");
+    }
 }
 
 /// Changes a bit of a row of the store, whose content no checksum of a page guards while it is read by itself.

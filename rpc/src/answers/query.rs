@@ -10,7 +10,7 @@ use crate::{
 };
 use jsonrpsee::{Extensions, core::async_trait};
 use lucid_storage::{
-    Collection, Payouts, Peers, Pipeline, QueryError, Reader, aggregate, count, distinct, find, import_sources,
+    Collection, Payouts, Peers, Pipeline, QueryError, Reader, UniqueJson, aggregate, count, distinct, find, import_sources,
     space_of,
 };
 use lucid_types::{Document, Value};
@@ -22,7 +22,7 @@ impl<A: NodeApi> QueryServer for Backend<A> {
         &self,
         extensions: &Extensions,
         collection: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<FindQuery>>,
     ) -> Result<FoundDocument<Document>, RpcError> {
         let collection = readable(extensions, collection)?;
@@ -35,7 +35,7 @@ impl<A: NodeApi> QueryServer for Backend<A> {
         &self,
         extensions: &Extensions,
         collection: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<FindQuery>>,
     ) -> Result<Option<Document>, RpcError> {
         let collection = readable(extensions, collection)?;
@@ -52,7 +52,7 @@ impl<A: NodeApi> QueryServer for Backend<A> {
         &self,
         extensions: &Extensions,
         collection: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<SourceQuery>>,
     ) -> Result<u64, RpcError> {
         let (collection, filter) = (readable(extensions, collection)?, filter_of(filter)?);
@@ -64,7 +64,7 @@ impl<A: NodeApi> QueryServer for Backend<A> {
         extensions: &Extensions,
         collection: Param<String>,
         field: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<SourceQuery>>,
     ) -> Result<Vec<Value>, RpcError> {
         let (collection, field, filter) = (readable(extensions, collection)?, field.read()?, filter_of(filter)?);
@@ -133,6 +133,6 @@ fn readable(extensions: &Extensions, collection: Param<String>) -> Result<String
     Ok(collection)
 }
 
-fn filter_of(filter: Option<Param<Json>>) -> Result<Json, RpcError> {
-    Ok(Param::read_optional(filter)?.unwrap_or_else(|| json!({})))
+fn filter_of(filter: Option<Param<UniqueJson>>) -> Result<Json, RpcError> {
+    Ok(Param::read_optional(filter)?.map_or_else(|| json!({}), |UniqueJson(filter)| filter))
 }

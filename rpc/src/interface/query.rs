@@ -4,9 +4,8 @@ use crate::{
     wire::{FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, SourceQuery},
 };
 use jsonrpsee::proc_macros::rpc;
-use lucid_storage::Pipeline;
+use lucid_storage::{Pipeline, UniqueJson};
 use lucid_types::{Document, Value};
-use serde_json::Value as Json;
 
 /// The `lucid_` methods that ask collections, in MongoDB's words. Off beyond loopback unless they are named.
 #[rpc(server, namespace = "lucid")]
@@ -16,7 +15,7 @@ pub(crate) trait Query {
     async fn find(
         &self,
         collection: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<FindQuery>>,
     ) -> Result<FoundDocument<Document>, RpcError>;
 
@@ -25,7 +24,7 @@ pub(crate) trait Query {
     async fn find_one(
         &self,
         collection: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<FindQuery>>,
     ) -> Result<Option<Document>, RpcError>;
 
@@ -34,7 +33,7 @@ pub(crate) trait Query {
     async fn count(
         &self,
         collection: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<SourceQuery>>,
     ) -> Result<u64, RpcError>;
 
@@ -44,7 +43,7 @@ pub(crate) trait Query {
         &self,
         collection: Param<String>,
         field: Param<String>,
-        filter: Option<Param<Json>>,
+        filter: Option<Param<UniqueJson>>,
         options: Option<Param<SourceQuery>>,
     ) -> Result<Vec<Value>, RpcError>;
 

@@ -1,9 +1,9 @@
 use alloy_primitives::Bytes;
 use lucid_storage::{
     COLLECTIONS, CollectionDef, FindOptions, Found, ImportSource, QueryError, Reader, ShardRange, SortSpec,
-    shard_fields, shard_key_document, shard_ranges,
+    UniqueJson, shard_fields, shard_key_document, shard_ranges,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub struct FindQuery {
     /// Fields to keep, each with 1, or to leave out, each with 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "Option::is_none")]
     pub projection: Option<Json>,
     /// Fields to sort by, each with 1 or -1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,6 +29,10 @@ pub struct FindQuery {
     /// Name of the source whose imported documents are asked for; the own ones without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+}
+
+fn unique<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Json>, D::Error> {
+    Ok(Option::<UniqueJson>::deserialize(input)?.map(|UniqueJson(json)| json))
 }
 
 /// What the other questions are asked beside their own parameters.

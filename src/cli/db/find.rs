@@ -6,7 +6,7 @@ use crate::cli::{
 use alloy_primitives::Bytes;
 use anyhow::Context;
 use lucid_rpc::{Client, FindQuery, FoundDocument, SourceQuery};
-use lucid_storage::{MAX_LIMIT, QueryError, Reader, Snapshot, SortSpec, count, find, space_of};
+use lucid_storage::{MAX_LIMIT, QueryError, Reader, Snapshot, SortSpec, UniqueJson, count, find, space_of};
 use serde_json::{
     Value as Json,
     value::{RawValue, to_raw_value},
@@ -67,7 +67,8 @@ struct Asked {
 }
 
 fn json(text: &str) -> Result<Json, String> {
-    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
+    let read = serde_json::from_str(text).map(|UniqueJson(json)| json);
+    read.map_err(|error| if error.is_data() { error.to_string() } else { format!("not JSON: {error}") })
 }
 
 fn sort_spec(text: &str) -> Result<SortSpec, String> {

@@ -43,13 +43,13 @@ pub fn read_document(collection: &str, bytes: &[u8]) -> Result<ImportedDocument,
         RawBsonRef::String(text) => text.to_owned(),
         value => in_words(value),
     };
-    let read = match collection {
+    let read = fields.check_names().and_then(|()| match collection {
         "sessions" => session::read(&fields),
         "chunks" => chunk::read(&fields),
         "task_proofs" => task_proof::read(&fields),
         "payouts" => payout::read(&fields),
         other => Err(ImportRowError::Collection(other.to_owned()).into()),
-    };
+    });
     let checked = read.and_then(|row| row.check().map(|()| row).map_err(Refusal::from));
     let row = checked.map_err(|refusal| refused(refusal, Some(shown.clone())))?;
     let known_by = match id {

@@ -1,6 +1,7 @@
 //! The fields of a document, looked up by the names that programs have given them.
 
 use bson::{RawBsonRef, RawDocument};
+use std::collections::BTreeSet;
 
 /// Most fields of a document that are looked at. Those of a collection are a dozen.
 const MAX_FIELDS: usize = 1_024;
@@ -24,6 +25,9 @@ pub(super) enum Refusal {
     /// The bytes are no document.
     #[error("it is no BSON document: {0}")]
     Bson(String),
+    /// Two fields have one name, and which of them was meant nobody knows.
+    #[error("it has the field {0:?} twice")]
+    Twice(String),
     /// There are too many fields.
     #[error("it has more than {MAX_FIELDS} fields")]
     TooManyFields,
@@ -49,6 +53,15 @@ impl<'a> Fields<'a> {
             fields.push((name.as_str(), value));
         }
         Ok(Self(fields))
+    }
+
+    /// That no two have one name.
+    pub(super) fn check_names(&self) -> Result<(), Refusal> {
+        let mut names = BTreeSet::new();
+        match self.0.iter().find(|(name, _)| !names.insert(*name)) {
+            Some((name, _)) => Err(Refusal::Twice(cut(name))),
+            None => Ok(()),
+        }
     }
 
     /// The first of these names that the document has a value under; null is none.

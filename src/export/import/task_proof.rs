@@ -51,6 +51,7 @@ fn claim(fields: &Fields<'_>, kind: TaskProofType) -> Result<TaskValue, Refusal>
     let as_document = |value: RawBsonRef<'_>| value.as_document().map(RawDocument::to_owned);
     let document = fields.required(&["value", "proof_data", "proofData"], "a document", as_document)?;
     let claims = Fields::of(&document)?;
+    claims.check_names()?;
     let number = |names: &[&'static str]| claims.required(names, NUMBER, value::whole);
     Ok(match kind {
         TaskProofType::RelayBandwidth => TaskValue::Relay {

@@ -4,10 +4,10 @@ use super::{
     document::{ImportedDocument, NotTaken, read_document},
     fields::in_words,
 };
-use crate::export::document::{BytesAs, document_of};
+use crate::export::document::{BytesAs, append, document_of};
 use alloy_primitives::{Address, B256, B512};
 use bson::{
-    Binary, Bson, DateTime, Decimal128, Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId, spec::BinarySubtype,
+    Binary, Bson, DateTime, Decimal128, Document, RawBson, RawDocument, RawDocumentBuf, doc, oid::ObjectId, spec::BinarySubtype,
 };
 use lucid_storage::{
     AnchoringStatus, ChunkKey, ChunkRecord, ChunkStatus, DocumentId, ImportRow, PayoutRecord, SessionKey,
@@ -324,6 +324,31 @@ fn bytes_that_are_no_document_are_refused_and_depth_is_no_danger() {
     assert_eq!(refused.reason, "_id is a document, and must be a UUID");
     let many: Document = (0..2_000).map(|place| (place.to_string(), Bson::Int32(1))).collect();
     assert_eq!(reason("sessions", &many), "it has more than 1024 fields");
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_no_choice() {
+    let twice = |document: &Document, name: &str, value: RawBson| {
+        let mut raw = RawDocumentBuf::try_from(document).unwrap();
+        append(&mut raw, name, value).unwrap();
+        raw
+    };
+    let reason = |collection: &str, raw: &RawDocumentBuf| read_document(collection, raw.as_bytes()).unwrap_err();
+    let named = |name: &str| format!("it has the field {name:?} twice");
+    for (name, value) in [("status", RawBson::String("failed".into())), ("status", RawBson::Null)] {
+        let refused = reason("sessions", &twice(&session(), name, value));
+        assert_eq!(refused.reason, named("status"));
+        assert!(refused.id.is_some(), "a report names it");
+    }
+    // One that is not read says as much of the program that wrote it.
+    let raw = twice(&with(payout(), doc! { "note": 1 }), "note", RawBson::Int32(2));
+    assert_eq!(reason("payouts", &raw).reason, named("note"));
+    let claim = doc! { "bytes_transferred": 1 };
+    let claim = twice(&claim, "bytes_transferred", RawBson::Int64(2));
+    let mut proof = task_proof();
+    proof.remove("value");
+    let raw = twice(&proof, "value", RawBson::Document(claim));
+    assert_eq!(reason("task_proofs", &raw).reason, named("bytes_transferred"));
 }
 
 fn bytes<const N: usize>() -> impl Strategy<Value = [u8; N]> {

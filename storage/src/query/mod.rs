@@ -20,6 +20,7 @@ mod projection;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod unique;
 mod walk;
 
 pub use aggregate::aggregate;
@@ -32,3 +33,4 @@ pub use limits::{
 };
 pub use literal::{fields_of_json, unix_time};
 pub use spec::{Pipeline, SortSpec, Stage};
+pub use unique::UniqueJson;

@@ -1,5 +1,9 @@
 //! Parts of a query in which the order of an object's members says something, which other JSON values do not keep.
 
+use super::{
+    limits::MAX_NAMED_FIELDS,
+    unique::{UniqueJson, twice},
+};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, Visitor},
@@ -41,9 +45,14 @@ impl<'de> Deserialize<'de> for SortSpec {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<SortSpec, A::Error> {
-                let mut spec = Vec::new();
-                while let Some(member) = members.next_entry()? {
-                    spec.push(member);
+                let mut spec = Vec::<(String, Json)>::new();
+                while let Some((name, direction)) = members.next_entry::<String, _>()? {
+                    // Beyond so many it is too large whatever they are, and need not be looked through.
+                    let read = &spec[..spec.len().min(MAX_NAMED_FIELDS)];
+                    if read.iter().any(|(known, _)| *known == name) {
+                        return Err(twice(&name));
+                    }
+                    spec.push((name, direction));
                 }
                 Ok(SortSpec(spec))
             }
@@ -66,7 +75,7 @@ impl<'de> Deserialize<'de> for Stage {
                 let word: String = members.next_key()?.ok_or_else(|| A::Error::custom("a stage has no member"))?;
                 let stage = match word.as_str() {
                     "$sort" => Stage::Sort(members.next_value()?),
-                    _ => Stage::Other(word, members.next_value()?),
+                    _ => Stage::Other(word, members.next_value::<UniqueJson>()?.0),
                 };
                 match members.next_key::<String>()? {
                     Some(_) => Err(A::Error::custom("a stage has one member")),
@@ -88,7 +97,9 @@ mod tests {
         assert_eq!(spec.0[0].0, "z");
         let pipeline: Pipeline = serde_json::from_str(r#"[{"$match": {}}, {"$sort": {"z": 1, "a": 1}}]"#).unwrap();
         assert!(matches!(&pipeline.0[1], Stage::Sort(spec) if spec.0[1].0 == "a"));
-        for bad in ["{}", "[{}]", "[1]", r#"[{"$sort": 1}]"#, r#"[{"$limit": 1, "$match": {}}]"#] {
+        assert!(serde_json::from_str::<SortSpec>(r#"{"z": 1, "a": 1, "z": -1}"#).is_err());
+        let twice = r#"[{"$match": {"z": 1, "z": 2}}]"#;
+        for bad in [twice, "{}", "[{}]", "[1]", r#"[{"$sort": 1}]"#, r#"[{"$limit": 1, "$match": {}}]"#] {
             assert!(serde_json::from_str::<Pipeline>(bad).is_err(), "{bad}");
         }
     }
