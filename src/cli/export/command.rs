@@ -6,7 +6,7 @@ use crate::{
         exit_codes::{USAGE, coded},
         session::with_hint,
     },
-    export::Format,
+    export::{DatabaseNameError, Format, check_database_name},
 };
 use lucid_storage::{SCHEMAS, Schema, schema_of};
 
@@ -38,13 +38,9 @@ pub(in crate::cli) enum Command {
     Mongo(mongo::Args),
 }
 
-/// A name that is one of a folder and of a database.
-pub(super) fn database_name(name: &str) -> Result<String, String> {
-    let is_good = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    match !name.is_empty() && name.len() <= 63 && name.chars().all(is_good) {
-        true => Ok(name.to_owned()),
-        false => Err("a database's name has at most 63 letters, digits, - and _".to_owned()),
-    }
+/// The name of a database that is exported into.
+pub(super) fn database_name(name: &str) -> Result<String, DatabaseNameError> {
+    check_database_name(name).map(|()| name.to_owned())
 }
 
 /// The collections of these names; all of them where none is named.

@@ -4,6 +4,7 @@ use super::{
     error::MongoError,
     login::{MongoUri, Redactor},
 };
+use crate::export::database::{DatabaseNameError::Reserved, check_database_name};
 use bson::{Document, RawDocumentBuf, doc};
 use mongodb::{
     Client,
@@ -92,7 +93,7 @@ impl MongoServer {
         let shown = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         // What these hold is the server's own; a login is often looked up in the first.
         let database =
-            options.default_database.clone().filter(|name| !["admin", "config", "local"].contains(&name.as_str()));
+            options.default_database.clone().filter(|name| !matches!(check_database_name(name), Err(Reserved(_))));
         let is_encrypted = matches!(options.tls, Some(Tls::Enabled(_)));
         let is_local = options.hosts.iter().all(is_local);
         let client = Client::with_options(options).map_err(fault)?;
