@@ -352,6 +352,16 @@ fn a_login_and_tls_are_asked_for_and_nothing_secret_is_said() {
     let host = |ca: &str| format!("localhost:{port}/?tls=true&tlsCAFile={}", file(ca));
     let login = "lucid%2Dexport:p%40ss%2Fword%251@";
     let uri = format!("mongodb://{login}{}", host("ca.pem"));
+
+    // While the server has no TLS that is said at once, and is not waited for.
+    let begun = Instant::now();
+    let output = run_all(&site.export(&site.secret("uri", &uri), &[]));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("answers without TLS") && !said.contains("tried again"), "{said}");
+    assert!(!said.contains("p@ss") && !said.contains("lucid-export"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "it was tried again and again");
+
     let key = file("server.key");
     server.start_with(&["--auth", "--tls-cert-file", &file("server.pem"), "--tls-key-file", &key], &uri);
 

@@ -17,6 +17,9 @@ use std::time::Duration;
 /// later need not wait for half a minute now, as the driver would.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a server is looked for without TLS, to tell one that has none from one that is away.
+const PLAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Most connections at once: one command after the other is sent, and the driver watches each server over one of its own.
 const MAX_CONNECTIONS: u32 = 2;
 
@@ -57,6 +60,8 @@ const TLS_FAULTS: [&str; 6] = [
 /// A server, or a set of them.
 pub struct MongoServer {
     client: Client,
+    /// The way to it without TLS and without a login, where the connection string asks for TLS.
+    plain: Option<Box<ClientOptions>>,
     redactor: Redactor,
     shown: String,
     database: Option<String>,
@@ -96,8 +101,9 @@ impl MongoServer {
             options.default_database.clone().filter(|name| !matches!(check_database_name(name), Err(Reserved(_))));
         let is_encrypted = matches!(options.tls, Some(Tls::Enabled(_)));
         let is_local = options.hosts.iter().all(is_local);
+        let plain = is_encrypted.then(|| Box::new(without_tls(&options)));
         let client = Client::with_options(options).map_err(fault)?;
-        Ok(Self { client, redactor: uri.redactor(), shown, database, is_encrypted, is_local })
+        Ok(Self { client, plain, redactor: uri.redactor(), shown, database, is_encrypted, is_local })
     }
 
     /// Its hosts, without the login.
@@ -119,15 +125,33 @@ impl MongoServer {
     ///
     /// # Errors
     ///
-    /// It does not answer, does not take the login, or is too old.
+    /// It does not answer, does not take the login, has no TLS and should, or is too old.
     pub async fn hello(&self) -> Result<Hello, MongoError> {
-        let answer = self.command(ADMIN, "hello", &doc! { "hello": 1 }).await?;
+        let hello = doc! { "hello": 1 };
+        let answer = match self.command(ADMIN, "hello", &hello).await {
+            // Asked once more: it may have come back between the two.
+            Err(MongoError::Unreachable { .. }) if self.answers_without_tls(&hello).await => {
+                self.command(ADMIN, "hello", &hello).await.map_err(no_tls)?
+            }
+            answer => answer?,
+        };
         let version = answer.get_i32("maxWireVersion").unwrap_or_default();
         if version < MIN_WIRE_VERSION {
             let what = format!("it is older than MongoDB 4.4 (protocol {version}, and {MIN_WIRE_VERSION} is needed)");
             return Err(MongoError::Other { server: self.shown.clone(), what });
         }
         Ok(Hello { is_sharded: answer.get_str("msg").is_ok_and(|kind| kind == ROUTER) })
+    }
+
+    /// Whether it is there, and answers who comes without TLS though the connection string asks for it. What a server without
+    /// TLS makes of its beginning is not to be told from one that is away: it hangs up, or waits for more.
+    async fn answers_without_tls(&self, hello: &Document) -> bool {
+        let Some(Ok(client)) = self.plain.as_deref().map(|options| Client::with_options(options.clone())) else {
+            return false;
+        };
+        let answer = client.database(ADMIN).run_command(hello.clone()).await;
+        client.shutdown().immediate(true).await;
+        answer.is_ok()
     }
 
     /// Has it run a command in a database; `name` is what an error calls it.
@@ -201,6 +225,28 @@ impl MongoServer {
 /// Whether an error of this code may pass by itself.
 pub(in crate::export) fn is_passing(code: i32) -> bool {
     PASSING_CODES.contains(&code)
+}
+
+/// The same servers without TLS. No login goes to them.
+fn without_tls(options: &ClientOptions) -> ClientOptions {
+    let mut plain = options.clone();
+    (plain.tls, plain.credential) = (Some(Tls::Disabled), None);
+    plain.server_selection_timeout = Some(PLAIN_TIMEOUT);
+    plain
+}
+
+/// The error of a server that answers without TLS, and with it not.
+fn no_tls(error: MongoError) -> MongoError {
+    match error {
+        MongoError::Unreachable { server, what } => {
+            let what = format!(
+                "it answers without TLS and not with it, which tls=true in the connection string asks for; set TLS up on the \
+                 server, or leave tls=true out ({what})"
+            );
+            MongoError::Tls { server, what }
+        }
+        other => other,
+    }
 }
 
 fn is_tls_fault(text: &str) -> bool {
