@@ -30,27 +30,28 @@ fn a_node_and_its_file_give_the_same_answers() {
             send(&node.client(), &transfer(&DEV_ACCOUNTS[0], nonce, Address::with_last_byte(9))).await;
         }
     });
-    let questions: [&[&str]; 6] = [
+    let questions: [&[&str]; 7] = [
         &["shards", "--json"],
         &["find", "transactions", "{\"nonce\": {\"$gte\": 1}}", "--sort", "{\"nonce\": -1}", "--limit", "3"],
         &["find", "blocks", "--projection", "{\"hash\": 1}", "--all"],
         &["find", "blocks", "{\"height\": 3}", "--json", "--explain"],
         &["find", "params"],
         &["count", "transactions", "{\"block\": {\"$lt\": 3}}"],
+        &["count", "transactions", "--json"],
     ];
     let ask = |place: [&str; 2]| questions.map(|question| db(&[question, &place].concat()));
     let from_node = ask(["--rpc", node.url()]);
     assert!(node.interrupt().success());
     assert_eq!(ask(["--datadir", datadir.to_str().unwrap()]), from_node);
 
-    let [shards, sorted, blocks, explained, params, counted] = from_node;
+    let [shards, sorted, blocks, explained, params, counted, counted_as_json] = from_node;
     assert_eq!(lines(&sorted.1).iter().map(|document| document["nonce"].clone()).collect::<Vec<_>>(), [4, 3, 2]);
     assert!(sorted.2.contains("there are more; the next page: --cursor 0x"), "{}", sorted.2);
     assert_eq!((lines(&blocks.1).len(), blocks.0), (6, Some(0)));
     let explained: Value = serde_json::from_str(&explained.1).unwrap();
     assert_eq!((&explained["explain"]["way"]["by"], &explained["cursor"]), (&"key".into(), &Value::Null));
     assert!(lines(&params.1).iter().any(|param| param["key"] == "slotDurationSecs"), "{}", params.1);
-    assert_eq!(counted.1, "2\n");
+    assert_eq!((&*counted.1, &*counted_as_json.1), ("2\n", "{\"count\":5}\n"));
     assert_eq!(serde_json::from_str::<Value>(&shards.1).unwrap()[0]["collection"], "chunks");
 }
 

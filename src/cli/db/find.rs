@@ -48,6 +48,9 @@ pub(in crate::cli) struct FindArgs {
 pub(in crate::cli) struct CountArgs {
     #[command(flatten)]
     asked: Asked,
+    /// Write one JSON object: count.
+    #[arg(long)]
+    json: bool,
 }
 
 /// A collection, and which of its documents.
@@ -162,6 +165,9 @@ pub(super) async fn run_count(args: CountArgs) -> anyhow::Result<()> {
             client.count_of(&asked.collection, &asked.filter, &options).await?
         }
     };
-    println!("{number}");
+    match args.json {
+        true => println!("{}", serde_json::json!({ "count": number })),
+        false => println!("{number}"),
+    }
     Ok(())
 }
