@@ -322,7 +322,9 @@ fn a_database_of_another_program_that_bears_no_index_is_left_as_it_was() {
         let output = run_all(&site.export(&uri_file, &["--adopt"]));
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(65), "{said}");
-        for words in ["lucid.task_proofs", "slot_1_nodeId_1_type_1", "import-mongo", "No document was written", "--database"] {
+        for words in
+            ["lucid.task_proofs", "slot_1_nodeId_1_type_1", "import-mongo", "No document was written", "--database"]
+        {
             assert!(said.contains(words), "{words}: {said}");
         }
         assert_eq!(server.ask("names", &["lucid"]), before);

@@ -302,7 +302,8 @@ mod tests {
         assert_eq!(names(&beside).unwrap(), ["sessions.jsonl"]);
         fs::remove_dir_all(&beside).unwrap();
         // Something that came into what was left.
-        for foreign in ["letter", "content/letter", "content/lucid/letter", "content/lucid/users.bson", "content/a/b/c"] {
+        for foreign in ["letter", "content/letter", "content/lucid/letter", "content/lucid/users.bson", "content/a/b/c"]
+        {
             let export = Unfinished::begin(&place).unwrap();
             fs::write(export.content().join("sessions.jsonl"), "half").unwrap();
             kill(export);

@@ -493,9 +493,7 @@ pub(super) fn state_fault(fault: StateError) -> rpc::StateError {
 pub(super) fn submit_fault(fault: mempool::SubmitError) -> SubmitError {
     match fault {
         mempool::SubmitError::Refused(refusal) => SubmitError::Refused(refusal),
-        mempool::SubmitError::State(fault) => {
-            SubmitError::Node(unread("part of the state", &fault, fault.is_damage()))
-        }
+        mempool::SubmitError::State(fault) => SubmitError::Node(unread("part of the state", &fault, fault.is_damage())),
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{
 };
 use jsonrpsee::{Extensions, core::async_trait};
 use lucid_storage::{
-    Collection, Payouts, Peers, Pipeline, QueryError, Reader, UniqueJson, aggregate, count, distinct, find, import_sources,
-    space_of,
+    Collection, Payouts, Peers, Pipeline, QueryError, Reader, UniqueJson, aggregate, count, distinct, find,
+    import_sources, space_of,
 };
 use lucid_types::{Document, Value};
 use serde_json::{Value as Json, json};

@@ -1,7 +1,7 @@
 use alloy_primitives::Bytes;
 use lucid_storage::{
-    COLLECTIONS, CollectionDef, FindOptions, Found, ImportSource, QueryError, Reader, ShardRange, SortSpec,
-    UniqueJson, shard_fields, shard_key_document, shard_ranges,
+    COLLECTIONS, CollectionDef, FindOptions, Found, ImportSource, QueryError, Reader, ShardRange, SortSpec, UniqueJson,
+    shard_fields, shard_key_document, shard_ranges,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;

@@ -7,7 +7,8 @@ use super::{
 use crate::export::document::{BytesAs, append, document_of};
 use alloy_primitives::{Address, B256, B512};
 use bson::{
-    Binary, Bson, DateTime, Decimal128, Document, RawBson, RawDocument, RawDocumentBuf, doc, oid::ObjectId, spec::BinarySubtype,
+    Binary, Bson, DateTime, Decimal128, Document, RawBson, RawDocument, RawDocumentBuf, doc, oid::ObjectId,
+    spec::BinarySubtype,
 };
 use lucid_storage::{
     AnchoringStatus, ChunkKey, ChunkRecord, ChunkStatus, DocumentId, ImportRow, PayoutRecord, SessionKey,

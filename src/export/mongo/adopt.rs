@@ -42,7 +42,8 @@ impl MongoTarget {
                     adoption.made.push((collection, name.clone()));
                 }
                 let fields = index.fields.join(", ");
-                let made = self.server().command(&self.database, "createIndexes", &create_indexes(schema, [index])).await;
+                let made =
+                    self.server().command(&self.database, "createIndexes", &create_indexes(schema, [index])).await;
                 match made {
                     Ok(_) => {}
                     Err(error) if error.is_passing() => return Err(error),
@@ -62,7 +63,9 @@ impl MongoTarget {
     async fn index_names(&self, collection: &str) -> Result<BTreeSet<String>, MongoError> {
         let command = doc! { "listIndexes": collection };
         match self.server().command(&self.database, "listIndexes", &command).await {
-            Ok(answer) => Ok(first_batch(&answer).filter_map(|index| Some(index.get_str("name").ok()?.to_owned())).collect()),
+            Ok(answer) => {
+                Ok(first_batch(&answer).filter_map(|index| Some(index.get_str("name").ok()?.to_owned())).collect())
+            }
             Err(error) if error.code() == Some(NAMESPACE_NOT_FOUND) => Ok(BTreeSet::new()),
             Err(error) => Err(error),
         }

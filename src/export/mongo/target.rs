@@ -331,7 +331,8 @@ mod tests {
             !refused.is_passing() && refused.to_string().contains("07070707-0707-0707-0707-070707070707:1:0x"),
             "{refused}"
         );
-        let second = doc! { "ok": 1, "n": 2, "writeErrors": [{ "index": 0, "code": 11000, "errmsg": "E11000 duplicate" }] };
+        let second =
+            doc! { "ok": 1, "n": 2, "writeErrors": [{ "index": 0, "code": 11000, "errmsg": "E11000 duplicate" }] };
         let said = answer(second).await.to_string();
         assert!(said.contains("E11000 duplicate") && said.contains("under another _id"), "{said}");
         let unsure = doc! { "ok": 1, "n": 3, "writeConcernError": { "code": 64, "errmsg": "waiting timed out" } };

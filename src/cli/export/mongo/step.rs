@@ -163,7 +163,9 @@ impl Export {
             let is_there = |schema: &&Schema| found.iter().any(|name| name == schema.def.name);
             let adopted: Vec<_> = self.schemas.iter().copied().filter(is_there).collect();
             let adopt = self.target.adopt(&adopted, &mut self.adoption);
-            return Ok(timeout(ADOPT_TIMEOUT, adopt).await.unwrap_or_else(|_| Err(stalled(&self.target.server().shown())))?);
+            return Ok(timeout(ADOPT_TIMEOUT, adopt)
+                .await
+                .unwrap_or_else(|_| Err(stalled(&self.target.server().shown())))?);
         }
         let text = format!(
             "the database has {} and nothing that says of an export, so they may be another program's; name another database with \
