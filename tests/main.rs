@@ -27,6 +27,7 @@ mod reindex;
 mod run;
 mod service;
 mod session;
+mod sources;
 mod support;
 mod survival;
 mod watch;

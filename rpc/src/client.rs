@@ -9,8 +9,8 @@ use crate::{
     wire::{
         AnchorAcceptedDocument, AnchorRequestDocument, AnchorVerdictDocument, AnchoringDocument, ChainInfoDocument,
         ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, FindQuery,
-        FoundDocument, ImportRowParts, ImportSourceDocument, MerkleDocument, RowPageDocument, SessionDocument,
-        SessionPage, SessionQuery, ShardMapDocument, SourceQuery,
+        FoundDocument, ImportRowParts, ImportSourceDocument, MerkleDocument, RemovedDocument, RowPageDocument,
+        SessionDocument, SessionPage, SessionQuery, ShardMapDocument, SourceQuery,
     },
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -350,6 +350,11 @@ impl Client {
         rows: &[ImportRowParts],
     ) -> Result<Vec<String>, ClientError> {
         self.request("admin_importRows", (source, collection, rows)).await
+    }
+
+    /// `admin_removeSource`.
+    pub async fn remove_source(&self, source: &str) -> Result<RemovedDocument, ClientError> {
+        self.request("admin_removeSource", (source,)).await
     }
 
     /// `admin_exportChanges`.

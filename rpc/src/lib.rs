@@ -55,8 +55,8 @@ pub use wire::{
     DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, DbWritesForDocument, ExportStateDocument,
     ExportStatusDocument, FinalityDocument, FindQuery, FoundDocument, HeadDocument, ImportRowParts,
     ImportSourceDocument, LeaderScheduleDocument, MerkleDocument, NodeInfoDocument, PageQuery, PayoutDocument,
-    PeerDocument, PlaceDocument, PoolStatusDocument, PoolUseDocument, RowPageDocument, ScheduleResultDocument,
-    SealDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument, ShardRangeDocument, SlotDocument,
-    SourceQuery, StatusDocument, StoreUseDocument, TallyDocument, TallyEntryDocument, TaskProofAcceptedDocument,
-    TaskProofQuery, VerifiedAnchorDocument, shard_maps,
+    PeerDocument, PlaceDocument, PoolStatusDocument, PoolUseDocument, RemovedDocument, RowPageDocument,
+    ScheduleResultDocument, SealDocument, SessionDocument, SessionPage, SessionQuery, ShardMapDocument,
+    ShardRangeDocument, SlotDocument, SourceQuery, StatusDocument, StoreUseDocument, TallyDocument, TallyEntryDocument,
+    TaskProofAcceptedDocument, TaskProofQuery, VerifiedAnchorDocument, shard_maps,
 };

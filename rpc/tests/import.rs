@@ -6,7 +6,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes};
 use lucid_rpc::{Client, FindQuery, Scope, SourceQuery};
-use lucid_storage::{ChunkKey, ChunkRecord, ChunkStatus, ImportRow, MAX_PAGE_ROWS};
+use lucid_storage::{ChunkKey, ChunkRecord, ChunkStatus, ImportRow, MAX_PAGE_ROWS, MAX_REMOVED_ROWS};
 use lucid_types::SessionId;
 use serde_json::json;
 
@@ -59,6 +59,32 @@ async fn rows_are_taken_from_an_admin_and_asked_for_by_their_source() {
     let unknown = SourceQuery { source: Some("new".to_owned()) };
     let unknown = client.count_of("chunks", &json!({}), &unknown).await.unwrap_err();
     assert!(unknown.to_string().contains("there are old"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_source_is_removed_for_an_admin_in_steps_until_there_is_none() {
+    let served = serve_with(TestChain::short(), tokens()).await;
+    let url = format!("http://{}", served.server.local_addr());
+    let client = Client::with_token(&url, &crate::access::token(Scope::Admin)).unwrap();
+    let rows: Vec<_> = (0..MAX_REMOVED_ROWS as u32 + 7).map(row).collect();
+    for source in ["old", "new"] {
+        client.import_rows(source, "chunks", &rows).await.unwrap();
+    }
+    for scope in [Scope::Read, Scope::Payout, Scope::Anchor] {
+        let client = Client::with_token(&url, &crate::access::token(scope)).unwrap();
+        let refused = client.remove_source("old").await.unwrap_err();
+        assert_eq!(refused.fault().and_then(|fault| fault.lucid_code()), Some("LUCID_ERR_2004"), "{refused}");
+    }
+    for (removed, more) in [(MAX_REMOVED_ROWS as u64, true), (7, false)] {
+        let step = client.remove_source("old").await.unwrap();
+        assert_eq!((step.documents["chunks"], step.more), (removed, more));
+    }
+    for (source, said) in [("old", "there are new"), ("a b", "a source's name has")] {
+        let refused = client.remove_source(source).await.unwrap_err();
+        assert_eq!(refused.fault().and_then(|fault| fault.lucid_code()), Some("LUCID_ERR_1001"), "{refused}");
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+    assert_eq!(client.import_sources().await.unwrap()[0].documents["chunks"], rows.len() as u64);
 }
 
 #[tokio::test]

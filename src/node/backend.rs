@@ -30,8 +30,8 @@ use lucid_rpc::{
     VerifiedAnchor, VerifyError, VerifyRequest,
 };
 use lucid_storage::{
-    AccountRecord, DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName, StoreError,
-    put_export_state,
+    AccountRecord, DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, RemovalStep, Snapshot, SourceName,
+    StoreError, put_export_state,
 };
 use lucid_types::{AnchorProof, ChainEvent, Rules, SessionId};
 use std::{sync::Arc, time::Duration};
@@ -395,6 +395,15 @@ impl NodeApi for Backend {
             imported.map_err(|error| node.write_fault(error))
         };
         tokio::task::spawn_blocking(import).await.map_err(|_| rpc::NodeError::Stopping)?
+    }
+
+    async fn remove_source(&self, source: SourceName) -> Result<Option<RemovalStep>, rpc::NodeError> {
+        let node = Arc::clone(&self.node);
+        let remove = move || {
+            let removed = node.write(|batch| batch.remove_source(&source));
+            removed.map_err(|error| node.write_fault(error))
+        };
+        tokio::task::spawn_blocking(remove).await.map_err(|_| rpc::NodeError::Stopping)?
     }
 
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, rpc::NodeError> {

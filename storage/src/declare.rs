@@ -127,6 +127,9 @@ macro_rules! store_tables {
         /// The pruning of each collection.
         pub(crate) const COLLECTION_PRUNINGS: &[CollectionPruning] = &[$(prune_collection::<$coll>),*];
 
+        /// For each collection its name and the removal of a source from it.
+        pub(crate) const COLLECTION_REMOVALS: &[(&str, SourceRemoval)] = &[$(($name, remove_of_source::<$coll>)),*];
+
         /// For each collection its table and what makes its indexes anew.
         pub(crate) const COLLECTION_REINDEXES: &[(TableId, CollectionReindex)] = &[
             $((TableId::$coll, reindex_collection::<$coll>),)*

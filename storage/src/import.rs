@@ -116,8 +116,7 @@ impl Batch {
 
     /// That a document of this source has room among the sources.
     fn check_sources(&self, source: &SourceName) -> Result<&Self, StoreError> {
-        let is_known =
-            self.raw_first_key(TableId::ImportSources, &source.as_str().to_owned().to_key_bytes())?.is_some();
+        let is_known = self.raw_first_key(TableId::ImportSources, &source_key(source))?.is_some();
         match is_known || import_sources(self)?.len() < MAX_SOURCES {
             true => Ok(self),
             false => Err(StoreError::TooManySources),
@@ -135,6 +134,11 @@ pub(crate) fn id_key(def: &CollectionDef, row_key: &[u8]) -> Vec<u8> {
     let mut key = def.name.to_owned().to_key_bytes();
     key.extend_from_slice(row_key);
     key
+}
+
+/// First part of the keys under which it is noted how many documents there are of a source.
+pub(crate) fn source_key(source: &SourceName) -> Vec<u8> {
+    source.as_str().to_owned().to_key_bytes()
 }
 
 fn documents_key(source: &SourceName, def: &CollectionDef) -> Vec<u8> {
@@ -181,10 +185,23 @@ pub fn space_of<R: Reader + ?Sized>(reader: &R, source: Option<&str>) -> Result<
     let sources = import_sources(reader)?;
     match sources.iter().find(|source| source.name.as_str() == name) {
         Some(source) => Ok(RowSpace::of_source(&source.name)),
-        None => Err(QueryError::UnknownSource {
-            name: name.chars().take(MAX_SOURCE_NAME_BYTES).collect(),
-            sources: sources.into_iter().map(|source| source.name.to_string()).collect(),
-        }),
+        None => Err(unknown(name, sources)),
+    }
+}
+
+/// That there is no source of this name, with those that there are.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub fn unknown_source<R: Reader + ?Sized>(reader: &R, name: &str) -> Result<QueryError, StoreError> {
+    Ok(unknown(name, import_sources(reader)?))
+}
+
+fn unknown(name: &str, sources: Vec<ImportSource>) -> QueryError {
+    QueryError::UnknownSource {
+        name: name.chars().take(MAX_SOURCE_NAME_BYTES).collect(),
+        sources: sources.into_iter().map(|source| source.name.to_string()).collect(),
     }
 }
 

@@ -37,6 +37,7 @@ mod range;
 mod reader;
 mod records;
 mod reindex;
+mod remove_source;
 mod retention;
 #[cfg(test)]
 mod samples;
@@ -65,7 +66,9 @@ pub use compact_running::RunningCompaction;
 pub use disk::Disk;
 pub use error::StoreError;
 pub use exports::{MAX_EXPORT_TARGETS, put_export_state};
-pub use import::{DocumentId, ImportSource, Imported, MAX_SOURCES, import_sources, is_shadowed, row_count, space_of};
+pub use import::{
+    DocumentId, ImportSource, Imported, MAX_SOURCES, import_sources, is_shadowed, row_count, space_of, unknown_source,
+};
 pub use import_row::{ImportRow, ImportRowError, MAX_IMPORT_TEXT_BYTES};
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};
 pub use meta::{FORMAT_VERSION, Meta};
@@ -76,6 +79,7 @@ pub use range::{Direction, RawRange, View};
 pub use reader::{IndexKeys, IndexRows, Reader, Row, Rows};
 pub use records::*;
 pub use reindex::{Reindexable, Reindexed, TableRepair, reindex};
+pub use remove_source::{MAX_REMOVED_ROWS, RemovalStep};
 pub use retention::{MAX_PRUNED_ROWS, prune_expired};
 pub use schema::{Field, FieldType, FieldValue, Fields, IndexSchema, KeyFields, Schema};
 pub use shard::{MAX_SHARD_BYTES, MAX_SHARD_DOCUMENTS, ShardRange, shard_fields, shard_key_document, shard_ranges};

@@ -132,7 +132,7 @@ fn give_up_range(batch: &mut Batch, def: &CollectionDef, empty: ShardRange, end:
 }
 
 /// Key of a range in the table: the collection's name, then where the range starts.
-fn range_key(def: &CollectionDef, start: &[u8]) -> Vec<u8> {
+pub(crate) fn range_key(def: &CollectionDef, start: &[u8]) -> Vec<u8> {
     let mut key = def.name.to_owned().to_key_bytes();
     key.extend_from_slice(start);
     key

@@ -13,9 +13,11 @@ use crate::{
     key::{ChunkKey, Current, SessionKey, TallyKey, TaskProofKey, TransactionKey},
     records::*,
     reindex::{Reindex, reindex_collection},
+    remove_source::remove_of_source,
     retention::prune_collection,
     schema::Schema,
     snapshot::Snapshot,
+    space::SourceName,
     verify::{Check, check_collection},
 };
 use Placement::{Replicated, Sharded};
@@ -33,6 +35,9 @@ type CollectionCheck = fn(&Snapshot, &mut Check<'_>) -> Result<(), StoreError>;
 /// Removes rows of one collection that have had their time, those of slots below the given one where it goes by slots, at
 /// most so many; says how many.
 type CollectionPruning = fn(&mut Batch, u64, usize) -> Result<usize, StoreError>;
+
+/// Removes rows that one collection has of a source, at most so many; says how many.
+type SourceRemoval = fn(&mut Batch, &SourceName, usize) -> Result<usize, StoreError>;
 
 /// Makes what follows from the rows of one collection anew.
 type CollectionReindex = fn(&mut Reindex<'_>) -> Result<(), StoreError>;

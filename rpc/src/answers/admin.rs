@@ -6,14 +6,14 @@ use crate::{
     view::stored,
     wire::{
         ChangePageDocument, DbJobDocument, DbJobKind, DbStatsDocument, ExportStateDocument, ExportStatusDocument,
-        ImportRowParts, NodeInfoDocument, PeerDocument, RowPageDocument,
+        ImportRowParts, NodeInfoDocument, PeerDocument, RemovedDocument, RowPageDocument,
     },
 };
 use alloy_primitives::Bytes;
 use jsonrpsee::core::async_trait;
 use lucid_storage::{
     DocumentId, ExportState, ImportRow, MAX_PAGE_ROWS, Reader, SourceName, SourceNameError, StoreError, export_changes,
-    export_page, schema_of, space_of,
+    export_page, schema_of, space_of, unknown_source,
 };
 
 /// Most bytes of the id of a target: a UUID has 36.
@@ -83,8 +83,7 @@ impl<A: NodeApi> AdminServer for Backend<A> {
         rows: Param<Vec<ImportRowParts>>,
     ) -> Result<Vec<String>, RpcError> {
         let refused = |what: String| RpcError::InvalidRequest(what);
-        let (collection, rows) = (collection.read()?, rows.read()?);
-        let source: SourceName = source.read()?.parse().map_err(|error: SourceNameError| refused(error.to_string()))?;
+        let (source, collection, rows) = (source_name(source)?, collection.read()?, rows.read()?);
         if rows.len() > MAX_PAGE_ROWS {
             return Err(refused(format!("{} rows are given, and at most {MAX_PAGE_ROWS} are taken", rows.len())));
         }
@@ -104,6 +103,15 @@ impl<A: NodeApi> AdminServer for Backend<A> {
             }
         })
         .await
+    }
+
+    async fn remove_source(&self, source: Param<String>) -> Result<RemovedDocument, RpcError> {
+        let source = source_name(source)?;
+        let name = source.to_string();
+        match self.write(move |api| async move { Ok(api.remove_source(source).await?) }).await? {
+            Some(step) => Ok(step.into()),
+            None => self.read(move |api| Err(stored(unknown_source(&api.snapshot()?, &name))?.into())).await,
+        }
     }
 
     async fn export_changes(
@@ -154,4 +162,8 @@ impl<A: NodeApi> AdminServer for Backend<A> {
     async fn db_job(&self) -> Result<Option<DbJobDocument>, RpcError> {
         Ok(self.api().db_job())
     }
+}
+
+fn source_name(source: Param<String>) -> Result<SourceName, RpcError> {
+    source.read()?.parse().map_err(|error: SourceNameError| RpcError::InvalidRequest(error.to_string()))
 }

@@ -8,7 +8,9 @@ use crate::wire::{
     PeerDocument, TaskProofAcceptedDocument,
 };
 use alloy_primitives::{Address, B256, Bytes};
-use lucid_storage::{DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, Snapshot, SourceName};
+use lucid_storage::{
+    DocumentId, ExportStateRecord, ImportRow, Imported, PayoutRecord, RemovalStep, Snapshot, SourceName,
+};
 use lucid_types::{AnchorProof, ChainEvent, SessionId};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
@@ -161,6 +163,10 @@ pub trait NodeApi: Send + Sync + 'static {
         source: SourceName,
         rows: Vec<(ImportRow, Option<DocumentId>)>,
     ) -> impl Future<Output = Result<Vec<Imported>, NodeError>> + Send;
+
+    /// Removes documents of a source, so many as one batch may. Says what it did, once that is on disk; `None` where there is
+    /// nothing of the source.
+    fn remove_source(&self, source: SourceName) -> impl Future<Output = Result<Option<RemovalStep>, NodeError>> + Send;
 
     /// What the store holds; with the bytes of each table where `sizes` asks for them, which reads all of it.
     fn db_stats(&self, sizes: bool) -> Result<DbStatsDocument, NodeError>;

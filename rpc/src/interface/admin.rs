@@ -3,7 +3,7 @@ use crate::{
     error::RpcError,
     wire::{
         ChangePageDocument, DbJobDocument, DbStatsDocument, ExportStateDocument, ExportStatusDocument, ImportRowParts,
-        NodeInfoDocument, PeerDocument, RowPageDocument,
+        NodeInfoDocument, PeerDocument, RemovedDocument, RowPageDocument,
     },
 };
 use alloy_primitives::Bytes;
@@ -69,6 +69,11 @@ pub(crate) trait Admin {
         collection: Param<String>,
         rows: Param<Vec<ImportRowParts>>,
     ) -> Result<Vec<String>, RpcError>;
+
+    /// Removes documents of the source of this name, so many as one batch may. Says how many, and whether there are more: then
+    /// it has to be called again.
+    #[method(name = "removeSource")]
+    async fn remove_source(&self, source: Param<String>) -> Result<RemovedDocument, RpcError>;
 
     /// Rows of a collection that batches up to `up_to` wrote, after the position of a page before, in the order in which they
     /// were last written.

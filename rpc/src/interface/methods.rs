@@ -19,7 +19,7 @@ pub(crate) enum Need {
 use Need::{Namespace as Offered, Nothing, ToSign, Token};
 
 /// The methods.
-pub(crate) const METHODS: [(&str, Need); 82] = [
+pub(crate) const METHODS: [(&str, Need); 83] = [
     ("admin_addPeer", Token(Scope::Admin)),
     ("admin_dbBackup", Token(Scope::Admin)),
     ("admin_dbCompact", Token(Scope::Admin)),
@@ -35,6 +35,7 @@ pub(crate) const METHODS: [(&str, Need); 82] = [
     ("admin_peers", Token(Scope::Admin)),
     ("admin_putExportState", Token(Scope::Admin)),
     ("admin_removePeer", Token(Scope::Admin)),
+    ("admin_removeSource", Token(Scope::Admin)),
     ("eth_accounts", Nothing),
     ("eth_blockNumber", Nothing),
     ("eth_call", Nothing),

@@ -42,7 +42,7 @@ pub use query::{
     FindQuery, FoundDocument, ImportSourceDocument, ShardMapDocument, ShardRangeDocument, SourceQuery, shard_maps,
 };
 pub(crate) use receipt::{decode_receipt, logs, receipt};
-pub use rows::{ImportRowParts, RowPageDocument};
+pub use rows::{ImportRowParts, RemovedDocument, RowPageDocument};
 pub use session::{SessionDocument, SessionPage, SessionQuery};
 pub use status::{
     CallsDocument, CatchingUpDocument, ConsensusUseDocument, PoolUseDocument, StatusDocument, StoreUseDocument,

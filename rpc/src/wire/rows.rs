@@ -1,6 +1,7 @@
 use alloy_primitives::{Bytes, FixedBytes};
-use lucid_storage::RowPage;
+use lucid_storage::{RemovalStep, RowPage};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Rows of a collection as they lie in the store, in the order of their keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,22 @@ pub struct RowPageDocument {
 
 /// A row to import: its key, its record, and the id by which it is known at its source where that is not the key's text.
 pub type ImportRowParts = (Bytes, Bytes, Option<FixedBytes<16>>);
+
+/// Documents of a source that were removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedDocument {
+    /// How many of each collection, without collections that none were removed of.
+    pub documents: BTreeMap<String, u64>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl From<RemovalStep> for RemovedDocument {
+    fn from(step: RemovalStep) -> Self {
+        let documents = step.documents.into_iter().map(|(name, documents)| (name.to_owned(), documents));
+        Self { documents: documents.collect(), more: step.more }
+    }
+}
 
 impl From<RowPage> for RowPageDocument {
     fn from(page: RowPage) -> Self {

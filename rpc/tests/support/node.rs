@@ -14,8 +14,8 @@ use lucid_rpc::{
 };
 use lucid_storage::{
     AnchoringStatus, BlockchainState, Current, Direction, DocumentId, ExportStateRecord, ImportRow, Imported,
-    PayoutRecord, Payouts, Reader, Receipts, ScheduleRole, Snapshot, SourceName, StoreError, TaskProofType,
-    put_export_state,
+    PayoutRecord, Payouts, Reader, Receipts, RemovalStep, ScheduleRole, Snapshot, SourceName, StoreError,
+    TaskProofType, put_export_state,
 };
 use lucid_types::{
     AnchorProof, AnchoringId, ChainEvent, ChainSpec, ChunkPath, CommittedBlock, ConsensusKey, GenesisValidator, Preset,
@@ -406,6 +406,13 @@ impl NodeApi for StandIn {
         let imported = rows.into_iter().map(import).collect::<Result<_, _>>()?;
         self.chain.store.commit(batch)?;
         Ok(imported)
+    }
+
+    async fn remove_source(&self, source: SourceName) -> Result<Option<RemovalStep>, NodeError> {
+        let mut batch = self.chain.store.begin()?;
+        let step = batch.remove_source(&source)?;
+        self.chain.store.commit(batch)?;
+        Ok(step)
     }
 
     /// The numbers of a store without tables.

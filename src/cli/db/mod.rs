@@ -8,6 +8,7 @@ mod migrate;
 mod place;
 mod progress;
 mod reindex;
+mod remove_source;
 mod restore;
 mod run;
 mod shards;
@@ -15,6 +16,6 @@ mod sources;
 mod stats;
 mod verify;
 
-pub(super) use place::{Found, Place, damage_advice, look, with_store_advice};
+pub(super) use place::{Found, Place, damage_advice, look, open_to_write, with_store_advice};
 pub(super) use progress::Bar;
 pub(super) use run::{Command, run};

@@ -85,6 +85,14 @@ pub(super) fn glance(datadir: &DataDir) -> anyhow::Result<Snapshot> {
     }
 }
 
+/// The store of a folder on which no node runs, to be written to.
+pub(in crate::cli) fn open_to_write(datadir: DataDir) -> anyhow::Result<Store> {
+    // What is written may become a file of whose this process is.
+    let datadir = datadir.to_write()?;
+    let store = Store::open(datadir.store(), &Options::default());
+    store.map_err(|error| with_store_advice(error.into(), datadir.path()))
+}
+
 /// As [`look`], at the file of a backup.
 pub(super) fn look_at_backup(path: &Path) -> anyhow::Result<Look> {
     if path.is_dir() {

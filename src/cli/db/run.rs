@@ -3,8 +3,8 @@ use crate::cli::session::with_hint;
 
 /// Ask the store, and look after it: documents, its numbers, a check of all of it, backups, its indexes, its size.
 ///
-/// With --datadir the file is read while no node runs, and stays as it is (but for `reindex` and `migrate`, which mend it, and
-/// `compact`, which writes it anew); with --rpc the running node does it.
+/// With --datadir the file is read while no node runs, and stays as it is (but for `reindex` and `migrate`, which mend it,
+/// `sources remove`, and `compact`, which writes it anew); with --rpc the running node does it.
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
     Find(find::FindArgs),

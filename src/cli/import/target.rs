@@ -1,13 +1,12 @@
 //! Where documents go: the store of a folder, a running node, or nowhere.
 
 use crate::{
-    cli::db::{Found, Place, with_store_advice},
+    cli::db::{Found, Place, open_to_write},
     export::import::ImportedDocument,
-    node::DataDir,
 };
 use anyhow::{Context, ensure};
 use lucid_rpc::{Client, ImportRowParts};
-use lucid_storage::{Imported, Options, SourceName, Store};
+use lucid_storage::{Imported, SourceName, Store};
 
 /// Where documents go.
 pub(super) enum Target {
@@ -21,7 +20,7 @@ pub(super) enum Target {
 impl Target {
     pub(super) fn open(place: &Place) -> anyhow::Result<Self> {
         match place.find()? {
-            Found::Folder(datadir) => Ok(Self::File(open_store(datadir)?)),
+            Found::Folder(datadir) => Ok(Self::File(open_to_write(datadir)?)),
             Found::Node(client) => Ok(Self::Node(client)),
         }
     }
@@ -51,12 +50,6 @@ impl Target {
             Self::Nowhere => Ok(Vec::new()),
         }
     }
-}
-
-fn open_store(datadir: DataDir) -> anyhow::Result<Store> {
-    let datadir = datadir.to_write()?;
-    let store = Store::open(datadir.store(), &Options::default());
-    store.map_err(|error| with_store_advice(error.into(), datadir.path()))
 }
 
 fn parts(document: &ImportedDocument) -> anyhow::Result<ImportRowParts> {
