@@ -139,6 +139,52 @@ fn a_source_is_removed_from_a_folder_and_its_name_is_as_good_as_new() {
     assert!(contents(&datadir) == before);
 }
 
+/// What a store has noted of its sources is spoiled, in a folder and then below a node.
+#[test]
+fn what_is_noted_of_sources_is_made_anew_from_their_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let datadir = chain(folder.path());
+    import(&datadir, "a", 20);
+    let before = contents(&datadir);
+    let spoil = || {
+        let store = open(&datadir);
+        let mut batch = store.begin().unwrap();
+        let table = TableId::ImportSources;
+        let notes: Vec<_> = batch.raw_prefix(table, &[], Direction::Forward).unwrap().map(Result::unwrap).collect();
+        batch.raw_remove(table, notes[0].0.clone());
+        batch.raw_put(table, notes[1].0.clone(), 7u64.to_be_bytes());
+        batch.raw_put(table, *b"nothing", [0; 8]);
+        let (id, _) = batch.raw_prefix(TableId::ImportIds, &[], Direction::Forward).unwrap().next().unwrap().unwrap();
+        batch.raw_put(TableId::ImportIds, [&id[..], &[1]].concat(), [1; 16]);
+        store.commit(batch).unwrap();
+    };
+    let mended = |place: &[&str]| {
+        let found = run(&[&["db", "verify"], place].concat());
+        let said = text(&found.stdout);
+        assert!(
+            found.status.code() == Some(1) && said.contains("import_sources") && said.contains("import_ids"),
+            "{said}"
+        );
+        let reindexed = run(&[&["db", "reindex", "--json"], place].concat());
+        assert!(reindexed.status.success(), "{}", text(&reindexed.stderr));
+        let report: Value = serde_json::from_slice(&reindexed.stdout).unwrap();
+        let wanted = json!([
+            { "name": "import_sources", "missing": 1, "wrong": 1, "superfluous": 1 },
+            { "name": "import_ids", "missing": 0, "wrong": 0, "superfluous": 1 },
+        ]);
+        assert_eq!(report["tables"], wanted, "{report}");
+        verify(place);
+    };
+    spoil();
+    mended(&["--datadir", path(&datadir)]);
+    assert!(contents(&datadir) == before);
+    spoil();
+    let node = DevNode::start_in(&datadir);
+    mended(&["--rpc", node.url()]);
+    assert!(node.interrupt().success());
+    assert!(contents(&datadir) == before);
+}
+
 #[test]
 fn a_running_node_goes_on_while_it_removes_a_source() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use crate::{
     query::QueryError,
     range::Direction,
     reader::Reader,
-    space::{MAX_SOURCE_NAME_BYTES, RowSpace, SourceName, split_prefix},
+    space::{MAX_SOURCE_NAME_BYTES, OWN_ROWS, RowSpace, SourceName, split_prefix},
     tables::{COLLECTIONS, TableId},
 };
 use std::iter;
@@ -81,7 +81,7 @@ impl Batch {
                     self.raw_put(TableId::ImportIds, id_key, known_by);
                 }
                 let documents = self.check_sources(source)?.documents_of(source, &C::DEF)?;
-                self.put_documents(source, &C::DEF, documents + 1);
+                self.put_documents(source, &C::DEF, documents.saturating_add(1));
                 Imported::Added
             }
             Written::Changed => Imported::Changed,
@@ -141,11 +141,28 @@ pub(crate) fn source_key(source: &SourceName) -> Vec<u8> {
     source.as_str().to_owned().to_key_bytes()
 }
 
-fn documents_key(source: &SourceName, def: &CollectionDef) -> Vec<u8> {
+/// The collection and the key of the imported row of which this is the key of an id; `None` where it is that of none.
+pub(crate) fn row_of_id(key: &[u8]) -> Option<(&'static CollectionDef, &[u8])> {
+    let importable = COLLECTIONS.iter().filter(|def| def.importable);
+    let mut found = importable.filter_map(|def| Some((def, key.strip_prefix(&id_key(def, &[])[..])?)));
+    found.next().filter(|(_, row_key)| split_prefix(row_key).is_some() && row_key.first() != Some(&OWN_ROWS))
+}
+
+/// The source and the collection of which it is noted under this key how many documents there are; `None` where it is the
+/// key of no such note.
+pub(crate) fn read_source_key(key: &[u8]) -> Option<(SourceName, &'static CollectionDef)> {
+    let (name, collection) = <(String, String)>::from_key_bytes(key).ok()?;
+    let collection = COLLECTIONS.iter().find(|def| def.name == collection && def.importable)?;
+    Some((name.parse().ok()?, collection))
+}
+
+/// Key under which it is noted how many documents of a source a collection has.
+pub(crate) fn documents_key(source: &SourceName, def: &CollectionDef) -> Vec<u8> {
     (source.as_str().to_owned(), def.name.to_owned()).to_key_bytes()
 }
 
-fn read_documents(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
+/// How many documents there are, as it is noted under a key.
+pub(crate) fn read_documents(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
     let documents =
         value.try_into().map_err(|_| StoreError::damaged_row(TableId::ImportSources, key, "not 8 bytes"))?;
     Ok(u64::from_be_bytes(documents))
@@ -160,19 +177,23 @@ pub fn import_sources<R: Reader + ?Sized>(reader: &R) -> Result<Vec<ImportSource
     let mut sources: Vec<ImportSource> = Vec::new();
     let mut entries = reader.raw_prefix(TableId::ImportSources, &[], Direction::Forward)?;
     while let Some((key, value)) = entries.next_view()? {
-        let fault = |what| StoreError::damaged_row(TableId::ImportSources, &key, what);
-        let (name, collection) =
-            <(String, String)>::from_key_bytes(&key).map_err(|_| fault("its key is not of two texts"))?;
-        let name: SourceName = name.parse().map_err(|_| fault("it is of no source"))?;
-        let collection = COLLECTIONS.iter().find(|def| def.name == collection && def.importable);
-        let collection = collection.ok_or_else(|| fault("it is of no collection that is imported"))?.name;
-        let documents = (collection, read_documents(&key, &value)?);
+        let fault =
+            || StoreError::damaged_row(TableId::ImportSources, &key, "it is of no source, or no such collection");
+        let (name, collection) = read_source_key(&key).ok_or_else(fault)?;
+        let documents = (collection.name, read_documents(&key, &value)?);
         match sources.last_mut().filter(|source| source.name == name) {
             Some(source) => source.documents.push(documents),
             None => sources.push(ImportSource { name, documents: vec![documents] }),
         }
     }
     Ok(sources)
+}
+
+/// How many documents a collection has of these sources.
+pub fn documents_of_sources(sources: &[ImportSource], def: &CollectionDef) -> u64 {
+    let of_sources = sources.iter().flat_map(|source| &source.documents).filter(|(name, _)| *name == def.name);
+    // More than can be is what damage would give, and `db verify` finds it.
+    of_sources.fold(0, |sum, (_, documents)| sum.saturating_add(*documents))
 }
 
 /// The rows of the source of this name; without a name the own ones.
@@ -236,14 +257,14 @@ pub fn is_shadowed<R: Reader + ?Sized>(
 ///
 /// The store cannot be read.
 pub fn row_count<R: Reader + ?Sized>(reader: &R, def: &CollectionDef) -> Result<Option<u64>, StoreError> {
-    let of_collection = |source: &ImportSource| {
-        source.documents.iter().find(|(name, _)| *name == def.name).map_or(0, |(_, documents)| *documents)
-    };
-    let sources = if def.importable { import_sources(reader)? } else { Vec::new() };
+    let mut sources = if def.importable { import_sources(reader)? } else { Vec::new() };
     match reader.space().source() {
-        Some(name) => Ok(Some(sources.iter().find(|source| source.name.as_str() == name).map_or(0, of_collection))),
+        Some(name) => {
+            sources.retain(|source| source.name.as_str() == name);
+            Ok(Some(documents_of_sources(&sources, def)))
+        }
         None => {
-            let imported: u64 = sources.iter().map(of_collection).sum();
+            let imported = documents_of_sources(&sources, def);
             Ok(reader.table_len(def.table)?.map(|all| all.saturating_sub(imported)))
         }
     }

@@ -45,6 +45,7 @@ mod schema;
 mod shard;
 mod shared;
 mod snapshot;
+mod source_rows;
 mod space;
 mod store;
 mod tables;
@@ -67,7 +68,8 @@ pub use disk::Disk;
 pub use error::StoreError;
 pub use exports::{MAX_EXPORT_TARGETS, put_export_state};
 pub use import::{
-    DocumentId, ImportSource, Imported, MAX_SOURCES, import_sources, is_shadowed, row_count, space_of, unknown_source,
+    DocumentId, ImportSource, Imported, MAX_SOURCES, documents_of_sources, import_sources, is_shadowed, row_count,
+    space_of, unknown_source,
 };
 pub use import_row::{ImportRow, ImportRowError, MAX_IMPORT_TEXT_BYTES};
 pub use key::{ChunkKey, Current, KeyError, KeyPrefix, SessionKey, StoreKey, TallyKey, TaskProofKey, TransactionKey};

@@ -120,6 +120,12 @@ impl RowSpace {
     }
 }
 
+/// The source whose rows have keys that begin so; `None` where it is the prefix of none.
+pub(crate) fn source_of_prefix(prefix: &[u8]) -> Option<SourceName> {
+    let name = prefix.strip_prefix(&[IMPORTED_ROWS])?.strip_suffix(&NAME_END)?;
+    str::from_utf8(name).ok()?.parse().ok()
+}
+
 /// The prefix of a row's key as it lies in a table, which says whose it is, and the rest; `None` where it has no such
 /// prefix. The keys of index entries begin with the same.
 pub(crate) fn split_prefix(key: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -186,11 +192,14 @@ mod tests {
             let name: SourceName = good.parse().unwrap();
             assert_eq!((name.as_str(), name.to_string()), (good, good.to_owned()));
             assert_eq!(RowSpace::of_source(&name).source(), Some(good));
+            assert_eq!(source_of_prefix(RowSpace::of_source(&name).prefix()), Some(name));
         }
         for bad in ["", "a b", "a/b", "a\0", "ä", &"x".repeat(MAX_SOURCE_NAME_BYTES + 1)] {
             assert_eq!(bad.parse::<SourceName>(), Err(SourceNameError), "{bad:?}");
         }
         assert_eq!(RowSpace::own().source(), None);
+        assert_eq!(source_of_prefix(RowSpace::own().prefix()), None);
+        assert_eq!(source_of_prefix(b"\x02a b\x00\x01"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     codec::Origin,
     collection::{Collection, Placement, WriteOrder},
     error::StoreError,
-    import::{id_key, import_sources},
+    import::{id_key, read_documents, read_source_key, row_of_id},
     key::StoreKey,
     layers::check_layers,
     meta::has_ranges,
@@ -15,6 +15,7 @@ use crate::{
     reader::{Reader, decode_key, decode_row},
     shard::{ShardCounter, is_range},
     snapshot::Snapshot,
+    source_rows::SourceRows,
     space::{OWN_ROWS, RowSpace, split_prefix},
     tables::{COLLECTION_CHECKS, TableId},
 };
@@ -90,6 +91,22 @@ impl Snapshot {
         while let Some((key, _)) = ranges.next_view()? {
             if !is_range(&key) {
                 check.findings.add(TableId::ShardRanges, &key, "is no range of a collection");
+            }
+        }
+        let mut notes = self.raw_prefix(TableId::ImportSources, &[], Direction::Forward)?;
+        while let Some((key, _)) = notes.next_view()? {
+            if read_source_key(&key).is_none() {
+                check.findings.add(
+                    TableId::ImportSources,
+                    &key,
+                    "is of no source, or of no collection that is imported",
+                );
+            }
+        }
+        let mut ids = self.raw_range(TableId::ImportIds, Bound::Unbounded, Bound::Unbounded, Direction::Forward)?;
+        while let Some((key, _)) = ids.next_view()? {
+            if row_of_id(&key).is_none() {
+                check.findings.add(TableId::ImportIds, &key, "is the id of no imported row");
             }
         }
         Ok(())
@@ -236,7 +253,7 @@ fn entries_of(snapshot: &Snapshot, table: TableId) -> Result<u64, StoreError> {
 /// Imported rows of a collection as they are met, source after source.
 #[derive(Default)]
 struct ImportedRows {
-    by_source: Vec<(Vec<u8>, u64)>,
+    by_source: SourceRows,
     /// Rows of which an id is remembered.
     ids: u64,
 }
@@ -249,37 +266,40 @@ impl ImportedRows {
         check: &mut Check<'_>,
     ) -> Result<(), StoreError> {
         // One that is of no space is found as a row.
-        let Some((prefix, _)) = split_prefix(row_key) else { return Ok(()) };
+        if split_prefix(row_key).is_none() {
+            return Ok(());
+        }
         if !C::DEF.importable {
             check.findings.add(C::DEF.table, row_key, format!("is imported, and rows of {} are not", C::DEF.name));
         }
         self.ids += u64::from(snapshot.view(TableId::ImportIds, &id_key(&C::DEF, row_key))?.is_some());
-        match self.by_source.last_mut().filter(|(last, _)| last == prefix) {
-            Some((_, rows)) => *rows += 1,
-            None => self.by_source.push((prefix.to_vec(), 1)),
-        }
+        self.by_source.take(row_key);
         Ok(())
     }
 
     /// Holds them against what the store has noted of its sources.
     fn check<C: Collection>(&self, snapshot: &Snapshot, check: &mut Check<'_>) -> Result<(), StoreError> {
         let mut noted = Vec::new();
-        for source in import_sources(snapshot)? {
-            let of_collection = source.documents.iter().find(|(name, _)| *name == C::DEF.name);
-            let prefix = RowSpace::of_source(&source.name).prefix().to_vec();
-            noted.extend(of_collection.map(|(_, documents)| (prefix, *documents)));
+        let mut notes = snapshot.raw_prefix(TableId::ImportSources, &[], Direction::Forward)?;
+        while let Some((key, value)) = notes.next_view()? {
+            let Some((source, _)) = read_source_key(&key).filter(|(_, of)| of.table == C::DEF.table) else { continue };
+            match read_documents(&key, &value) {
+                Ok(documents) => noted.push((RowSpace::of_source(&source).prefix().to_vec(), documents)),
+                Err(error) => check.findings.add(TableId::ImportSources, &key, error),
+            }
         }
         // Both in the order of the sources.
         noted.sort();
-        if noted != self.by_source {
-            let rows = |of: &[(Vec<u8>, u64)]| of.iter().map(|(_, rows)| rows).sum::<u64>();
+        let there = &self.by_source.counts;
+        if noted != *there {
+            let rows = |of: &[(Vec<u8>, u64)]| of.iter().map(|(_, rows)| u128::from(*rows)).sum::<u128>();
             let what = format!(
                 "{} imported rows of {} sources are noted of {}, and there are {} of {}",
                 rows(&noted),
                 noted.len(),
                 C::DEF.name,
-                rows(&self.by_source),
-                self.by_source.len()
+                rows(there),
+                there.len()
             );
             check.findings.add(TableId::ImportSources, &[], what);
         }

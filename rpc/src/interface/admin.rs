@@ -43,7 +43,8 @@ pub(crate) trait Admin {
     #[method(name = "dbBackup")]
     async fn db_backup(&self) -> Result<DbJobDocument, RpcError>;
 
-    /// Begins to make indexes and shard ranges anew from the rows, where they are not what these ask for.
+    /// Begins to make indexes, shard ranges and counts of imported documents anew from the rows, where they are not what these
+    /// ask for.
     #[method(name = "dbReindex")]
     async fn db_reindex(&self) -> Result<DbJobDocument, RpcError>;
 

@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use lucid_rpc::DbReindexDocument;
 use std::path::Path;
 
-/// Make the indexes and the shard ranges anew from the rows, where they are not what these ask for.
+/// Make the indexes, the shard ranges and the counts of imported documents anew from the rows, where they are not what these
+/// ask for.
 ///
 /// With --datadir also the rows of consensus (task proofs, tallies, schedules, members), from the chain's blocks. No other row
 /// is ever changed. Only what differs is written, so where nothing is wrong nothing is; ended at any moment, it can be run

@@ -23,8 +23,8 @@ impl Reindexable for Node {
     }
 }
 
-/// Makes the indexes, the ways from sequences to keys and the shard ranges anew from the rows, where they are not what these
-/// ask for.
+/// Makes the indexes, the ways from sequences to keys, the shard ranges and the counts of imported documents anew from the
+/// rows, where they are not what these ask for.
 pub(super) fn reindex(target: &dyn Reindexable, progress: &mut ReportStep<'_>) -> Result<DbReindexDocument, NodeError> {
     Ok(lucid_storage::reindex(target, &mut within("entries", progress))?.into())
 }

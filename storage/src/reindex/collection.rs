@@ -1,6 +1,7 @@
 //! Rows of a collection with the entries that they ask for.
 
 use super::{
+    imports::reindex_sources,
     journal::reindex_journal,
     ranges::reindex_ranges,
     run::{Reindex, Repairs},
@@ -16,6 +17,7 @@ use crate::{
     reader::{Reader, decode_row},
     shard::ShardCounter,
     snapshot::Snapshot,
+    source_rows::SourceRows,
     space::split_prefix,
     tables::TableId,
 };
@@ -28,7 +30,8 @@ pub(crate) fn reindex_collection<C: Collection>(run: &mut Reindex<'_>) -> Result
         Placement::Sharded(_) => Some(ShardCounter::new(&snapshot, &C::DEF)?),
         Placement::Replicated => None,
     };
-    let (there, are_whole) = mend_rows::<C>(run, &snapshot, &mut shards)?;
+    let mut sources = SourceRows::default();
+    let (there, are_whole) = mend_rows::<C>(run, &snapshot, &mut shards, &mut sources)?;
     for (place, (table, there)) in tables::<C>().zip(there).enumerate() {
         // Where there are as many as are asked for and there, there are no others.
         let found = count_entries(run, &snapshot, table)?;
@@ -39,12 +42,16 @@ pub(crate) fn reindex_collection<C: Collection>(run: &mut Reindex<'_>) -> Result
             put_once(run, &snapshot, table)?;
         }
     }
+    // What cannot be counted is not counted anew.
+    if C::DEF.importable && are_whole {
+        let outcome = reindex_sources(run, &snapshot, const { &C::DEF }, sources);
+        run.go_on(TableId::ImportSources, outcome)?;
+    }
     drop(snapshot);
     if let (WriteOrder::Journaled, Some(journal)) = (C::DEF.order, C::DEF.by_sequence) {
         reindex_journal::<C>(run, journal)?;
     }
     match shards {
-        // What cannot be counted is not counted anew.
         Some(_) if !are_whole => Ok(()),
         Some(shards) => reindex_ranges(run, const { &C::DEF }, &shards),
         None => Ok(()),
@@ -90,6 +97,7 @@ fn mend_rows<C: Collection>(
     run: &mut Reindex<'_>,
     snapshot: &Snapshot,
     shards: &mut Option<ShardCounter>,
+    sources: &mut SourceRows,
 ) -> Result<(Vec<u64>, bool), StoreError> {
     let mut there = vec![0; tables::<C>().count()];
     let mut are_whole = true;
@@ -110,6 +118,7 @@ fn mend_rows<C: Collection>(
         if let Some(shards) = shards {
             shards.take(&row_key, value.len());
         }
+        sources.take(&row_key);
         let row = match AskingRow::<C>::read(&row_key, &value) {
             Ok(row) => row,
             Err(what) => {

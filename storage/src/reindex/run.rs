@@ -1,6 +1,9 @@
 //! One run over all collections, and what it comes to.
 
-use super::ranges::remove_strange_ranges;
+use super::{
+    imports::{remove_strange_ids, remove_strange_sources},
+    ranges::remove_strange_ranges,
+};
 use crate::{
     backup::{PROGRESS_STEP_ENTRIES, Progress, ReportProgress},
     batch::Batch,
@@ -100,9 +103,14 @@ pub fn reindex(target: &dyn Reindexable, progress: &mut ReportProgress<'_>) -> R
             run.total += snapshot.len(table)?;
         }
     }
+    run.total += snapshot.len(TableId::ImportIds)?;
     drop(snapshot);
     let outcome = remove_strange_ranges(&mut run);
     run.go_on(TableId::ShardRanges, outcome)?;
+    let outcome = remove_strange_sources(&mut run);
+    run.go_on(TableId::ImportSources, outcome)?;
+    let outcome = remove_strange_ids(&mut run);
+    run.go_on(TableId::ImportIds, outcome)?;
     for (table, reindex) in COLLECTION_REINDEXES {
         let outcome = reindex(&mut run);
         run.go_on(*table, outcome)?;

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     AccountRecord, Accounts, AnchoringStatus, Batch, ChunkKey, ChunkRecord, Chunks, ChunksByCiphertextSha256,
-    Collection, Direction, Findings, Index, Meta, Options, Reader, SessionAnchoringRecord, SessionAnchorings,
-    SessionAnchoringsByStatus, Snapshot, Store, StoreError, TableId, TaskProofs,
+    Collection, Direction, DocumentId, Findings, Index, Meta, Options, Payouts, Reader, SessionAnchoringRecord,
+    SessionAnchorings, SessionAnchoringsByStatus, Snapshot, Store, StoreError, TableId, TaskProofs,
     key::StoreKey,
     samples::{Sample, address, anchoring, hash, session},
     shard::{MAX_SHARD_DOCUMENTS, ShardRange, shard_ranges},
@@ -362,6 +362,95 @@ fn imported_rows_get_their_entries_and_ranges_too() {
     };
     assert!(rest(contents(&snapshot)) == rest(before));
     assert_eq!(run(&store).repairs, []);
+}
+
+/// Rows of two sources, some of which are known by ids.
+fn fill_sources(store: &Store) {
+    write(store, |batch| {
+        for (name, rows) in [("a", 160), ("b", 7)] {
+            let source = name.parse().unwrap();
+            for idx in 0..rows {
+                let known_by = (idx % 2 == 0).then(|| DocumentId::of(&[idx as u8]));
+                batch.import::<Chunks>(&source, &chunk(1, idx), &chunk_row(3), known_by).unwrap();
+                batch.import::<Payouts>(&source, &idx.to_string(), &Sample::sample(), known_by).unwrap();
+            }
+        }
+    });
+}
+
+fn noted(batch: &Batch, place: usize) -> Vec<u8> {
+    let mut notes = batch.raw_prefix(TableId::ImportSources, &[], Direction::Forward).unwrap();
+    notes.nth(place).unwrap().unwrap().0
+}
+
+#[test]
+fn what_is_noted_of_sources_is_counted_anew_and_ids_of_no_row_go() {
+    let (_folder, store) = new_store();
+    fill(&store);
+    fill_sources(&store);
+    let before = contents(&store.snapshot().unwrap());
+    let (sources, ids) = (TableId::ImportSources, TableId::ImportIds);
+    let text = |text: &str| text.to_owned().to_key_bytes();
+    let space = RowSpace::of_source(&"a".parse().unwrap());
+    type Damage<'a> = (&'a dyn Fn(&mut Batch), TableId, [u64; 3]);
+    let damages: [Damage<'_>; 10] = [
+        (&|batch| batch.raw_remove(sources, noted(batch, 0)), sources, [1, 0, 0]),
+        (&|batch| (0..4).for_each(|_| batch.raw_remove(sources, noted(batch, 0))), sources, [4, 0, 0]),
+        (&|batch| batch.raw_put(sources, noted(batch, 1), u64::MAX.to_be_bytes()), sources, [0, 1, 0]),
+        (&|batch| batch.raw_put(sources, noted(batch, 3), [1, 2, 3]), sources, [0, 1, 0]),
+        (&|batch| batch.raw_put(sources, [text("c"), text("chunks")].concat(), [0; 8]), sources, [0, 0, 1]),
+        (&|batch| batch.raw_put(sources, [text("a"), text("blocks")].concat(), [1; 8]), sources, [0, 0, 1]),
+        (&|batch| batch.raw_put(sources, [7, 7], [1; 8]), sources, [0, 0, 1]),
+        (&|batch| batch.raw_put(ids, [&text("chunks"), space.prefix(), &[1, 2]].concat(), [1; 16]), ids, [0, 0, 1]),
+        (&|batch| batch.raw_put(ids, [text("chunks"), own_key(&chunk(1, 17))].concat(), [1; 16]), ids, [0, 0, 1]),
+        (&|batch| batch.raw_put(ids, [text("blocks"), own_key(&1u64)].concat(), [1; 16]), ids, [0, 0, 1]),
+    ];
+    for (place, (damage, table, mended)) in damages.into_iter().enumerate() {
+        write(&store, |batch| damage(batch));
+        assert!(!findings(&store.snapshot().unwrap()).is_empty(), "damage {place} is not found");
+        let reindexed = run(&store);
+        assert_eq!(repair(&reindexed, table), mended, "damage {place}: {reindexed:?}");
+        assert_eq!((reindexed.repairs.len(), reindexed.findings.count), (1, 0), "damage {place}: {reindexed:?}");
+        assert!(contents(&store.snapshot().unwrap()) == before, "damage {place}");
+        assert_eq!(findings(&store.snapshot().unwrap()), [""; 0]);
+    }
+    assert_eq!(run(&store).repairs, []);
+}
+
+/// Nothing says by what a source knew a document: its row is whole without it.
+#[test]
+fn an_id_that_is_lost_is_not_made_up() {
+    let (_folder, store) = new_store();
+    fill_sources(&store);
+    write(&store, |batch| {
+        let id = batch.raw_first_key(TableId::ImportIds, &[]).unwrap().unwrap();
+        batch.raw_remove(TableId::ImportIds, id);
+    });
+    let before = contents(&store.snapshot().unwrap());
+    assert_eq!((findings(&store.snapshot().unwrap()), run(&store).repairs), (vec![], vec![]));
+    assert!(contents(&store.snapshot().unwrap()) == before);
+}
+
+#[test]
+fn documents_that_come_and_go_while_sources_are_counted_are_counted() {
+    for wrong in [100u64, 5_000] {
+        let (_folder, store) = new_store();
+        fill_sources(&store);
+        write(&store, |batch| {
+            (0..4).for_each(|place| batch.raw_put(TableId::ImportSources, noted(batch, place), wrong.to_be_bytes()));
+        });
+        let others = |batch: &mut Batch, n: u64| {
+            let n = n as u32;
+            for source in ["a", "b"].map(|name| name.parse().unwrap()) {
+                batch.import::<Chunks>(&source, &chunk(2, n), &chunk_row(3), None).unwrap();
+                batch.import::<Payouts>(&source, &format!("new {n}"), &Sample::sample(), None).unwrap();
+                batch.remove_imported::<Chunks>(&source, &chunk(1, n * 3)).unwrap();
+            }
+        };
+        let busy = Busy { store: &store, others: &others, written: Cell::new(0) };
+        assert!(repair(&run(&busy), TableId::ImportSources)[1] == 4 && busy.written.get() > 10);
+        assert_eq!(findings(&store.snapshot().unwrap()), [""; 0]);
+    }
 }
 
 /// A store that others write to: before each batch of the run comes one of theirs.
