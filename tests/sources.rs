@@ -99,6 +99,15 @@ fn remove(args: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
+/// Own and imported documents of a collection, as `db stats` counts them.
+fn counted(place: &[&str], collection: &str) -> [u64; 2] {
+    let output = run(&[&["db", "stats", "--json"], place].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let stats: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = stats["collections"].as_array().unwrap().iter().find(|of| of["name"] == collection).unwrap();
+    ["own", "imported"].map(|of| found[of].as_u64().unwrap())
+}
+
 fn verify(place: &[&str]) {
     let output = run(&[&["db", "verify"], place].concat());
     assert!(output.status.success(), "{} {}", text(&output.stdout), text(&output.stderr));
@@ -120,6 +129,10 @@ fn a_source_is_removed_from_a_folder_and_its_name_is_as_good_as_new() {
     let (code, _, error) = remove(&["a", "--force"]);
     assert!(code == Some(2) && error.contains("--datadir DIR"), "{error}");
     assert_eq!(left(&datadir, "a"), 3_000);
+    assert_eq!((counted(&place, "chunks"), counted(&place, "blocks")), ([0, 2_550], [2, 0]));
+    let said = text(&run(&["db", "stats", place[0], place[1]]).stdout);
+    let line = said.lines().find(|line| line.starts_with("payouts ")).unwrap();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["payouts", "0", "1000"], "{said}");
 
     let (code, said, error) = remove(&["a", "--force", place[0], place[1]]);
     assert_eq!((code, error.as_str()), (Some(0), ""), "{said}");
@@ -210,6 +223,8 @@ fn a_running_node_goes_on_while_it_removes_a_source() {
     let (code, _, error) = remove(&["a", "--force", place[0], place[1]]);
     assert!(code == Some(2) && error.contains("there are b"), "{error}");
     verify(&place);
+    assert_eq!(counted(&place, "chunks"), [0, 50]);
+    assert!(counted(&place, "transactions")[0] > 1);
     assert!(node.interrupt().success());
     verify(&["--datadir", path(&datadir)]);
     assert_eq!((left(&datadir, "a"), left(&datadir, "b")), (0, 50 + u64::from(PAYOUTS)));

@@ -27,6 +27,9 @@ pub struct DbStatsDocument {
     /// The same by what it was for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes_for: Option<DbWritesForDocument>,
+    /// Every collection, in the same order; none where a node of an earlier version answers.
+    #[serde(default)]
+    pub collections: Vec<DbCollectionDocument>,
     /// Every table, in the order of the format's description.
     pub tables: Vec<DbTableDocument>,
 }
@@ -56,6 +59,17 @@ pub struct DbWritesDocument {
     pub bytes_written: u64,
     /// Times that the file was synced.
     pub syncs: u64,
+}
+
+/// How many documents a collection has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DbCollectionDocument {
+    /// Its name.
+    pub name: String,
+    /// Those of this chain and this node.
+    pub own: u64,
+    /// Those that were imported, of all sources.
+    pub imported: u64,
 }
 
 /// One table of the store. Its bytes are there where they were asked for.

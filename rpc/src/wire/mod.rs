@@ -26,8 +26,9 @@ pub use anchoring::{
 pub(crate) use block::{BlockContext, block};
 pub use chain_info::{ChainInfoDocument, HeadDocument};
 pub use db::{
-    DbBackupDocument, DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind, DbReindexDocument,
-    DbRepairDocument, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument, DbWritesForDocument,
+    DbBackupDocument, DbCollectionDocument, DbCompactDocument, DbFindingDocument, DbJobDocument, DbJobKind,
+    DbReindexDocument, DbRepairDocument, DbStatsDocument, DbTableDocument, DbVerifyDocument, DbWritesDocument,
+    DbWritesForDocument,
 };
 pub use export::{ChangePageDocument, ExportStateDocument, ExportStatusDocument};
 pub(crate) use news::{FilterChanges, PendingNews, committed_logs, header};

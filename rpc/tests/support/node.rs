@@ -426,6 +426,7 @@ impl NodeApi for StandIn {
             file_bytes: 1 << 20,
             since_start: None,
             writes_for: None,
+            collections: Vec::new(),
             tables: Vec::new(),
         })
     }

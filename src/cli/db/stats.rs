@@ -2,7 +2,7 @@ use super::place::{Found, Place, look, with_store_advice};
 use crate::node::care;
 use lucid_rpc::{DbStatsDocument, DbWritesDocument};
 
-/// Show what the store holds: its head, its bytes, the entries of every table.
+/// Show what the store holds: its head, its bytes, the documents of every collection, the entries of every table.
 ///
 /// With --datadir every page of the file is checked first, which reads all of it.
 #[derive(Debug, clap::Args)]
@@ -53,6 +53,11 @@ fn print(stats: &DbStatsDocument) {
             let DbWritesDocument { commits, bytes_written, syncs } = writes.consensus;
             println!("          {bytes_written} bytes in {commits} flushes of the log of consensus and {syncs} syncs");
         }
+    }
+    println!();
+    println!("{:46} {:>12} {:>12}", "collection", "own", "imported");
+    for collection in stats.collections.iter().filter(|of| of.own > 0 || of.imported > 0) {
+        println!("{:46} {:>12} {:>12}", collection.name, collection.own, collection.imported);
     }
     println!();
     let sizes = stats.tables.iter().any(|table| table.stored_bytes.is_some());

@@ -1,8 +1,10 @@
 use super::super::error::NodeError;
 use crate::chain;
 use alloy_consensus::{Header, Sealed};
-use lucid_rpc::{DbStatsDocument, DbTableDocument, DbWritesDocument, DbWritesForDocument, HeadDocument};
-use lucid_storage::{Meta, Snapshot, Stats, TableId};
+use lucid_rpc::{
+    DbCollectionDocument, DbStatsDocument, DbTableDocument, DbWritesDocument, DbWritesForDocument, HeadDocument,
+};
+use lucid_storage::{COLLECTIONS, CollectionDef, Meta, Snapshot, Stats, TableId, documents_of_sources, import_sources};
 use lucid_types::ChainSpec;
 
 /// The numbers of a store whose file has `file_bytes`; with the bytes of each table where `sizes` asks for them, which
@@ -23,6 +25,13 @@ pub fn stats(
             overhead_bytes: bytes.map(|bytes| bytes.overhead),
         })
     };
+    let sources = import_sources(snapshot)?;
+    let collection = |def: &CollectionDef| {
+        let imported = documents_of_sources(&sources, def);
+        // More than there are is what damage would give, and `db verify` finds it.
+        let own = snapshot.len(def.table)?.saturating_sub(imported);
+        Ok(DbCollectionDocument { name: def.name.to_owned(), own, imported })
+    };
     Ok(DbStatsDocument {
         chain_id: ChainSpec::from_json(&meta.chain_spec)?.chain_id,
         genesis_hash: meta.genesis_hash,
@@ -36,6 +45,7 @@ pub fn stats(
             syncs: stats.syncs,
         }),
         writes_for: since_start.map(|(_, writes_for)| writes_for),
+        collections: COLLECTIONS.iter().map(collection).collect::<Result<_, NodeError>>()?,
         tables: TableId::ALL.into_iter().map(table).collect::<Result<_, NodeError>>()?,
     })
 }
