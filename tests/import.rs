@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
@@ -277,7 +277,9 @@ fn each_document_is_taken_or_listed_with_its_reason() {
     };
     let mut broken = old_chunk(9);
     broken[4] = 0x7e;
-    let chunks = [old_chunk(0), bad, old_chunk(1), other, broken, old_chunk(2)].concat();
+    let before_other = [old_chunk(0), bad, old_chunk(1)].concat();
+    let other_begins = before_other.len();
+    let chunks = [before_other, other, broken, old_chunk(2)].concat();
     let from = dump(folder.path(), "dump", &chunks);
     fs::write(Path::new(&from).join("lucid_db/users.bson"), []).unwrap();
     let datadir = chain(folder.path(), "chain");
@@ -298,6 +300,8 @@ fn each_document_is_taken_or_listed_with_its_reason() {
     assert_eq!(reason_of("bad"), "session_id is \"session_1\", and must be a UUID");
     let other = reason_of("other");
     assert!(other.starts_with("another document of lucid_db is known here as"), "{other}");
+    let offset = lines.iter().find(|line| line["_id"] == "other").unwrap()["offset"].as_u64().unwrap();
+    assert_eq!(offset, other_begins as u64, "{lines:#?}");
     let nameless: Vec<_> = lines.iter().filter(|line| line["_id"].is_null()).collect();
     let [nameless] = nameless[..] else { panic!("{lines:#?}") };
     assert!(nameless["reason"].as_str().unwrap().starts_with("it is no BSON document"), "{nameless}");
@@ -346,6 +350,36 @@ fn of_a_file_that_is_cut_all_before_the_cut_is_taken() {
     dump(folder.path(), "dump", &(0..1_500).flat_map(old_chunk).collect::<Vec<_>>());
     let said = imported(&["--from", &from, "--datadir", &datadir]);
     assert_eq!((&of(&said, "chunks")["added"], &of(&said, "chunks")["unchanged"]), (&1.into(), &1_499.into()));
+    verify(&datadir);
+}
+
+/// The limit that the system has on the size of a file stands in for the disk.
+#[test]
+fn an_import_that_finds_no_room_says_how_many_documents_are_on_disk() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        return println!("skipped: there is no prlimit here");
+    }
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let from = dump(folder.path(), "dump", &(0..12_000).flat_map(old_chunk).collect::<Vec<_>>());
+    let datadir = chain(folder.path(), "chain");
+    let bytes = fs::metadata(Path::new(&datadir).join("lucid.redb")).unwrap().len() + (2 << 20);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec prlimit --fsize=\"$0\": -- \"$@\"", &bytes.to_string()]);
+    command.arg(lucid_node().get_program()).args(["import-mongo", "--from", &from, "--datadir", &datadir]);
+    let output = command.output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(74), "{error}");
+    let said = error.lines().find_map(|line| line.split_once(" documents of lucid_db were written before that"));
+    let written: u64 = said.unwrap_or_else(|| panic!("{error}")).0.parse().unwrap();
+    assert!((1_000..12_000).contains(&written) && written.is_multiple_of(1_000), "{error}");
+    assert!(error.contains("no room") && !error.contains("nothing was written"), "{error}");
+    let count = done(&["db", "count", "chunks", "--source", "lucid_db", "--datadir", &datadir]);
+    assert_eq!(count, format!("{written}\n"));
+    let said = imported(&["--from", &from, "--datadir", &datadir]);
+    assert_eq!(
+        (&of(&said, "chunks")["added"], &of(&said, "chunks")["unchanged"]),
+        (&(12_000 - written).into(), &written.into())
+    );
     verify(&datadir);
 }
 

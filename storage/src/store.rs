@@ -178,8 +178,8 @@ impl Store {
     /// Refused with [`StoreError::StaleBatch`] when another batch was committed since this one began.
     ///
     /// Where the disk has no room the error is [`StoreError::Io`] of the kind `StorageFull`, and of the kind `QuotaExceeded`
-    /// where it is [`Options::max_file_bytes`] that leaves none: nothing was written, new snapshots read as before, and it
-    /// can be tried again. Snapshots from before the failure may fail from then on.
+    /// where it is [`Options::max_file_bytes`] that leaves none: nothing of the batch was written, new snapshots read as before,
+    /// and it can be tried again. Snapshots from before the failure may fail from then on.
     pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         // A commit that panicked has not set the sequence, so what a poisoned lock guards is whole.
         let mut current = self.hold_commits();
@@ -209,7 +209,9 @@ impl Store {
                     true => (io::ErrorKind::QuotaExceeded, "the file may not grow any more"),
                     false => (io::ErrorKind::StorageFull, "the disk has no room left"),
                 };
-                return Err(io_error(&self.inner.path, io::Error::new(kind, format!("{what}; nothing was written"))));
+                // What was written before is no matter of this error.
+                let source = io::Error::new(kind, format!("{what}; this batch was not written"));
+                return Err(io_error(&self.inner.path, source));
             }
         }
         *current = sequence;

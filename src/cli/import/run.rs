@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     cli::{
+        app::with_causes,
         db::Bar,
         exit_codes::{DATA, USAGE, coded},
         session::with_hint,
@@ -31,18 +32,19 @@ async fn import(args: &Args) -> anyhow::Result<()> {
     let source = source_name(args, database.name())?;
     let target = if args.dry_run { Target::Nowhere } else { Target::open(&args.place)? };
     let mut import = Import { source, target, report: Report::begin(args.report.as_deref())?, bar: Bar::new() };
-    let (mut tallies, mut faults) = (Vec::new(), Vec::new());
+    let (mut tallies, mut faults) = (Vec::<Tally>::new(), Vec::new());
     for collection in database.collections().await? {
         let mut tally = Tally::new(collection.into);
-        let read = import.collection(&database, &collection, &mut tally).await?;
+        let read = import.collection(&database, &collection, &mut tally).await;
         tallies.push(tally);
         // What is damaged ends a file, and keeps nothing of the others.
-        faults.extend(read.err());
+        faults.extend(read.map_err(|error| import.with_written(error, &tallies))?.err());
     }
     let Import { source, report, bar, .. } = import;
     drop(bar);
-    report.finish()?;
+    let finished = report.finish();
     say(args, &source, &tallies, database.others());
+    finished?;
     for fault in faults.iter().skip(1) {
         eprintln!("error: {fault:#}");
     }
@@ -82,6 +84,13 @@ fn say(args: &Args, source: &SourceName, tallies: &[Tally], others: &[String]) {
     }
 }
 
+/// Documents that one commit takes in, each with the byte of its file at which it begins.
+#[derive(Default)]
+struct Page {
+    documents: Vec<ImportedDocument>,
+    offsets: Vec<Option<u64>>,
+}
+
 /// An import under way.
 struct Import {
     source: SourceName,
@@ -91,6 +100,24 @@ struct Import {
 }
 
 impl Import {
+    /// The error that ends it early, with what was written before it: that stays.
+    fn with_written(&self, error: anyhow::Error, tallies: &[Tally]) -> anyhow::Error {
+        let written: u64 = tallies.iter().map(Tally::written).sum();
+        let source = &self.source;
+        let text = match &self.target {
+            Target::Nowhere => return error,
+            // One whose answer did not come may have been written too.
+            Target::Node(_) => format!("At least {written}"),
+            Target::File(_) => written.to_string(),
+        };
+        // The context holds the error's own text, which is then not said again.
+        let text = format!(
+            "{}\n{text} documents of {source} were written before that and are on disk; run again, it goes on from there",
+            with_causes(&error)
+        );
+        error.context(text)
+    }
+
     /// Takes a collection in. The inner error is that its documents cannot be read on: what came before is taken.
     async fn collection(
         &mut self,
@@ -102,7 +129,7 @@ impl Import {
             Ok(documents) => documents,
             Err(fault) => return Ok(Err(fault)),
         };
-        let (mut page, mut page_bytes) = (Vec::new(), 0);
+        let (mut page, mut page_bytes) = (Page::default(), 0);
         let ended = loop {
             let (offset, document) = match documents.next().await {
                 Ok(Some(next)) => next,
@@ -111,13 +138,16 @@ impl Import {
             };
             page_bytes += document.len();
             match read_document(collection.into, document) {
-                Ok(document) => page.push(document),
+                Ok(document) => {
+                    page.documents.push(document);
+                    page.offsets.push(offset);
+                }
                 Err(refused) => {
                     tally.not_taken += 1;
                     self.report.not_taken(collection.into, refused.id.as_deref(), offset, &refused.reason)?;
                 }
             }
-            if page.len() >= MAX_PAGE_DOCUMENTS || page_bytes >= MAX_PAGE_BYTES {
+            if page.documents.len() >= MAX_PAGE_DOCUMENTS || page_bytes >= MAX_PAGE_BYTES {
                 self.page(&mut page, tally).await?;
                 page_bytes = 0;
                 self.bar.show(collection.into, documents.done(), collection.total.max(documents.done()));
@@ -128,8 +158,8 @@ impl Import {
     }
 
     /// Takes a page in, and then tells of it.
-    async fn page(&mut self, page: &mut Vec<ImportedDocument>, tally: &mut Tally) -> anyhow::Result<()> {
-        let documents = std::mem::take(page);
+    async fn page(&mut self, page: &mut Page, tally: &mut Tally) -> anyhow::Result<()> {
+        let Page { documents, offsets } = std::mem::take(page);
         if documents.is_empty() {
             return Ok(());
         }
@@ -139,12 +169,13 @@ impl Import {
             tally.readable += documents.len() as u64;
             return documents.iter().try_for_each(|document| self.report.taken(collection, &document.id, "readable"));
         }
-        for (document, imported) in documents.iter().zip(imported) {
-            tally.count(imported);
+        // They are on disk, whether or not the report can be written.
+        imported.iter().for_each(|imported| tally.count(*imported));
+        for ((document, offset), imported) in documents.iter().zip(offsets).zip(imported) {
             match imported {
                 Imported::KeyTaken => {
                     let reason = format!("another document of {} is known here as {}", self.source, document.row.id());
-                    self.report.not_taken(collection, Some(&document.id), None, &reason)?;
+                    self.report.not_taken(collection, Some(&document.id), offset, &reason)?;
                 }
                 taken => self.report.taken(collection, &document.id, taken.as_str())?,
             }

@@ -29,6 +29,11 @@ impl Tally {
         }
     }
 
+    /// Those that were written.
+    pub(super) const fn written(&self) -> u64 {
+        self.added + self.changed
+    }
+
     fn documents(&self) -> u64 {
         self.added + self.changed + self.unchanged + self.readable + self.not_taken
     }
