@@ -10,8 +10,8 @@ use alloy_primitives::Address;
 use lucid_node::keys::DEV_ACCOUNTS;
 use serde_json::Value;
 use std::{
-    fs,
-    net::TcpListener,
+    fs, io,
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
@@ -91,16 +91,21 @@ fn a_node_and_its_folder_give_the_same_files() {
     assert!(!Path::new(&out("x")).exists() && !Path::new(&out("x.new")).exists());
 }
 
-/// Begins an export from a node that does not answer, and waits until there is something of it.
-fn begin(out: &Path, url: &str) -> Child {
-    let args = ["export", "bson", "--out", out.to_str().unwrap(), "--rpc", url];
+/// Begins an export from a node that does not answer, and waits until it asks: then its folder is there, and is its own.
+fn begin(out: &Path, node: &TcpListener) -> (Child, TcpStream) {
+    let url = format!("http://{}", node.local_addr().unwrap());
+    let args = ["export", "bson", "--out", out.to_str().unwrap(), "--rpc", &url];
     let export = lucid_node().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
-    while !out.with_extension("new").join("content").exists() {
+    node.set_nonblocking(true).unwrap();
+    loop {
+        match node.accept() {
+            Ok((asking, _)) => return (export, asking),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
         assert!(begun.elapsed() < PATIENCE, "the export does not begin");
         thread::sleep(Duration::from_millis(20));
     }
-    export
 }
 
 #[test]
@@ -110,11 +115,10 @@ fn an_export_that_was_killed_is_taken_over_and_nobody_elses_files_are_touched() 
     assert!(DevNode::start_in(&datadir).interrupt().success());
     let (out, unfinished) = (folder.path().join("dump"), folder.path().join("dump.new"));
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
     let whole = || export(&["jsonl", "--out", out.to_str().unwrap(), "--datadir", datadir.to_str().unwrap()]);
 
     for signal in ["-KILL", "-INT"] {
-        let mut export = begin(&out, &url);
+        let (mut export, _asking) = begin(&out, &silent);
         let (code, _, said) = whole();
         assert_eq!((code, said.contains("under way")), (Some(69), true), "{said}");
         assert!(Command::new("kill").args([signal, &export.id().to_string()]).status().unwrap().success());
