@@ -3,7 +3,7 @@
 
 use crate::{
     config::ConfigError,
-    export::import::ImportError,
+    export::{ExportError, import::ImportError},
     keys::KeyError,
     network::NetworkError,
     node::{NodeError, TokenFileError},
@@ -108,9 +108,12 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => DATA,
         });
     }
-    #[cfg(feature = "mongo")]
-    if let Some(code) = of_mongo(cause) {
+    if let Some(code) = cause.downcast_ref().and_then(of_export) {
         return Some(code);
+    }
+    #[cfg(feature = "mongo")]
+    if let Some(error) = cause.downcast_ref() {
+        return Some(of_mongo(error));
     }
     if let Some(ConfigError::Io { source, .. }) = cause.downcast_ref() {
         return Some(of_io(source.kind()));
@@ -250,24 +253,31 @@ fn of_store(error: &StoreError) -> u8 {
     }
 }
 
+/// What lies below an export has its own code.
+fn of_export(error: &ExportError) -> Option<u8> {
+    match error {
+        ExportError::NotEmpty { .. }
+        | ExportError::Place { .. }
+        | ExportError::NotOwn { .. }
+        | ExportError::Foreign { .. } => Some(CANNOT_CREATE),
+        ExportError::InUse { .. } => Some(UNAVAILABLE),
+        ExportError::TooLarge { .. } | ExportError::Document { .. } => Some(DATA),
+        #[cfg(feature = "mongo")]
+        ExportError::Server(error) => Some(of_mongo(error)),
+        ExportError::Io { .. } | ExportError::Store(_) => None,
+    }
+}
+
 #[cfg(feature = "mongo")]
-fn of_mongo(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    use crate::export::{
-        ExportError,
-        mongo::{Cause, MongoError},
-    };
-    let error = match cause.downcast_ref() {
-        Some(ExportError::Server(error)) => error,
-        Some(ExportError::TooLarge { .. } | ExportError::Document { .. }) => return Some(DATA),
-        _ => cause.downcast_ref::<MongoError>()?,
-    };
-    Some(match (error.cause(), error) {
+fn of_mongo(error: &crate::export::mongo::MongoError) -> u8 {
+    use crate::export::mongo::{Cause, MongoError};
+    match (error.cause(), error) {
         (Cause::Passing, _) => UNAVAILABLE,
         (Cause::Login, _) | (_, MongoError::TooOpen { .. }) => NO_PERMISSION,
         (Cause::Setup, _) => CONFIG,
         (_, MongoError::SecretFile { source, .. }) => of_io(source.kind()),
         (Cause::Data | Cause::File, _) => DATA,
-    })
+    }
 }
 
 fn of_io(kind: ErrorKind) -> u8 {

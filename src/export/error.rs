@@ -13,6 +13,24 @@ pub enum ExportError {
         /// Something in it.
         found: String,
     },
+    /// The place cannot be given to the folder of an export.
+    #[error("{} cannot become an export: {why}", path.display())]
+    Place {
+        /// The place.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// The folder in which the export would be made is another's.
+    #[error(
+        "{}, where an export lies until it is whole, is another user's, or others may write into it, or it is a link: move it \
+         elsewhere",
+        path.display()
+    )]
+    NotOwn {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Something that no export has made lies where one was left unfinished, and nothing there is touched.
     #[error(
         "{} was left by an export that did not end, and {found} is in it, which is of no export: move that elsewhere",

@@ -1,14 +1,14 @@
 //! The folder in which an export is made, beside the one that it will be: `DIR.new` while `DIR` is not whole.
 //!
-//! What a kill leaves there the next export to `DIR` takes over. It knows its own by a file that says so and by the names that
-//! an export gives; where anything else lies there, nothing is touched.
+//! What a kill leaves there the next export to `DIR` takes over. It knows its own by a file that says so, by the names that
+//! an export gives, and by whose it is; where anything else lies there, nothing is touched, and no link is followed.
 
 use super::error::ExportError;
 use lucid_storage::SCHEMAS;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +20,10 @@ const CONTENT: &str = "content";
 
 /// What a collection's files end in.
 const EXTENSIONS: [&str; 3] = ["bson", "metadata.json", "jsonl"];
+
+/// Of a mode: what may be done to the folder, and by whom; and whether others than its owner may write to it.
+const MODE_BITS: u32 = 0o7777;
+const OTHERS_WRITE: u32 = 0o022;
 
 /// Most entries that are looked at in what was left: more than the files of all collections in all forms.
 const MAX_ENTRIES: usize = 1_000;
@@ -33,8 +37,6 @@ pub(super) struct Unfinished {
     folder: PathBuf,
     /// Its lock.
     mark: File,
-    /// Whether `place` was there, empty, and is the content now.
-    is_moved: bool,
     is_finished: bool,
 }
 
@@ -44,25 +46,22 @@ impl Unfinished {
     ///
     /// # Errors
     ///
-    /// Something is at the place, or where it is made; another process makes it at this time; the file system refuses.
+    /// Something is at the place, or where it is made; the place cannot be given to another folder; another process makes it
+    /// at this time; the file system refuses.
     pub(super) fn begin(place: &Path) -> Result<Self, ExportError> {
         let place = resolved(place)?;
-        let is_there = is_empty_folder(&place)?;
+        if is_empty_folder(&place)? {
+            check_replaceable(&place)?;
+        }
         let mut folder = place.clone().into_os_string();
         folder.push(".new");
         let folder = PathBuf::from(folder);
         make(&folder)?;
+        check_own(&folder)?;
         let mark = mark(&folder)?;
         clear(&folder)?;
-        let mut export = Self { place, folder, mark, is_moved: false, is_finished: false };
-        let content = export.content();
-        make(&content)?;
-        if is_there {
-            // It keeps who may look into it; and one that cannot get a name, such as the root of a file system, is found out
-            // now and not when all is written.
-            fs::rename(&export.place, &content).map_err(|source| io_error(&export.place, source))?;
-            export.is_moved = true;
-        }
+        let export = Self { place, folder, mark, is_finished: false };
+        make(&export.content())?;
         Ok(export)
     }
 
@@ -71,13 +70,16 @@ impl Unfinished {
         self.folder.join(CONTENT)
     }
 
-    /// Gives it its name, durably.
+    /// Gives it its name, durably. Where there was an empty folder, it is for whom that was.
     ///
     /// # Errors
     ///
     /// Something has come to its place meanwhile; the file system refuses.
     pub(super) fn finish(mut self) -> Result<(), ExportError> {
         let content = self.content();
+        if is_empty_folder(&self.place)? {
+            take_after(&self.place, &content).map_err(|source| io_error(&content, source))?;
+        }
         sync(&content)?;
         fs::rename(&content, &self.place).map_err(|source| io_error(&self.place, source))?;
         self.is_finished = true;
@@ -92,17 +94,56 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         // What is left where this fails does no harm: the next one takes it over.
         let content = self.content();
-        let is_gone = self.is_finished
-            || clear_content(&content).is_ok_and(|()| match self.is_moved {
-                true => fs::rename(&content, &self.place).is_ok(),
-                false => fs::remove_dir(&content).is_ok(),
-            });
-        if is_gone {
+        if self.is_finished || clear_content(&content).is_ok_and(|()| fs::remove_dir(&content).is_ok()) {
             let _ = fs::remove_file(self.folder.join(MARK));
             let _ = fs::remove_dir(&self.folder);
         }
         let _ = self.mark.unlock();
     }
+}
+
+/// That another folder can take the place of this one, which is found out now and not when all is written.
+fn check_replaceable(place: &Path) -> Result<(), ExportError> {
+    let of = |path: &Path| fs::metadata(path).map_err(|source| io_error(path, source));
+    let refused = |why| Err(ExportError::Place { path: place.to_owned(), why });
+    let Some(parent) = place.parent() else { return refused("it is the root of a file system; name a folder in it") };
+    let (here, around) = (of(place)?, of(parent)?);
+    if here.dev() != around.dev() {
+        return refused("a file system is mounted there; name a folder in it");
+    }
+    if fs::metadata(".").is_ok_and(|current| (current.dev(), current.ino()) == (here.dev(), here.ino())) {
+        return refused("it is the current folder, and would be another one afterwards; name a folder in it");
+    }
+    match here.uid() == user() || user() == 0 {
+        true => Ok(()),
+        false => refused("it belongs to another user; name a folder in it"),
+    }
+}
+
+/// Gives a folder the owner and the mode of another one.
+fn take_after(place: &Path, content: &Path) -> io::Result<()> {
+    let (wanted, made) = (fs::metadata(place)?, fs::metadata(content)?);
+    if wanted.uid() != made.uid() {
+        chown(content, Some(wanted.uid()), None)?;
+    }
+    if wanted.gid() != made.gid() {
+        // A group that one is not in cannot be given.
+        let _ = chown(content, None, Some(wanted.gid()));
+    }
+    fs::set_permissions(content, fs::Permissions::from_mode(wanted.mode() & MODE_BITS))
+}
+
+/// That a folder is this user's alone to write to, and no link: anybody else could put something in the place of what is in it.
+fn check_own(folder: &Path) -> Result<(), ExportError> {
+    let found = folder.symlink_metadata().map_err(|source| io_error(folder, source))?;
+    match found.is_dir() && found.uid() == user() && found.mode() & OTHERS_WRITE == 0 {
+        true => Ok(()),
+        false => Err(ExportError::NotOwn { path: folder.to_owned() }),
+    }
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// A path without links in it, so that what lies beside it is beside the folder itself.
@@ -124,6 +165,9 @@ fn is_empty_folder(place: &Path) -> Result<bool, ExportError> {
     let mut entries = match fs::read_dir(place) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(ExportError::Place { path: place.to_owned(), why: "it is no folder" });
+        }
         Err(source) => return Err(io_error(place, source)),
     };
     match entries.next() {
@@ -148,7 +192,14 @@ fn mark(folder: &Path) -> Result<File, ExportError> {
     if !is_marked {
         is_empty_folder(folder)?;
     }
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fault)?;
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    let file = options.open(&path).map_err(fault)?;
     let in_use = || ExportError::InUse { path: folder.to_owned() };
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => in_use(),
@@ -171,6 +222,9 @@ fn clear(folder: &Path) -> Result<(), ExportError> {
     }
     let content = folder.join(CONTENT);
     match content.symlink_metadata() {
+        Ok(found) if !found.is_dir() => {
+            Err(ExportError::Foreign { path: folder.to_owned(), found: CONTENT.to_owned() })
+        }
         Ok(_) => {
             clear_content(&content)?;
             fs::remove_dir(&content).map_err(|source| io_error(&content, source))
@@ -276,19 +330,66 @@ mod tests {
     }
 
     #[test]
-    fn one_that_fails_leaves_the_place_as_it_was() {
+    fn one_that_fails_or_is_killed_leaves_the_place_as_it_was() {
         let around = tempfile::tempdir().unwrap();
         let place = around.path().join("dump");
         drop(Unfinished::begin(&place).unwrap());
         assert!(names(around.path()).unwrap().is_empty());
         fs::create_dir(&place).unwrap();
-        fs::set_permissions(&place, fs::Permissions::from_mode(0o750)).unwrap();
-        let export = Unfinished::begin(&place).unwrap();
-        fs::write(export.content().join("sessions.jsonl"), "half").unwrap();
-        drop(export);
-        assert_eq!((names(around.path()).unwrap(), names(&place).unwrap().len()), (vec!["dump".to_owned()], 0));
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o2750)).unwrap();
+        for is_killed in [false, true] {
+            let export = Unfinished::begin(&place).unwrap();
+            fs::write(export.content().join("sessions.jsonl"), "half").unwrap();
+            if is_killed {
+                kill(export)
+            } else {
+                drop(export)
+            }
+            assert_eq!(names(&place).unwrap().len(), 0);
+        }
         Unfinished::begin(&place).unwrap().finish().unwrap();
-        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o750);
+        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & MODE_BITS, 0o2750);
+        assert_eq!(names(around.path()).unwrap(), ["dump"]);
+    }
+
+    #[test]
+    fn what_cannot_become_an_export_is_refused_before_anything_is_written() {
+        let around = tempfile::tempdir().unwrap();
+        let file = around.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        for place in [file.as_path(), Path::new("/"), Path::new("/proc")] {
+            let refused = Unfinished::begin(place).unwrap_err();
+            assert!(matches!(refused, ExportError::Place { .. } | ExportError::NotEmpty { .. }), "{refused}");
+        }
+        assert!(matches!(Unfinished::begin(&file), Err(ExportError::Place { .. })));
+        assert_eq!(names(around.path()).unwrap(), ["file"]);
+    }
+
+    /// Whoever could put something into the folder could have an export remove what is elsewhere.
+    #[test]
+    fn no_link_is_followed_to_what_is_removed() {
+        let around = tempfile::tempdir().unwrap();
+        let (whole, place, beside) =
+            (around.path().join("whole"), around.path().join("dump"), around.path().join("dump.new"));
+        fs::create_dir(&whole).unwrap();
+        fs::write(whole.join("sessions.jsonl"), "mine").unwrap();
+        let link = |to: &Path, at: &Path| std::os::unix::fs::symlink(to, at).unwrap();
+        kill(Unfinished::begin(&place).unwrap());
+        fs::remove_dir(beside.join(CONTENT)).unwrap();
+        link(&whole, &beside.join(CONTENT));
+        assert!(matches!(Unfinished::begin(&place), Err(ExportError::Foreign { .. })));
+        fs::remove_file(beside.join(CONTENT)).unwrap();
+        fs::remove_file(beside.join(MARK)).unwrap();
+        link(&whole.join("sessions.jsonl"), &beside.join(MARK));
+        assert!(Unfinished::begin(&place).is_err());
+        fs::remove_dir_all(&beside).unwrap();
+        fs::create_dir(&beside).unwrap();
+        fs::set_permissions(&beside, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(Unfinished::begin(&place), Err(ExportError::NotOwn { .. })));
+        fs::remove_dir(&beside).unwrap();
+        link(&whole, &beside);
+        assert!(matches!(Unfinished::begin(&place), Err(ExportError::NotOwn { .. })));
+        assert_eq!(fs::read(whole.join("sessions.jsonl")).unwrap(), b"mine");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     documents::{Chunk, SESSION_CHUNKS, random},
     lucid::Lucid,
-    measure::{cpu_secs, from_proc},
+    measure::{cpu_secs, from_proc, median},
     peer::{Peer, folder_bytes},
     picture,
 };
@@ -133,9 +133,7 @@ fn reads(count: u64, read: impl FnMut(u64) -> Result<Duration>) -> Result<Reads>
     let file_reads = || from_proc("self", "io", "syscr");
     // A look at the count reads too.
     let (first, before) = (file_reads()?, file_reads()?);
-    let mut times = (0..count).map(read).collect::<Result<Vec<_>>>()?;
+    let times = (0..count).map(read).collect::<Result<Vec<_>>>()?;
     let file_reads = (file_reads()? - before).saturating_sub(before - first) as f64 / count as f64;
-    times.sort();
-    let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    Ok(Reads { us: median.as_secs_f64() * 1e6, file_reads })
+    Ok(Reads { us: median(times).as_secs_f64() * 1e6, file_reads })
 }

@@ -11,6 +11,7 @@ mod peer;
 mod picture;
 mod server;
 mod sqlite;
+mod through;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -63,6 +64,23 @@ enum Command {
         #[arg(long)]
         picture: PathBuf,
     },
+    /// Writes chunks into a folder as mongodump does, for `lucid-node import-mongo`.
+    Dump {
+        #[arg(long, default_value_t = 10_000_000)]
+        documents: u64,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Asks a running node that has imported them, and prints the median times of its answers.
+    Ask {
+        /// Address of its JSON-RPC.
+        #[arg(long, default_value = "127.0.0.1:8545")]
+        address: String,
+        #[arg(long, default_value_t = 10_000_000)]
+        documents: u64,
+        #[arg(long, default_value_t = 5_000)]
+        reads: u64,
+    },
 }
 
 /// Who is measured.
@@ -97,6 +115,8 @@ fn main() -> Result<()> {
             let store = Lucid::new(folder.path(), cache_mib << 20)?;
             grow::grow(&store, folder.path(), documents, sessions, &picture)
         }
+        Command::Dump { documents, out } => through::dump(&out, documents),
+        Command::Ask { address, documents, reads } => through::ask(&address, documents, reads),
         Command::Run { peer, size, server } => {
             let peer: Box<dyn Peer> = match peer {
                 Peers::Lucid => Box::new(Lucid::new(folder.path(), DEFAULT_CACHE_BYTES)?),

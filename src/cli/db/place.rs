@@ -151,6 +151,16 @@ pub(in crate::cli) fn damage_advice(datadir: Option<&Path>) -> String {
     )
 }
 
+/// What to do about a store in which something is not as it has to be.
+pub(super) fn repair_advice(datadir: &Path) -> String {
+    let (dir, program) = (datadir.display(), DataDir::program(datadir));
+    format!(
+        "Where that is about indexes, shard ranges or counts of imported documents, these are made anew from the rows, and \
+         nothing is lost:\n  {program} db reindex --datadir {dir}\nThen check again. {}",
+        restore_advice(datadir)
+    )
+}
+
 /// What to do about a damaged store.
 pub(super) fn restore_advice(datadir: &Path) -> String {
     let (dir, program) = (datadir.display(), DataDir::program(datadir));

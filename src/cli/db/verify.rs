@@ -1,5 +1,5 @@
 use super::{
-    place::{Found, Look, Place, look, look_at_backup, restore_advice, wait, with_store_advice},
+    place::{Found, Look, Place, look, look_at_backup, repair_advice, wait, with_store_advice},
     progress::Bar,
 };
 use crate::node::care;
@@ -29,11 +29,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         None => match args.place.find()? {
             Found::Folder(datadir) => {
                 let report = check(&look(&datadir)?).map_err(|error| with_store_advice(error, datadir.path()))?;
-                (report, restore_advice(datadir.path()))
+                (report, repair_advice(datadir.path()))
             }
             Found::Node(client) => {
                 let job = wait(&client, client.db_verify().await?).await?;
-                (job.verified.context("the node's answer has no report")?, restore_advice(Path::new("DIR")))
+                (job.verified.context("the node's answer has no report")?, repair_advice(Path::new("DIR")))
             }
         },
     };

@@ -43,13 +43,19 @@ pub(super) fn database_name(name: &str) -> Result<String, DatabaseNameError> {
     check_database_name(name).map(|()| name.to_owned())
 }
 
-/// The collections of these names; all of them where none is named.
+/// The collections of these names, each once; all of them where none is named.
 pub(super) fn named_schemas(names: &[String]) -> anyhow::Result<Vec<&'static Schema>> {
     if names.is_empty() {
         return Ok(SCHEMAS.iter().collect());
     }
-    let named = names.iter().map(|name| schema_of(name));
-    named.collect::<Result<_, _>>().map_err(|error| coded(USAGE, error.to_string()))
+    let mut named = Vec::<&Schema>::new();
+    for name in names {
+        let schema = schema_of(name).map_err(|error| coded(USAGE, error.to_string()))?;
+        if named.iter().all(|known| known.def.name != schema.def.name) {
+            named.push(schema);
+        }
+    }
+    Ok(named)
 }
 
 pub(in crate::cli) async fn run(command: Command) -> anyhow::Result<()> {

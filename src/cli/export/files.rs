@@ -2,11 +2,8 @@
 
 use super::command::named_schemas;
 use crate::{
-    cli::{
-        db::{Bar, Found, Place, look},
-        exit_codes::{CANNOT_CREATE, UNAVAILABLE, coded},
-    },
-    export::{CollectionWriter, ExportError, FolderExport, Format},
+    cli::db::{Bar, Found, Place, look},
+    export::{CollectionWriter, FolderExport, Format},
 };
 use lucid_rpc::{Client, ImportSourceDocument};
 use lucid_storage::{Reader, RowPage, Schema, Snapshot, export_page, import_sources, row_count, space_of};
@@ -85,11 +82,7 @@ struct Written {
 pub(super) async fn export(args: Args, format: Format) -> anyhow::Result<()> {
     let schemas = named_schemas(&args.collections)?;
     let source = Source::open(&args.place)?;
-    let export = FolderExport::begin(&args.out, format).map_err(|error| match error {
-        error @ (ExportError::NotEmpty { .. } | ExportError::Foreign { .. }) => coded(CANNOT_CREATE, error.to_string()),
-        error @ ExportError::InUse { .. } => coded(UNAVAILABLE, error.to_string()),
-        error => error.into(),
-    })?;
+    let export = FolderExport::begin(&args.out, format)?;
     let mut bar = Bar::new();
     let mut written = Vec::new();
     let sources = source.sources().await?;
