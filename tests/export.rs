@@ -117,7 +117,8 @@ fn an_export_that_was_killed_is_taken_over_and_nobody_elses_files_are_touched() 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let whole = || export(&["jsonl", "--out", out.to_str().unwrap(), "--datadir", datadir.to_str().unwrap()]);
 
-    for signal in ["-KILL", "-INT"] {
+    // Who runs this in the background of a shell has it ignore SIGINT, which a process inherits.
+    for signal in ["-KILL", "-TERM"] {
         let (mut export, _asking) = begin(&out, &silent);
         let (code, _, said) = whole();
         assert_eq!((code, said.contains("under way")), (Some(69), true), "{said}");

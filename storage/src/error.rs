@@ -115,7 +115,9 @@ pub enum StoreError {
     #[error("stopped before the end")]
     Stopped,
     /// Rows of one more source were to be imported.
-    #[error("the store has imported rows of {MAX_SOURCES} sources, and takes no more until one is removed (lucid-node db sources remove)")]
+    #[error(
+        "the store has imported rows of {MAX_SOURCES} sources, and takes no more until one is removed (lucid-node db sources remove)"
+    )]
     TooManySources,
     /// The database engine failed: a full disk, a failed read or write.
     #[error("the database failed: {0}")]

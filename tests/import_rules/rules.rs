@@ -59,7 +59,7 @@ const CRATES: [(&[&str], &[&str]); 17] = [
     (&["k256"], &["src/keys/", "src/consensus/", "types/"]),
     (&["getrandom"], &["src/keys/", "src/node/", "src/cli/"]),
     (&["lucid_kernel"], &["src/node/", "src/cli/", "benches/"]),
-    (&["rustix"], &["src/node/", "src/doctor/", "src/cli/devnet.rs"]),
+    (&["rustix"], &["src/node/", "src/doctor/", "src/export/unfinished.rs", "src/cli/devnet.rs"]),
     (&["secp256k1"], &["src/chain/"]),
     (&["toml"], &["src/config/"]),
     (&["arc_malachitebft_core_consensus", "arc_malachitebft_core_types"], &["src/consensus/bft/"]),
