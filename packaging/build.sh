@@ -43,7 +43,7 @@ install_tools() {
   if ! $native; then packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross); fi
   need_packages "${packages[@]}"
   if [[ "$(cargo deb --version 2>/dev/null)" != "$cargo_deb_version" ]]; then
-    # Unoptimised: it packs as fast, and is built in a third of the time. In a folder that cargo removes again: nothing of it
+    # Unoptimised: it packs as fast, and is built sooner. In a folder that cargo removes again: nothing of it
     # is worth sharing with the build.
     env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
       cargo install --quiet --locked --debug cargo-deb@"$cargo_deb_version"

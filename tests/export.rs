@@ -84,6 +84,9 @@ fn a_node_and_its_folder_give_the_same_files() {
     assert_eq!((code, said.contains("is not empty")), (Some(73), true), "{said}");
     let (code, _, said) = export(&["jsonl", "--out", &out("x"), "--collection", "block", "--datadir", at]);
     assert_eq!((code, said.contains("did you mean blocks?")), (Some(2), true), "{said}");
+    let named = ["--collection", "blocks", "--collection", "blocks"];
+    let (code, _, said) = export(&[&["jsonl", "--out", &out("once"), "--datadir", at][..], &named].concat());
+    assert_eq!(code, Some(0), "{said}");
     for (name, words) in [("a/b", "digits, - and _"), ("", "1 to 63 letters"), ("admin", "keeps the database admin")] {
         let (code, _, said) = export(&["bson", "--database", name, "--out", &out("x"), "--datadir", at]);
         assert_eq!((code, said.contains(words)), (Some(2), true), "{said}");

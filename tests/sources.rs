@@ -178,6 +178,7 @@ fn what_is_noted_of_sources_is_made_anew_from_their_documents() {
             found.status.code() == Some(1) && said.contains("import_sources") && said.contains("import_ids"),
             "{said}"
         );
+        assert!(text(&found.stderr).contains("db reindex --datadir"), "{}", text(&found.stderr));
         let reindexed = run(&[&["db", "reindex", "--json"], place].concat());
         assert!(reindexed.status.success(), "{}", text(&reindexed.stderr));
         let report: Value = serde_json::from_slice(&reindexed.stdout).unwrap();

@@ -153,7 +153,7 @@ fn resolved(place: &Path) -> Result<PathBuf, ExportError> {
         return fs::canonicalize(place).map_err(fault);
     }
     let Some(name) = place.file_name() else {
-        return Err(fault(io::Error::new(io::ErrorKind::InvalidInput, "this is no name of a folder")));
+        return Err(ExportError::Place { path: place.to_owned(), why: "it ends with no name of a folder" });
     };
     let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make(parent)?;
@@ -357,11 +357,17 @@ mod tests {
         let around = tempfile::tempdir().unwrap();
         let file = around.path().join("file");
         fs::write(&file, "mine").unwrap();
-        for place in [file.as_path(), Path::new("/"), Path::new("/proc")] {
-            let refused = Unfinished::begin(place).unwrap_err();
-            assert!(matches!(refused, ExportError::Place { .. } | ExportError::NotEmpty { .. }), "{refused}");
+        let nameless = around.path().join("none/..");
+        for place in [&file, &nameless] {
+            assert!(matches!(Unfinished::begin(place), Err(ExportError::Place { .. })), "{}", place.display());
         }
-        assert!(matches!(Unfinished::begin(&file), Err(ExportError::Place { .. })));
+        let here = fs::canonicalize(".").unwrap();
+        for (place, why) in
+            [(Path::new("/"), "the root"), (Path::new("/proc"), "mounted"), (&here, "the current folder")]
+        {
+            let refused = check_replaceable(place).unwrap_err().to_string();
+            assert!(refused.contains(why), "{refused}");
+        }
         assert_eq!(names(around.path()).unwrap(), ["file"]);
     }
 
